@@ -1,0 +1,143 @@
+"""The load: one request to see that a gateway answers rightly, then many with wrk."""
+
+import http.client
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import process
+from harness.process import Process
+from harness.workloads import Workload, prefix
+
+SCRIPT = Path(__file__).with_name("load.lua")
+ERRORS = ["connect", "read", "write", "status", "timeout"]
+
+
+@dataclass
+class Run:
+    """What one run showed. Times in seconds."""
+
+    requests: float
+    """Per second."""
+    cpu: float
+    """CPU time of the gateway for one request."""
+    p50: float
+    p99: float
+    p999: float
+    busy: float
+    """Share of the run in which the gateway was running: below 1, the load side was the limit."""
+    foreign: float
+    """Share of the gateway's core that somebody else took."""
+    wrong: str = ""
+    """Why the run does not count; empty if it does."""
+
+
+def probe(port: int, workload: Workload, route: int) -> str:
+    """What is wrong with the answer to one request; empty if nothing is."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        method = "POST" if workload.post else "GET"
+        body = b"x" * workload.post if workload.post else None
+        connection.request(method, prefix(route) + workload.answer, body)
+        answer = connection.getresponse()
+        length = len(answer.read())
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer: {error!r}"
+    finally:
+        connection.close()
+    if answer.status != 200:
+        return f"answered {answer.status}"
+    return "" if length == workload.body else f"answered {length} bytes, not {workload.body}"
+
+
+def first_answer(port: int, path: str, gateway: Process, patience: float) -> float:
+    """Waits for the first 200; says when it came. Asks anew every millisecond."""
+    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=patience) as stream:
+                stream.sendall(request)
+                if stream.recv(64).startswith(b"HTTP/1.1 200"):
+                    return time.monotonic()
+        except OSError:
+            pass
+        if not gateway.alive():
+            raise RuntimeError(f"it ended: {gateway.last_words()}")
+        time.sleep(0.001)
+    raise RuntimeError(f"no answer within {patience:.0f} s: {gateway.last_words()}")
+
+
+def run(gateway: Process, port: int, workload: Workload, routes: range, seconds: int) -> Run:
+    """One warm-up, one measured run."""
+    wrong = probe(port, workload, routes[-1])
+    if wrong:
+        return Run(0, 0, 0, 0, 0, 0, 0, wrong)
+    _wrk(port, workload, routes, 1)
+    busy_before, steal_before = process.core_times(process.PROXY_CORE)
+    cpu_before, started = gateway.cpu_seconds(), time.monotonic()
+    figures = _wrk(port, workload, routes, seconds)
+    cpu, elapsed = gateway.cpu_seconds() - cpu_before, time.monotonic() - started
+    busy_after, steal_after = process.core_times(process.PROXY_CORE)
+    requests, duration, p50, p99, p999, *errors = figures
+    counted = [f"{count} {name}" for name, count in zip(ERRORS, errors) if count]
+    foreign = max(0.0, busy_after - busy_before - cpu) + steal_after - steal_before
+    return Run(
+        requests=requests * 1e6 / max(duration, 1),
+        cpu=cpu / max(requests, 1),
+        p50=p50 / 1e6,
+        p99=p99 / 1e6,
+        p999=p999 / 1e6,
+        busy=cpu / elapsed,
+        foreign=foreign / elapsed,
+        wrong="wrk counted errors: " + ", ".join(counted) if counted else "" if requests else "no request was answered",
+    )
+
+
+def _wrk(port: int, workload: Workload, routes: range, seconds: int) -> list[int]:
+    command = [
+        *("taskset", "-c", str(process.LOAD_CORE), "wrk", "-t1", f"-c{workload.connections}"),
+        *(f"-d{seconds}s", "--timeout", "5s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/", "--"),
+        *("POST" if workload.post else "GET", str(routes.start), str(routes.step)),
+        *(str(len(routes)), workload.answer, str(workload.post)),
+        "close" if workload.close else "keep",
+    ]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+    for line in outcome.stdout.splitlines():
+        if line.startswith("RESULT "):
+            return [int(word) for word in line.split()[1:]]
+    raise RuntimeError(f"wrk said nothing useful: {outcome.stdout}{outcome.stderr}")
+
+
+class IdleClients:
+    """Many kept connections, each of which has had one answer."""
+
+    def __init__(self, port: int, count: int, routes: range):
+        self._streams: list[socket.socket] = []
+        for index in range(count):
+            stream = socket.create_connection(("127.0.0.1", port), timeout=10)
+            self._streams.append(stream)
+            path = prefix(routes[index % len(routes)]) + "s"
+            stream.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+            head = stream.recv(4096)
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"connection {index} was answered {head[:40]!r}")
+
+    def open(self) -> int:
+        """How many the gateway has not closed."""
+        count = 0
+        for stream in self._streams:
+            stream.setblocking(False)
+            try:
+                count += bool(stream.recv(4096))
+            except BlockingIOError:
+                count += 1
+            except OSError:
+                pass
+        return count
+
+    def close(self) -> None:
+        for stream in self._streams:
+            stream.close()

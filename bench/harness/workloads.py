@@ -1,0 +1,76 @@
+"""What is asked of every gateway, and the limits that Yumen sets itself."""
+
+from dataclasses import dataclass
+
+ROUTES = range(1000)
+"""Route numbers that every gateway is given for the load workloads."""
+
+ALL_ROUTES = range(100_000)
+SPREAD_ROUTES = range(0, 100_000, 100)
+"""A table of 100,000 routes and every hundredth of it: both serve the same requests."""
+
+
+def prefix(route: int) -> str:
+    """Everything below this path belongs to the route. Of one length for every route."""
+    return f"/r{route:06d}/"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One kind of load. Its requests go through all routes in turn."""
+
+    name: str
+    title: str
+    connections: int
+    answer: str
+    """The last letter of the path: what the backend answers (bench/backend)."""
+    body: int
+    """Bytes of the answer's body."""
+    post: int = 0
+    """Bytes of the request's body; 0 is a GET."""
+    close: bool = False
+    """A new connection for every request."""
+
+
+WORKLOADS = [
+    Workload("small-64", "small GET, 64 connections", 64, "s", 100),
+    Workload("small-512", "small GET, 512 connections", 512, "s", 100),
+    Workload("post", "1 KiB POST, 64 connections", 64, "s", 100, post=1024),
+    Workload("big", "100 KiB answer, 64 connections", 64, "b", 100 * 1024),
+    Workload("chunked", "streamed answer, 16 chunks of 1 KiB, 64 connections", 64, "c", 16 * 1024),
+    Workload("close", "small GET, a new connection each, 64 at once", 64, "s", 100, close=True),
+]
+
+SMALL = WORKLOADS[0]
+EXTRAS = ["scale", "memory", "start"]
+"""Measurements that are not a load on every gateway."""
+
+IDLE_CONNECTIONS = 10_000
+START_ROUTES = [100, 10_000]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """CPU time per request of Yumen in a workload: at most `limit` times a rival's."""
+
+    workload: str
+    rival: str
+    limit: float
+
+
+BARS = [
+    Bar("small-64", "nginx", 0.80),
+    Bar("small-64", "haproxy", 0.80),
+    Bar("small-64", "envoy", 0.40),
+    Bar("small-512", "nginx", 0.80),
+    Bar("small-512", "haproxy", 0.80),
+    Bar("small-512", "envoy", 0.40),
+    Bar("post", "nginx", 0.75),
+    Bar("big", "nginx", 0.85),
+    Bar("chunked", "nginx", 1.00),
+    Bar("close", "nginx", 1.00),
+]
+GOALS = {("small-64", "nginx"): 0.70, ("small-512", "nginx"): 0.70}
+SCALE_BAR = 1.05
+MEMORY_BAR = 8 * 1024
+START_BARS = {100: 0.1, 10_000: 1.0}

@@ -1,0 +1,327 @@
+//! Header fields as they stand in a message: one buffer and an index of lines into it.
+//!
+//! A field is taken out by a mark and put in at the end of the buffer, so that lines nobody
+//! touched are sent as they came: order, case and all, in as few pieces as possible.
+
+use std::ops::Range;
+
+use crate::grammar::{is_value, token_run, trim};
+use crate::refusal::Malformed;
+
+/// Field names that the gateway itself knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// None of the others.
+    Other,
+    /// `Host`
+    Host,
+    /// `Connection`
+    Connection,
+    /// `Content-Length`
+    ContentLength,
+    /// `Transfer-Encoding`
+    TransferEncoding,
+    /// `Upgrade`
+    Upgrade,
+    /// `Expect`
+    Expect,
+    /// `TE`
+    Te,
+    /// `Trailer`
+    Trailer,
+    /// Other fields that speak of one connection only: `Keep-Alive`, `Proxy-Connection`, ...
+    Hop,
+    /// `Via`
+    Via,
+    /// `X-Forwarded-For`
+    ForwardedFor,
+    /// `X-Forwarded-Proto`
+    ForwardedProto,
+    /// `X-Forwarded-Host`
+    ForwardedHost,
+    /// `Forwarded`
+    Forwarded,
+    /// Fields that would speak for the gateway or name an identity, and so never come from a
+    /// client: `X-Real-IP`, `X-Consumer-*`, `Client-Cert`, `Proxy`, `X-Original-URL`, ...
+    Owned,
+    /// `X-Request-Id`
+    RequestId,
+    /// `Date`
+    Date,
+    /// `Server`, `X-Powered-By`: the make of a service
+    Product,
+    /// A name with an underscore: many servers read it as one with a dash.
+    Underscore,
+}
+
+impl Known {
+    /// What the gateway knows of this name; case does not matter.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        let found = match name.len() {
+            2 if is("te") => Self::Te,
+            3 if is("via") => Self::Via,
+            4 if is("host") => Self::Host,
+            4 if is("date") => Self::Date,
+            5 if is("proxy") => Self::Owned,
+            6 if is("expect") => Self::Expect,
+            6 if is("server") => Self::Product,
+            7 if is("upgrade") => Self::Upgrade,
+            7 if is("trailer") => Self::Trailer,
+            9 if is("forwarded") => Self::Forwarded,
+            9 if is("x-real-ip") => Self::Owned,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::Hop,
+            10 if is("x-userinfo") => Self::Owned,
+            11 if is("client-cert") => Self::Owned,
+            12 if is("x-request-id") => Self::RequestId,
+            12 if is("x-powered-by") => Self::Product,
+            13 if is("x-rewrite-url") => Self::Owned,
+            14 if is("content-length") => Self::ContentLength,
+            14 if is("x-original-url") => Self::Owned,
+            14 if is("http2-settings") => Self::Hop,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
+            16 if is("x-forwarded-host") => Self::ForwardedHost,
+            16 if is("x-forwarded-port") => Self::Owned,
+            16 if is("proxy-connection") => Self::Hop,
+            17 if is("x-forwarded-proto") => Self::ForwardedProto,
+            17 if is("client-cert-chain") => Self::Owned,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            18 if is("x-forwarded-prefix") => Self::Owned,
+            18 if is("proxy-authenticate") => Self::Hop,
+            19 if is("proxy-authorization") => Self::Hop,
+            22 if is("x-anonymous-consumer") => Self::Owned,
+            23 if is("x-forwarded-client-cert") => Self::Owned,
+            _ if name.len() > 11 && starts_with(name, b"x-consumer-") => Self::Owned,
+            _ if name.len() > 13 && starts_with(name, b"x-credential-") => Self::Owned,
+            _ => Self::Other,
+        };
+        if found == Self::Other && name.contains(&b'_') { Self::Underscore } else { found }
+    }
+}
+
+fn starts_with(name: &[u8], prefix: &[u8]) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    start: u32,
+    name_end: u32,
+    value_start: u32,
+    value_end: u32,
+    /// Behind the CRLF.
+    end: u32,
+    known: Known,
+    gone: bool,
+}
+
+/// Header or trailer fields in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Fields {
+    bytes: Vec<u8>,
+    lines: Vec<Line>,
+}
+
+impl Fields {
+    /// No fields.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Indexes the field lines of `head`, a whole head whose lines start at `from` and end with
+    /// an empty line. The caller has made sure that every LF has a CR before it and that the head
+    /// is shorter than 4 GiB.
+    ///
+    /// # Errors
+    /// A line that is not `name ":" OWS value OWS CRLF` with a token for a name and no control
+    /// character in the value (RFC 9112 section 5), among them folded lines.
+    pub(crate) fn read(head: Vec<u8>, from: usize) -> Result<Self, Malformed> {
+        let mut lines = Vec::with_capacity(16);
+        let mut at = from;
+        loop {
+            let rest = head.get(at..).unwrap_or_default();
+            let Some(length) = memchr::memchr(b'\n', rest) else {
+                return Err(Malformed("the head does not end"));
+            };
+            if length <= 1 {
+                break;
+            }
+            lines.push(read_line(rest.get(..length.saturating_sub(1)).unwrap_or_default(), at)?);
+            at += length + 1;
+        }
+        Ok(Self { bytes: head, lines })
+    }
+
+    /// The bytes of the whole buffer; ranges handed out by the head's reader point into it.
+    pub(crate) fn slice(&self, range: &Range<u32>) -> &[u8] {
+        self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    fn part(&self, start: u32, end: u32) -> &[u8] {
+        self.slice(&(start..end))
+    }
+
+    /// How many fields there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.iter().filter(|line| !line.gone).count()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All fields in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.lines.iter().filter(|line| !line.gone).map(|line| {
+            (self.part(line.start, line.name_end), self.part(line.value_start, line.value_end))
+        })
+    }
+
+    /// The values of all lines with this name; case does not matter.
+    pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.iter()
+            .filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// The value of the first line with this name.
+    #[must_use]
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        self.all(name).next()
+    }
+
+    /// The value of the only line with this name; `None` if there are several: a rule that reads
+    /// one of two values would decide on another request than the service sees.
+    #[must_use]
+    pub fn only(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.all(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// The values of all lines of a known name.
+    pub fn known(&self, known: Known) -> impl Iterator<Item = &[u8]> {
+        self.lines
+            .iter()
+            .filter(move |line| line.known == known && !line.gone)
+            .map(|line| self.part(line.value_start, line.value_end))
+    }
+
+    /// Takes out every line with this name.
+    pub fn remove(&mut self, name: &str) {
+        let Self { bytes, lines } = self;
+        for line in lines {
+            let other = bytes.get(line.start as usize..line.name_end as usize);
+            if other.is_some_and(|other| other.eq_ignore_ascii_case(name.as_bytes())) {
+                line.gone = true;
+            }
+        }
+    }
+
+    /// Takes out every line whose name is one of these kinds.
+    pub(crate) fn remove_known(&mut self, gone: impl Fn(Known) -> bool) {
+        for line in &mut self.lines {
+            line.gone |= gone(line.known);
+        }
+    }
+
+    /// Puts a line at the end.
+    ///
+    /// # Errors
+    /// If the name is no token or the value holds a control character: nothing is put in then.
+    pub fn add(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
+        if !crate::is_token(name.as_bytes()) || !crate::is_field_value(value) {
+            return Err(Malformed("a field would break the head"));
+        }
+        let position =
+            |at: usize| u32::try_from(at).map_err(|_too_long| Malformed("the head is too long"));
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b": ");
+        let value_start = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        let value_end = self.bytes.len();
+        self.bytes.extend_from_slice(b"\r\n");
+        self.lines.push(Line {
+            start: position(start)?,
+            name_end: position(start + name.len())?,
+            value_start: position(value_start)?,
+            value_end: position(value_end)?,
+            end: position(self.bytes.len())?,
+            known: Known::of(name.as_bytes()),
+            gone: false,
+        });
+        Ok(())
+    }
+
+    /// Replaces every line with this name by one.
+    ///
+    /// # Errors
+    /// As [`Fields::add`].
+    pub fn set(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
+        self.remove(name);
+        self.add(name, value)
+    }
+
+    /// Appends all lines to `out`, neighbours in one piece.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut run: Range<u32> = 0..0;
+        for line in self.lines.iter().filter(|line| !line.gone) {
+            if line.start != run.end {
+                out.extend_from_slice(self.slice(&run));
+                run.start = line.start;
+            }
+            run.end = line.end;
+        }
+        out.extend_from_slice(self.slice(&run));
+    }
+
+    /// The size of all lines, line ends included.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.lines
+            .iter()
+            .filter(|line| !line.gone)
+            .map(|line| (line.end - line.start) as usize)
+            .sum()
+    }
+}
+
+/// One line without its CRLF, at `at` in the head.
+fn read_line(line: &[u8], at: usize) -> Result<Line, Malformed> {
+    let name_length = token_run(line);
+    let (name, rest) = line.split_at_checked(name_length).unwrap_or_default();
+    match (name, rest.first()) {
+        ([], Some(b' ' | b'\t')) => return Err(Malformed("a folded field line")),
+        ([], _) => return Err(Malformed("a field without a name")),
+        (_, Some(b':')) => {}
+        (_, Some(b' ' | b'\t')) => return Err(Malformed("white space before a colon")),
+        (_, _) => return Err(Malformed("a field name that is no token")),
+    }
+    let raw = rest.get(1..).unwrap_or_default();
+    if !is_value(raw) {
+        return Err(Malformed("a control character in a field value"));
+    }
+    let value = trim(raw);
+    let leading = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let value_start = at + name_length + 1 + if value.is_empty() { 0 } else { leading };
+    let position =
+        |at: usize| u32::try_from(at).map_err(|_too_long| Malformed("the head is too long"));
+    Ok(Line {
+        start: position(at)?,
+        name_end: position(at + name_length)?,
+        value_start: position(value_start)?,
+        value_end: position(value_start + value.len())?,
+        end: position(at + line.len() + 2)?,
+        known: Known::of(name),
+        gone: false,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+use super::*;
+
+fn read(lines: &str) -> Result<Fields, Malformed> {
+    Fields::read(format!("{lines}\r\n").into_bytes(), 0)
+}
+
+fn written(fields: &Fields) -> String {
+    let mut out = Vec::new();
+    fields.write(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn untouched_lines_are_sent_as_they_came() {
+    let lines = "Accept:  a\r\nX-ODD-case:\tb \r\nempty:\r\nspaces:   \r\n";
+    let fields = read(lines).unwrap();
+    assert_eq!(written(&fields), lines);
+    assert_eq!(fields.first("x-odd-CASE"), Some(&b"b"[..]));
+    assert_eq!(fields.first("empty"), Some(&b""[..]));
+    assert_eq!(fields.first("spaces"), Some(&b""[..]));
+    assert_eq!(fields.size(), lines.len());
+}
+
+#[test]
+fn edits_keep_the_order_of_the_others() {
+    let mut fields = read("A: 1\r\nB: 2\r\nC: 3\r\nb: 4\r\n").unwrap();
+    fields.set("B", b"5").unwrap();
+    fields.add("D", b"6").unwrap();
+    assert_eq!(written(&fields), "A: 1\r\nC: 3\r\nB: 5\r\nD: 6\r\n");
+    fields.remove("c");
+    assert_eq!(written(&fields), "A: 1\r\nB: 5\r\nD: 6\r\n");
+    assert_eq!(fields.len(), 3);
+}
+
+#[test]
+fn only_refuses_to_choose_between_two() {
+    let fields = read("role: user\r\nRole: admin\r\none: x\r\n").unwrap();
+    assert_eq!(fields.only("role"), None);
+    assert_eq!(fields.only("one"), Some(&b"x"[..]));
+}
+
+#[test]
+fn nothing_that_breaks_the_head_can_be_added() {
+    let mut fields = Fields::new();
+    for (name, value) in
+        [("a b", "x"), ("", "x"), ("a", "x\r\ny: z"), ("a", "x\0"), ("a:", "x"), ("a", " x")]
+    {
+        assert!(fields.add(name, value.as_bytes()).is_err(), "{name:?}: {value:?}");
+    }
+    assert!(fields.is_empty());
+}
+
+#[test]
+fn bad_lines_are_refused() {
+    for line in [
+        " folded: x",
+        "\tfolded: x",
+        ": no name",
+        "no colon",
+        "space : x",
+        "tab\t: x",
+        "a\0b: x",
+        "a(b): x",
+        "a: x\0y",
+        "a: x\x0by",
+        "a: \x7f",
+        "\u{e4}: x",
+        "a: x\ry",
+    ] {
+        assert!(read(&format!("ok: 1\r\n{line}\r\n")).is_err(), "{line:?}");
+    }
+}
+
+#[test]
+fn names_with_underscores_are_known_as_such() {
+    assert_eq!(Known::of(b"Content_Length"), Known::Underscore);
+    assert_eq!(Known::of(b"X-Consumer-Groups"), Known::Owned);
+    assert_eq!(Known::of(b"TRANSFER-encoding"), Known::TransferEncoding);
+    assert_eq!(Known::of(b"x-anything"), Known::Other);
+}

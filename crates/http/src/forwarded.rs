@@ -1,0 +1,142 @@
+//! Where a request came from: read from the fields of trusted proxies, told to services.
+
+use std::net::IpAddr;
+
+use crate::fields::Known;
+use crate::grammar::members;
+use crate::request::RequestHead;
+
+/// The most addresses that are believed of a trusted proxy's list; the rest is older history.
+const HOPS_MAX: usize = 20;
+
+/// Where a request came from.
+#[derive(Debug, Clone)]
+pub struct Forwarding {
+    /// The direct peer's address, as text.
+    peer: std::rc::Rc<str>,
+    /// The addresses that a trusted peer named, with the oldest first.
+    chain: Option<String>,
+    proto: &'static str,
+    /// The host that a trusted peer named.
+    host: Option<String>,
+    /// Also write the `Forwarded` field of RFC 7239.
+    standard: bool,
+}
+
+impl Forwarding {
+    /// What is known of a request that came directly from `peer`.
+    #[must_use]
+    pub fn direct(peer: std::rc::Rc<str>, proto: &'static str, standard: bool) -> Self {
+        Self { peer, chain: None, proto, host: None, standard }
+    }
+
+    /// Takes the forwarding fields out of a head, and believes them only if the peer that sent
+    /// them is trusted. Returns the address of the client: the last in the list that is not a
+    /// trusted proxy itself; `None` if it is the peer.
+    pub fn take(
+        &mut self,
+        head: &mut RequestHead,
+        peer_trusted: bool,
+        trusted: impl Fn(IpAddr) -> bool,
+    ) -> Option<IpAddr> {
+        let mut client = None;
+        if peer_trusted {
+            let fields = head.fields();
+            let lines = fields.known(Known::ForwardedFor).flat_map(members);
+            let all: Vec<IpAddr> = lines.filter_map(read_address).collect();
+            let known = all.get(all.len().saturating_sub(HOPS_MAX)..).unwrap_or_default();
+            client =
+                known.iter().rev().find(|address| !trusted(**address)).or(known.first()).copied();
+            let texts: Vec<String> = known.iter().map(IpAddr::to_string).collect();
+            self.chain = Some(texts.join(", ")).filter(|chain| !chain.is_empty());
+            let proto = fields.known(Known::ForwardedProto).last();
+            self.proto = match proto {
+                Some(b"https") => "https",
+                Some(b"http") => "http",
+                _ => self.proto,
+            };
+            let host = fields.known(Known::ForwardedHost).last();
+            self.host = host
+                .and_then(|host| crate::Authority::read(host).ok())
+                .map(|authority| authority.as_str().to_owned());
+        }
+        head.fields_mut().remove_known(|known| {
+            matches!(
+                known,
+                Known::ForwardedFor
+                    | Known::ForwardedProto
+                    | Known::ForwardedHost
+                    | Known::Forwarded
+                    | Known::RequestId
+            )
+        });
+        client
+    }
+
+    /// The scheme with which the client came: `http` or `https`.
+    #[must_use]
+    pub fn proto(&self) -> &'static str {
+        self.proto
+    }
+
+    /// Writes the fields; `host` is what the client sent.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, host: &str) {
+        let host = self.host.as_deref().unwrap_or(host);
+        out.extend_from_slice(b"X-Forwarded-For: ");
+        if let Some(chain) = &self.chain {
+            out.extend_from_slice(chain.as_bytes());
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(self.peer.as_bytes());
+        out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+        out.extend_from_slice(self.proto.as_bytes());
+        if !host.is_empty() {
+            out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
+            out.extend_from_slice(host.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+        if self.standard {
+            self.write_standard(out, host);
+        }
+    }
+
+    /// RFC 7239 section 4.
+    fn write_standard(&self, out: &mut Vec<u8>, host: &str) {
+        out.extend_from_slice(b"Forwarded: ");
+        for address in self.chain.iter().flat_map(|chain| chain.split(", ")) {
+            write_node(out, address);
+            out.extend_from_slice(b", ");
+        }
+        write_node(out, &self.peer);
+        out.extend_from_slice(b";proto=");
+        out.extend_from_slice(self.proto.as_bytes());
+        if !host.is_empty() {
+            out.extend_from_slice(b";host=\"");
+            out.extend_from_slice(host.as_bytes());
+            out.push(b'"');
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn write_node(out: &mut Vec<u8>, address: &str) {
+    if address.contains(':') {
+        out.extend_from_slice(b"for=\"[");
+        out.extend_from_slice(address.as_bytes());
+        out.extend_from_slice(b"]\"");
+    } else {
+        out.extend_from_slice(b"for=");
+        out.extend_from_slice(address.as_bytes());
+    }
+}
+
+/// An address as proxies write it: bare, in brackets, or with a port.
+fn read_address(member: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(member).ok()?;
+    let bare = text.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or(text);
+    let address: IpAddr = bare
+        .parse()
+        .ok()
+        .or_else(|| bare.split_once(':').and_then(|(host, _port)| host.parse().ok()))?;
+    Some(address.to_canonical())
+}

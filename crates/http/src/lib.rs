@@ -1,0 +1,42 @@
+//! Heads, header lists, bodies and the strict HTTP/1.1 grammar as pure state machines: bytes in,
+//! events and bytes out (sans-IO).
+//!
+//! Whatever could be read in two ways is refused here ([`Refusal`], [`Malformed`]), never
+//! repaired; framing and connection fields are taken out of a head when it is read and written
+//! anew from the model when it is sent. No socket, no clock, no task.
+
+mod authority;
+mod body;
+pub mod chunked;
+mod connection;
+mod date;
+mod fields;
+mod forwarded;
+mod framing;
+mod grammar;
+mod message;
+mod method;
+mod path;
+mod proxy_protocol;
+mod refusal;
+mod request;
+mod response;
+mod status;
+mod target;
+
+pub use authority::{Authority, canonical_host};
+pub use body::{Body, BodyError, BodyRead, Flow, Tunnel};
+pub use connection::Connection;
+pub use date::Date;
+pub use fields::{Fields, Known};
+pub use forwarded::Forwarding;
+pub use framing::{Decoder, Framing, Step};
+pub use grammar::{is_field_value, is_token};
+pub use message::{Request, Response};
+pub use method::Method;
+pub use path::canonical_path;
+pub use proxy_protocol::{ProxyHeader, read_proxy_header};
+pub use refusal::{Malformed, Refusal};
+pub use request::{HeadEnd, HeadLimits, Outgoing, RequestHead, Version};
+pub use response::{Delivery, ResponseHead};
+pub use status::{Status, reason};

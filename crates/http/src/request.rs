@@ -1,0 +1,353 @@
+//! Request heads: found, read, and written anew for a service.
+
+use crate::authority::Authority;
+use crate::connection::Connection;
+use crate::fields::{Fields, Known};
+use crate::forwarded::Forwarding;
+use crate::framing::Framing;
+use crate::method::Method;
+use crate::refusal::{Malformed, Refusal};
+use crate::target::{Path, Target};
+
+/// A version of HTTP that messages on a text connection have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+impl Version {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+        match bytes {
+            b"HTTP/1.1" => Ok(Self::Http11),
+            b"HTTP/1.0" => Ok(Self::Http10),
+            [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+                if major.is_ascii_digit() && minor.is_ascii_digit() =>
+            {
+                Err(Refusal::Version)
+            }
+            _ => Err(Malformed("a request line without a version").into()),
+        }
+    }
+}
+
+/// How large a head may be, in bytes, and how many fields it may have.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadLimits {
+    /// Everything up to the empty line.
+    pub head: usize,
+    /// The target of a request; the reason of an answer.
+    pub target: usize,
+    /// One field line.
+    pub field: usize,
+    /// Fields.
+    pub fields: usize,
+}
+
+/// Looks for the end of a head while it arrives, without reading any byte twice, and refuses what
+/// is too large or has a line end other than CRLF as soon as it is seen.
+#[derive(Debug, Default)]
+pub struct HeadEnd {
+    scanned: usize,
+    line_start: usize,
+    lines: usize,
+}
+
+/// The longest method, the version, and the spaces between them.
+const LINE_EXTRA: usize = 32 + 8 + 2;
+
+impl HeadEnd {
+    /// The length of the head at the front of `bytes`, its empty line included; `None` while the
+    /// end has not come. `bytes` holds what it held in the last call, and more.
+    ///
+    /// # Errors
+    /// On a bare LF and on everything larger than `limits` allow.
+    pub fn find(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
+        loop {
+            let rest = bytes.get(self.scanned..).unwrap_or_default();
+            let Some(found) = memchr::memchr(b'\n', rest) else {
+                self.scanned = bytes.len();
+                self.check_line(bytes.len(), limits)?;
+                return Ok(None);
+            };
+            let end = self.scanned + found;
+            if end.checked_sub(1).and_then(|before| bytes.get(before)) != Some(&b'\r') {
+                return Err(Malformed("a bare LF in the head").into());
+            }
+            self.check_line(end, limits)?;
+            let is_empty_line = end == self.line_start + 1;
+            self.scanned = end + 1;
+            self.line_start = end + 1;
+            self.lines += 1;
+            if is_empty_line {
+                return Ok(Some(end + 1));
+            }
+        }
+    }
+
+    /// Checks the line that goes from the last line end to `end`.
+    fn check_line(&self, end: usize, limits: &HeadLimits) -> Result<(), Refusal> {
+        let length = end.saturating_sub(self.line_start);
+        if self.lines == 0 {
+            if length > limits.target + LINE_EXTRA {
+                return Err(Refusal::TargetTooLong);
+            }
+        } else if length > limits.field || (self.lines > limits.fields && length > 1) {
+            return Err(Refusal::HeadTooLarge);
+        }
+        if end > limits.head { Err(Refusal::HeadTooLarge) } else { Ok(()) }
+    }
+}
+
+/// The head of a request, checked and canonical.
+#[derive(Debug)]
+pub struct RequestHead {
+    method: Method,
+    version: Version,
+    target: Target,
+    authority: Option<Authority>,
+    fields: Fields,
+    framing: Framing,
+    connection: Connection,
+    expects_continue: bool,
+    websocket: bool,
+}
+
+impl RequestHead {
+    /// Reads a whole head, as [`HeadEnd`] found it. Framing and connection fields, fields of
+    /// names with an underscore, and fields that only the gateway may set are taken out of
+    /// [`RequestHead::fields`].
+    ///
+    /// # Errors
+    /// On whatever is not exactly the grammar or could be read in two ways.
+    pub fn read(head: &[u8], limits: &HeadLimits) -> Result<Self, Refusal> {
+        let line_end = memchr::memchr(b'\n', head).ok_or(Malformed("the head does not end"))?;
+        let line = head.get(..line_end.saturating_sub(1)).unwrap_or_default();
+        let line = split_line(line)?;
+        let version = Version::read(line.version)?;
+        let method = Method::read(line.method).ok_or(Malformed("a method that is no token"))?;
+        if line.target.len() > limits.target {
+            return Err(Refusal::TargetTooLong);
+        }
+        let target = Target::read(line.target, line.method.len() + 1, &method)?;
+        let mut fields = Fields::read(head.to_vec(), line_end + 1)?;
+        let host = read_host(&fields, version)?;
+        let authority = target.authority.clone().or(host);
+        let framing = Framing::of_request(&fields, version)?;
+        let expects_continue = read_expect(&fields, version)?;
+        let websocket = is_websocket(&fields, &method, version, framing);
+        let connection = Connection::take(&mut fields);
+        fields.remove_known(|known| {
+            matches!(known, Known::Host | Known::Expect | Known::Owned | Known::Underscore)
+        });
+        let websocket = websocket && connection.upgrade;
+        Ok(Self {
+            method,
+            version,
+            target,
+            authority,
+            fields,
+            framing,
+            connection,
+            expects_continue,
+            websocket,
+        })
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The version that the client speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The canonical path, or `*`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match &self.target.path {
+            Path::At(range) => std::str::from_utf8(self.fields.slice(range)).unwrap_or_default(),
+            Path::Made(path) => path,
+        }
+    }
+
+    /// What stands behind the question mark, as it came.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        let range = self.target.query.as_ref()?;
+        Some(std::str::from_utf8(self.fields.slice(range)).unwrap_or_default())
+    }
+
+    /// Host and port that the client asked for; absent only in HTTP/1.0.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// The canonical host that the client asked for; empty if it did not say.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.authority.as_ref().map_or("", Authority::host)
+    }
+
+    /// The end-to-end fields.
+    #[must_use]
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The end-to-end fields, to be changed.
+    pub fn fields_mut(&mut self) -> &mut Fields {
+        &mut self.fields
+    }
+
+    /// How long the body is.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the client wants to see `100 Continue` before it sends the body.
+    #[must_use]
+    pub fn expects_continue(&self) -> bool {
+        self.expects_continue
+    }
+
+    /// Whether the client asks to speak WebSocket on this connection (RFC 6455 section 4.1).
+    #[must_use]
+    pub fn is_websocket(&self) -> bool {
+        self.websocket
+    }
+
+    /// Whether the client's connection may be kept after the answer.
+    #[must_use]
+    pub fn is_kept_alive(&self) -> bool {
+        match self.version {
+            Version::Http11 => !self.connection.close,
+            Version::Http10 => self.connection.keep_alive && !self.connection.close,
+        }
+    }
+}
+
+struct RequestLine<'a> {
+    method: &'a [u8],
+    target: &'a [u8],
+    version: &'a [u8],
+}
+
+/// Exactly one space between the three parts.
+fn split_line(line: &[u8]) -> Result<RequestLine<'_>, Malformed> {
+    let mut parts = line.split(|&byte| byte == b' ');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(method), Some(target), Some(version), None) if !target.is_empty() => {
+            Ok(RequestLine { method, target, version })
+        }
+        _ => Err(Malformed("a request line that is not method, target and version")),
+    }
+}
+
+fn read_host(fields: &Fields, version: Version) -> Result<Option<Authority>, Malformed> {
+    let mut hosts = fields.known(Known::Host);
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Authority::read(host).map(Some),
+        (None, _) if version == Version::Http10 => Ok(None),
+        (None, _) => Err(Malformed("no Host field")),
+        (Some(_), Some(_)) => Err(Malformed("several Host fields")),
+    }
+}
+
+fn read_expect(fields: &Fields, version: Version) -> Result<bool, Refusal> {
+    let mut expectations = fields.known(Known::Expect);
+    match (expectations.next(), expectations.next()) {
+        (None, _) => Ok(false),
+        // RFC 9110 section 10.1.1: an HTTP/1.0 client cannot mean it.
+        _ if version == Version::Http10 => Ok(false),
+        (Some(expect), None) if expect.eq_ignore_ascii_case(b"100-continue") => Ok(true),
+        _ => Err(Refusal::Expectation),
+    }
+}
+
+fn is_websocket(fields: &Fields, method: &Method, version: Version, framing: Framing) -> bool {
+    let mut upgrades = fields.known(Known::Upgrade);
+    let asked = matches!((upgrades.next(), upgrades.next()),
+        (Some(token), None) if token.eq_ignore_ascii_case(b"websocket"));
+    asked && *method == Method::Get && version == Version::Http11 && framing == Framing::None
+}
+
+/// What a request to a service says beside what the client said.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// The path, canonical.
+    pub path: &'a str,
+    /// The `Host` field.
+    pub host: &'a str,
+    /// How long the body is; chunked if that is not known.
+    pub framing: Framing,
+    /// Where the request came from.
+    pub forwarding: &'a Forwarding,
+    /// The request's id.
+    pub request_id: &'a str,
+}
+
+impl RequestHead {
+    /// Writes the head for a service. Everything that says where the message ends, where it goes
+    /// and where it came from is written anew.
+    pub fn write(&self, out: &mut Vec<u8>, outgoing: &Outgoing<'_>) {
+        out.extend_from_slice(self.method.as_str().as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(outgoing.path.as_bytes());
+        if let Some(query) = &self.target.query {
+            out.push(b'?');
+            out.extend_from_slice(self.fields.slice(query));
+        }
+        out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
+        out.extend_from_slice(outgoing.host.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        self.fields.write(out);
+        match outgoing.framing {
+            Framing::Length(length) => write_length(out, length),
+            Framing::Chunked | Framing::UntilClose => {
+                out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+            }
+            // A method that usually has a body says that it has none (RFC 9110 section 8.6).
+            Framing::None if matches!(self.method, Method::Post | Method::Put | Method::Patch) => {
+                write_length(out, 0);
+            }
+            Framing::None => {}
+        }
+        if self.websocket {
+            out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: websocket\r\n");
+        }
+        outgoing.forwarding.write(out, self.authority.as_ref().map_or("", Authority::as_str));
+        out.extend_from_slice(b"Via: 1.1 yumen\r\nX-Request-Id: ");
+        out.extend_from_slice(outgoing.request_id.as_bytes());
+        out.extend_from_slice(b"\r\n\r\n");
+    }
+}
+
+pub(crate) fn write_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    write_decimal(out, length);
+    out.extend_from_slice(b"\r\n");
+}
+
+pub(crate) fn write_decimal(out: &mut Vec<u8>, number: u64) {
+    let mut divisor = 1_u64;
+    while number / divisor >= 10 {
+        divisor *= 10;
+    }
+    while divisor > 0 {
+        let digit = u8::try_from(number / divisor % 10).unwrap_or(0);
+        out.push(b'0' + digit);
+        divisor /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests;

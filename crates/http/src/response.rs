@@ -1,0 +1,233 @@
+//! Answer heads: read from a service, made by the gateway, written for a client.
+
+use crate::connection::Connection;
+use crate::fields::{Fields, Known};
+use crate::framing::Framing;
+use crate::method::Method;
+use crate::refusal::Malformed;
+use crate::request::{Version, write_decimal, write_length};
+use crate::status::{Status, reason};
+
+/// The head of an answer, checked.
+#[derive(Debug)]
+pub struct ResponseHead {
+    status: Status,
+    fields: Fields,
+    framing: Framing,
+    kept_alive: bool,
+    websocket: bool,
+}
+
+impl ResponseHead {
+    /// The head of an answer that the gateway makes itself.
+    #[must_use]
+    pub fn new(status: Status) -> Self {
+        let fields = Fields::new();
+        Self { status, fields, framing: Framing::None, kept_alive: true, websocket: false }
+    }
+
+    /// Reads a whole head, as [`crate::HeadEnd`] found it. Framing and connection fields are taken
+    /// out of [`ResponseHead::fields`], and those that name the make of the service.
+    ///
+    /// # Errors
+    /// On whatever is not exactly the grammar or could be read in two ways.
+    pub fn read(head: &[u8]) -> Result<Self, Malformed> {
+        let line_end = memchr::memchr(b'\n', head).ok_or(Malformed("the head does not end"))?;
+        let line = head.get(..line_end.saturating_sub(1)).unwrap_or_default();
+        let (version, status) = read_status_line(line)?;
+        let mut fields = Fields::read(head.to_vec(), line_end + 1)?;
+        let framing = if status.is_interim() {
+            Framing::None
+        } else {
+            Framing::of_response(&fields, version)?
+        };
+        let websocket = fields
+            .known(Known::Upgrade)
+            .next()
+            .is_some_and(|token| token.eq_ignore_ascii_case(b"websocket"));
+        let connection = Connection::take(&mut fields);
+        fields.remove_known(|known| matches!(known, Known::Product | Known::Via));
+        let kept_alive = match version {
+            Version::Http11 => !connection.close,
+            Version::Http10 => connection.keep_alive && !connection.close,
+        };
+        let websocket = websocket && connection.upgrade && status == Status::SWITCHING;
+        Ok(Self { status, fields, framing, kept_alive, websocket })
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Sets another status.
+    pub fn set_status(&mut self, status: Status) {
+        self.status = status;
+    }
+
+    /// The end-to-end fields.
+    #[must_use]
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The end-to-end fields, to be changed.
+    pub fn fields_mut(&mut self) -> &mut Fields {
+        &mut self.fields
+    }
+
+    /// How long the body is that stands behind this head in answer to `method`.
+    #[must_use]
+    pub fn body_framing(&self, method: &Method) -> Framing {
+        if *method == Method::Head || self.status.is_bodiless() {
+            Framing::None
+        } else {
+            self.framing
+        }
+    }
+
+    /// The length that the service announced, whether or not a body stands behind this head.
+    #[must_use]
+    pub fn announced_length(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length(length) => Some(length),
+            Framing::None | Framing::Chunked | Framing::UntilClose => None,
+        }
+    }
+
+    /// Whether the service keeps its connection open after this answer.
+    #[must_use]
+    pub fn is_kept_alive(&self) -> bool {
+        self.kept_alive
+    }
+
+    /// Whether the service agreed to speak WebSocket.
+    #[must_use]
+    pub fn is_websocket(&self) -> bool {
+        self.websocket
+    }
+}
+
+fn read_status_line(line: &[u8]) -> Result<(Version, Status), Malformed> {
+    const BAD: Malformed = Malformed("a status line that is not version, status and reason");
+    let (version, rest) = line.split_at_checked(8).ok_or(BAD)?;
+    let version = match version {
+        b"HTTP/1.1" => Version::Http11,
+        b"HTTP/1.0" => Version::Http10,
+        _ => return Err(BAD),
+    };
+    let (code, rest) = rest.split_at_checked(4).ok_or(BAD)?;
+    let code = code.strip_prefix(b" ").and_then(crate::grammar::digits).ok_or(BAD)?;
+    let status = u16::try_from(code).ok().and_then(Status::new).ok_or(BAD)?;
+    let good = rest.is_empty() || (rest.first() == Some(&b' ') && crate::grammar::is_value(rest));
+    if good { Ok((version, status)) } else { Err(BAD) }
+}
+
+/// What an answer to a client says about the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// How the body's end is told. [`Framing::None`] and [`Framing::UntilClose`] say nothing.
+    pub framing: Framing,
+    /// The connection is closed after this answer.
+    pub close: bool,
+    /// The client speaks HTTP/1.0 and is told that the connection stays open.
+    pub keep_alive: bool,
+    /// The date, for answers that have none.
+    pub date: &'a [u8],
+}
+
+impl ResponseHead {
+    /// Writes the head for a client.
+    pub fn write(&self, out: &mut Vec<u8>, delivery: &Delivery<'_>) {
+        self.write_status_line(out);
+        self.fields.write(out);
+        if self.fields.known(Known::Date).next().is_none() {
+            out.extend_from_slice(b"Date: ");
+            out.extend_from_slice(delivery.date);
+            out.extend_from_slice(b"\r\n");
+        }
+        match delivery.framing {
+            Framing::Length(length) => write_length(out, length),
+            Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            Framing::None | Framing::UntilClose => {}
+        }
+        if self.websocket {
+            out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: websocket\r\n");
+        } else if delivery.close {
+            out.extend_from_slice(b"Connection: close\r\n");
+        } else if delivery.keep_alive {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes the head of an interim answer (1xx).
+    pub fn write_interim(&self, out: &mut Vec<u8>) {
+        self.write_status_line(out);
+        self.fields.write(out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn write_status_line(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        write_decimal(out, u64::from(self.status.code()));
+        out.push(b' ');
+        out.extend_from_slice(reason(self.status).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(head: &str) -> Result<ResponseHead, Malformed> {
+        ResponseHead::read(head.as_bytes())
+    }
+
+    #[test]
+    fn answers_are_read_and_written_anew() {
+        let head = read(
+            "HTTP/1.1 200 Fine\r\nServer: secret/1.0\r\nX-A: 1\r\nConnection: keep-alive, x-b\r\nX-B: 2\r\n\
+             Content-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
+        )
+        .unwrap();
+        assert_eq!(head.body_framing(&Method::Get), Framing::Length(5));
+        assert_eq!(head.body_framing(&Method::Head), Framing::None);
+        assert!(head.is_kept_alive());
+        let mut out = Vec::new();
+        let delivery =
+            Delivery { framing: Framing::Length(5), close: true, keep_alive: false, date: b"now" };
+        head.write(&mut out, &delivery);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "HTTP/1.1 200 OK\r\nX-A: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn bad_answers_are_refused() {
+        for head in [
+            "HTTP/1.1 200\n\r\n",
+            "HTTP/1.1 99 x\r\n\r\n",
+            "HTTP/1.1 600 x\r\n\r\n",
+            "HTTP/1.1 2000 x\r\n\r\n",
+            "HTTP/1.1 +20 x\r\n\r\n",
+            "HTTP/1.1  200 x\r\n\r\n",
+            "HTTP/2.0 200 x\r\n\r\n",
+            "HTTP/0.9 200 x\r\n\r\n",
+            "200 OK\r\n\r\n",
+            "HTTP/1.1 200 x\0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
+        ] {
+            assert!(read(head).is_err(), "{head:?}");
+        }
+        assert!(read("HTTP/1.1 200\r\n\r\n").is_ok(), "some servers send no reason and no space");
+    }
+}

@@ -1,0 +1,159 @@
+//! A listener on one worker: accepts connections, and knows when it is to close.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use yumen_http::Date;
+use yumen_worker::Worker;
+
+use crate::count::Connections;
+use crate::door::Door;
+use crate::{Serve, http1};
+
+/// How long accepting rests when the system has no more files or memory for it.
+const REST: Duration = Duration::from_millis(100);
+
+/// A listener on one worker.
+#[derive(Debug)]
+pub struct Gate<S> {
+    serve: Rc<S>,
+    worker: Worker,
+    door: RefCell<Arc<Door>>,
+    connections: Arc<Connections>,
+    closing: Cell<bool>,
+    /// Connections of this worker.
+    open: Cell<usize>,
+    date: RefCell<Date>,
+}
+
+impl<S: Serve> Gate<S> {
+    /// Starts to accept. `connections` is the count that the listener's workers share.
+    ///
+    /// # Errors
+    /// When the event queue does not take the socket.
+    pub fn open(
+        serve: Rc<S>,
+        worker: Worker,
+        door: Arc<Door>,
+        connections: Arc<Connections>,
+        socket: std::net::TcpListener,
+    ) -> io::Result<Rc<Self>> {
+        let listener = TcpListener::from_std(socket)?;
+        let gate = Rc::new(Self {
+            serve,
+            worker,
+            door: RefCell::new(door),
+            connections,
+            closing: Cell::new(false),
+            open: Cell::new(0),
+            date: RefCell::default(),
+        });
+        gate.worker.spawn(accept(Rc::clone(&gate), listener));
+        Ok(gate)
+    }
+
+    /// Puts other settings in place. Requests that have begun keep theirs.
+    pub fn change(&self, door: Arc<Door>) {
+        *self.door.borrow_mut() = door;
+    }
+
+    /// Accepts nothing more, closes connections that wait for a request, and the others after the
+    /// answer they wait for.
+    pub fn close(&self) {
+        self.closing.set(true);
+        self.worker.wake_all();
+    }
+
+    /// Connections of this worker that are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.open.get()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    pub(crate) fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door.borrow())
+    }
+
+    pub(crate) fn serve(&self) -> &S {
+        &self.serve
+    }
+
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// The current HTTP date.
+    pub(crate) fn date(&self) -> [u8; 29] {
+        let mut date = self.date.borrow_mut();
+        date.at(self.worker.unix_seconds()).try_into().unwrap_or([b' '; 29])
+    }
+}
+
+async fn accept<S: Serve>(gate: Rc<Gate<S>>, listener: TcpListener) {
+    let full = gate.worker.deadline();
+    loop {
+        let accepted = std::future::poll_fn(|context| {
+            let door = gate.door.borrow();
+            if gate.connections.open() >= door.connections_max && !gate.closing.get() {
+                // The others wait in the system's backlog until one leaves.
+                full.set(Some(yumen_worker::TICK));
+                let _later = full.has_come(context);
+                return Poll::Pending;
+            }
+            match listener.poll_accept(context) {
+                Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+                // Whoever was in the backlog is served; then the socket closes.
+                Poll::Pending if gate.closing.get() => Poll::Ready(None),
+                Poll::Pending => {
+                    let _woken_to_close = full.has_come(context);
+                    Poll::Pending
+                }
+            }
+        })
+        .await;
+        match accepted {
+            None => return,
+            Some(Ok((stream, peer))) => welcome(&gate, stream, peer),
+            Some(Err(error)) if is_about_one_connection(&error) => {}
+            Some(Err(_)) => tokio::time::sleep(REST).await,
+        }
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let Some(held) = gate.connections.enter(peer.ip(), gate.door.borrow().connections_per_client) else { return };
+    let here = Rc::clone(gate);
+    gate.open.set(gate.open.get() + 1);
+    let present = Present(Rc::clone(gate));
+    gate.worker.spawn(async move {
+        http1::serve(here, stream, peer).await;
+        drop((held, present));
+    });
+}
+
+/// Counts a connection of this worker out when its task ends, however it ends.
+struct Present<S>(Rc<Gate<S>>);
+
+impl<S> Drop for Present<S> {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+    }
+}

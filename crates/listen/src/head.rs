@@ -1,0 +1,111 @@
+//! The wait for the next request on a connection, and the reading of its head.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use yumen_http::{HeadEnd, Refusal, RequestHead};
+
+use crate::accept::Gate;
+use crate::door::Door;
+use crate::link::Link;
+use crate::Serve;
+
+/// Empty lines in front of a request that are passed over (RFC 9112 section 2.2), in bytes.
+const EMPTY_LINES_MAX: usize = 8;
+
+/// What came of the wait.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    Request(Box<RequestHead>),
+    /// The client or the gateway is done with this connection.
+    Nothing,
+    Refused(Refusal),
+}
+
+/// Where the reading stands.
+#[derive(Debug, Default)]
+struct Reading {
+    end: HeadEnd,
+    skipped: usize,
+    begun: bool,
+}
+
+/// Waits for the next request.
+pub(crate) async fn next<S: Serve>(gate: &Rc<Gate<S>>, link: &Link, door: &Door, first: bool) -> Arrival {
+    let mut reading = Reading::default();
+    link.allow(if first { door.patience.head } else { door.patience.keep_alive });
+    std::future::poll_fn(|context| {
+        let arrival = reading.poll(context, link, door);
+        match arrival {
+            Poll::Ready(arrival) => Poll::Ready(arrival),
+            Poll::Pending if !reading.begun && gate.is_closing() => Poll::Ready(Arrival::Nothing),
+            Poll::Pending if link.deadline.has_come(context) => Poll::Ready(if reading.begun {
+                Arrival::Refused(Refusal::HeadTimeout)
+            } else {
+                Arrival::Nothing
+            }),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+impl Reading {
+    fn poll(&mut self, context: &mut Context<'_>, link: &Link, door: &Door) -> Poll<Arrival> {
+        if !link.rest().borrow().is_empty() {
+            let rest = std::mem::take(&mut *link.rest().borrow_mut());
+            if let Some(arrival) = self.take(&rest, link, door) {
+                return Poll::Ready(arrival);
+            }
+        }
+        loop {
+            let arrival = yumen_worker::with_scratch(|buffer| {
+                let early = std::mem::take(&mut *link.rest().borrow_mut());
+                buffer.extend_from_slice(&early);
+                buffer.reserve(1024);
+                let room = buffer.capacity() - buffer.len();
+                match link.poll_read(context, buffer, room) {
+                    Poll::Ready(Ok(read)) if read > 0 => self.take(buffer, link, door).map(Poll::Ready),
+                    // A head that is cut off is nobody's request; there is nobody to tell.
+                    Poll::Ready(_) => Some(Poll::Ready(Arrival::Nothing)),
+                    Poll::Pending => {
+                        *link.rest().borrow_mut() = early;
+                        Some(Poll::Pending)
+                    }
+                }
+            });
+            if let Some(arrival) = arrival {
+                return arrival;
+            }
+        }
+    }
+
+    /// Looks for a head at the front of `bytes` and keeps the rest. `None` if it is not complete.
+    fn take(&mut self, bytes: &[u8], link: &Link, door: &Door) -> Option<Arrival> {
+        let mut bytes = bytes;
+        while let Some(after) = bytes.strip_prefix(b"\r\n").filter(|_| self.skipped < EMPTY_LINES_MAX) {
+            bytes = after;
+            self.skipped += 2;
+        }
+        let found = match self.end.find(bytes, &door.head) {
+            Err(refusal) => return Some(Arrival::Refused(refusal)),
+            Ok(None) => {
+                *link.rest().borrow_mut() = bytes.to_vec();
+                if !self.begun && !bytes.is_empty() {
+                    self.begun = true;
+                    link.allow(door.patience.head);
+                }
+                return None;
+            }
+            Ok(Some(length)) => length,
+        };
+        let (head, rest) = bytes.split_at_checked(found).unwrap_or_default();
+        if !rest.is_empty() {
+            *link.rest().borrow_mut() = rest.to_vec();
+        }
+        Some(match RequestHead::read(head, &door.head) {
+            Ok(head) => Arrival::Request(Box::new(head)),
+            Err(refusal) => Arrival::Refused(refusal),
+        })
+    }
+}

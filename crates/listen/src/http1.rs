@@ -1,0 +1,321 @@
+//! One HTTP/1 connection from its first byte to its last: request, answer, next request.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use yumen_http::{
+    Body, Date, Decoder, Delivery, Forwarding, Framing, Method, Refusal, Request, RequestHead, Response, Version,
+    read_proxy_header,
+};
+use yumen_policy::{Client, Exchange, Trail, Watch};
+
+use crate::accept::Gate;
+use crate::body::{ClientBody, Pace};
+use crate::deliver::Parcel;
+use crate::door::Door;
+use crate::head::{Arrival, next};
+use crate::link::Link;
+use crate::{Broken, End, Serve, tunnel};
+
+/// How long, and for how many bytes, a connection that is being closed is read on, so that the
+/// client gets to see its answer instead of a reset.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+
+/// One connection.
+struct Connection<S> {
+    gate: Rc<Gate<S>>,
+    link: Rc<Link>,
+    watch: Rc<Watch>,
+    peer: SocketAddr,
+    /// The peer's address as text.
+    peer_text: Rc<str>,
+    served: u32,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
+    let link = Rc::new(Link::new(stream, gate.worker().deadline()));
+    let peer_text = peer.ip().to_string().into();
+    let mut connection = Connection { gate, link, watch: Rc::default(), peer, peer_text, served: 0 };
+    if connection.read_proxy_header().await.is_err() {
+        return;
+    }
+    loop {
+        let door = connection.gate.door();
+        let kept = match next(&connection.gate, &connection.link, &door, connection.served == 0).await {
+            Arrival::Nothing => return,
+            Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
+            Arrival::Request(head) => connection.exchange(&door, *head).await,
+        };
+        connection.served += 1;
+        match kept {
+            After::Keep => {}
+            After::Close => return,
+            After::Linger => return connection.linger().await,
+        }
+        if connection.link.is_drained() {
+            return;
+        }
+    }
+}
+
+/// What becomes of a connection after an answer.
+enum After {
+    Keep,
+    Close,
+    Linger,
+}
+
+impl<S: Serve> Connection<S> {
+    /// Reads the PROXY protocol header, if connections to this listener have one.
+    async fn read_proxy_header(&mut self) -> Result<(), ()> {
+        let door = self.gate.door();
+        match door.expects_proxy_header(self.peer.ip()) {
+            None => return Ok(()),
+            Some(false) => return Err(()),
+            Some(true) => {}
+        }
+        let link = &self.link;
+        link.allow(door.patience.head);
+        let header = std::future::poll_fn(|context| {
+            loop {
+                let early = std::mem::take(&mut *link.rest().borrow_mut());
+                let read = yumen_worker::with_scratch(|buffer| {
+                    buffer.extend_from_slice(&early);
+                    let read = link.poll_read(context, buffer, 4096);
+                    *link.rest().borrow_mut() = buffer.clone();
+                    read
+                });
+                match read {
+                    Poll::Ready(Ok(read)) if read > 0 => {}
+                    Poll::Ready(_) => return Poll::Ready(Err(())),
+                    Poll::Pending if link.deadline.has_come(context) => return Poll::Ready(Err(())),
+                    Poll::Pending => return Poll::Pending,
+                }
+                match yumen_http::read_proxy_header(&link.rest().borrow()) {
+                    Ok(None) => {}
+                    Ok(Some(header)) => return Poll::Ready(Ok(header)),
+                    Err(_malformed) => return Poll::Ready(Err(())),
+                }
+            }
+        })
+        .await?;
+        self.link.rest().borrow_mut().drain(..header.length);
+        if let Some(client) = header.client {
+            self.peer = SocketAddr::new(client.ip().to_canonical(), client.port());
+            self.peer_text = self.peer.ip().to_string().into();
+        }
+        Ok(())
+    }
+
+    fn client(&self, door: &Door) -> Client {
+        Client {
+            peer: self.peer,
+            address: self.peer.ip(),
+            forwarding: Forwarding::direct(Rc::clone(&self.peer_text), "http", door.forwarded),
+        }
+    }
+
+    /// Answers a request that could not be read. What comes behind it cannot be told apart.
+    async fn refuse(&mut self, door: &Door, refusal: Refusal) -> After {
+        let client = self.client(door);
+        let Response { head, body, .. } = self.gate.serve().refuse(door, &client, refusal);
+        let framing = Framing::Length(body.length().unwrap_or(0));
+        let mut date = Date::default();
+        let date = date.at(self.gate.worker().unix_seconds());
+        let delivery = Delivery { framing, close: true, keep_alive: false, date };
+        let parcel = Parcel {
+            link: &self.link,
+            watch: &self.watch,
+            patience: door.patience.write_stall,
+            head: Some((head, delivery)),
+            body,
+            chunked: false,
+            unsent: Vec::new(),
+            stalled: false,
+        };
+        match parcel.send().await {
+            Ok(()) => After::Linger,
+            Err(_) => After::Close,
+        }
+    }
+
+    /// Answers one request.
+    async fn exchange(&mut self, door: &Arc<Door>, head: RequestHead) -> After {
+        let mut exchange = self.begin(door, head);
+        let mut early = Vec::new();
+        if !self.answer(&mut exchange, &mut early).await {
+            let end = End { status: 0, broken: Some(Broken::Client), tunnel: false };
+            self.gate.serve().ended(door, &exchange, end);
+            return After::Close;
+        }
+        let Some(response) = exchange.response.take() else { return After::Close };
+        let status = response.head.status().code();
+        let (sent, tunnel, keep) = self.deliver(door, &exchange.request.head, response, early).await;
+        let is_tunnel = tunnel.is_some();
+        if let (Ok(()), Some(tunnel)) = (sent, tunnel) {
+            tunnel::carry(&self.link, tunnel, &self.watch, door.patience.tunnel_idle).await;
+        }
+        let end = End { status, broken: sent.err(), tunnel: is_tunnel };
+        self.gate.serve().ended(door, &exchange, end);
+        match sent {
+            Ok(()) if keep => After::Keep,
+            Ok(()) if self.link.is_body_open() => After::Linger,
+            _ => After::Close,
+        }
+    }
+
+    fn begin(&mut self, door: &Door, mut head: RequestHead) -> Exchange {
+        self.watch.received.set(0);
+        self.watch.sent.set(0);
+        self.watch.body_max.set(door.body_max);
+        self.watch.interim.borrow_mut().clear();
+        let mut client = self.client(door);
+        let believed =
+            client.forwarding.take(&mut head, door.trusts(self.peer.ip()), |address| door.trusts(address));
+        client.address = believed.unwrap_or(client.address);
+        let body = self.body(door, &head);
+        let trail = Trail::new(self.gate.serve().next_id(), Instant::now(), Rc::clone(&self.watch));
+        Exchange { client, request: Request { head, body }, path: None, response: None, trail }
+    }
+
+    fn body(&self, door: &Door, head: &RequestHead) -> Body {
+        let length = match head.framing() {
+            Framing::None | Framing::UntilClose => return Body::Empty,
+            Framing::Length(length) => Some(length),
+            Framing::Chunked => None,
+        };
+        let mut rest = self.link.rest().borrow_mut();
+        let here = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= rest.len());
+        if let Some(length) = here {
+            let later = rest.split_off(length);
+            self.watch.received.set(length as u64);
+            return Body::Full(std::mem::replace(&mut *rest, later));
+        }
+        drop(rest);
+        *self.link.body().borrow_mut() = Some(Decoder::new(head.framing(), door.trailers_max));
+        let patience = &door.patience;
+        let pace = Pace::new(self.gate.worker().clone(), patience.body_idle, patience.body_rate);
+        let body = ClientBody::new(&self.link, &self.watch, pace, head.expects_continue());
+        Body::Stream(Box::new(body), length)
+    }
+
+    /// Waits for the answer, passes interim answers on into `early`, and watches the client;
+    /// false if it went away.
+    async fn answer(&self, exchange: &mut Exchange, early: &mut Vec<u8>) -> bool {
+        let passes_interim = exchange.request.head.version() == Version::Http11;
+        let mut answer = pin!(self.gate.serve().answer(exchange));
+        std::future::poll_fn(|context| {
+            if answer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(true);
+            }
+            if passes_interim {
+                self.pass_interim(context, early);
+            }
+            match self.link.poll_gone(context) {
+                Poll::Ready(()) => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn pass_interim(&self, context: &mut Context<'_>, early: &mut Vec<u8>) {
+        while let Some(head) = self.watch.interim.borrow_mut().pop_front() {
+            head.write_interim(early);
+        }
+        while !early.is_empty() {
+            match self.link.poll_write(context, early) {
+                Poll::Ready(Ok(written)) => drop(early.drain(..written)),
+                // A client that is gone is noticed by the watch for it.
+                Poll::Ready(Err(_)) | Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Sends an answer. Says how that went, what tunnel stands behind it, and whether the
+    /// connection may be kept.
+    async fn deliver(
+        &self,
+        door: &Door,
+        request: &RequestHead,
+        response: Response,
+        early: Vec<u8>,
+    ) -> (Result<(), Broken>, Option<Box<dyn yumen_http::Tunnel>>, bool) {
+        let Response { head, mut body, tunnel } = response;
+        let framing = match (request.method(), &tunnel) {
+            (_, Some(_)) => Framing::None,
+            (Method::Head, _) => {
+                let length = head.announced_length().or(body.length().filter(|length| *length > 0));
+                body = Body::Empty;
+                length.map_or(Framing::None, Framing::Length)
+            }
+            _ if head.status().code() == 304 => {
+                body = Body::Empty;
+                head.announced_length().map_or(Framing::None, Framing::Length)
+            }
+            _ if head.status().is_bodiless() => {
+                body = Body::Empty;
+                Framing::None
+            }
+            _ => match body.length() {
+                Some(length) => Framing::Length(length),
+                None if request.version() == Version::Http11 => Framing::Chunked,
+                None => Framing::UntilClose,
+            },
+        };
+        let keep = tunnel.is_none()
+            && framing != Framing::UntilClose
+            && request.is_kept_alive()
+            && self.served + 1 < door.requests_max
+            && !self.link.is_body_open()
+            && !self.gate.is_closing();
+        let keep_alive = keep && request.version() == Version::Http10;
+        let date = self.gate.date();
+        let delivery = Delivery { framing, close: !keep && tunnel.is_none(), keep_alive, date: &date };
+        let parcel = Parcel {
+            link: &self.link,
+            watch: &self.watch,
+            patience: door.patience.write_stall,
+            head: Some((head, delivery)),
+            body,
+            chunked: framing == Framing::Chunked,
+            unsent: early,
+            stalled: false,
+        };
+        (parcel.send().await, tunnel, keep)
+    }
+
+    /// Closes gently: says that nothing more will come, and reads on for a moment, because a
+    /// system that closes with unread bytes resets the connection, answer and all.
+    async fn linger(&self) {
+        self.link.allow(Some(LINGER));
+        let mut left = LINGER_BYTES_MAX;
+        std::future::poll_fn(|context| {
+            if self.link.poll_close(context).is_pending() {
+                return Poll::Pending;
+            }
+            while left > 0 {
+                let read = yumen_worker::with_scratch(|buffer| {
+                    let room = buffer.capacity();
+                    self.link.poll_read(context, buffer, room)
+                });
+                match read {
+                    Poll::Ready(Ok(read)) if read > 0 => left = left.saturating_sub(read),
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending if self.link.deadline.has_come(context) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,62 @@
+//! Sockets, PROXY protocol, HTTP/1.1, upgrades, drain: turns bytes into exchanges and answers
+//! into bytes.
+//!
+//! The room does not know who answers: it hands each exchange to a [`Serve`] and tells it how the
+//! exchange ended. One connection is one task; its request body, its answer and its peer are all
+//! polled there, so nothing is locked and nothing is sent between tasks.
+
+mod accept;
+mod bind;
+mod body;
+mod count;
+mod deliver;
+mod door;
+mod head;
+mod http1;
+mod link;
+mod tunnel;
+
+pub use accept::Gate;
+pub use bind::{Bound, bind};
+pub use count::Connections;
+pub use door::Door;
+
+use std::future::Future;
+
+use yumen_http::{Refusal, Response};
+use yumen_policy::{Client, Exchange};
+
+/// Who answers.
+pub trait Serve: 'static {
+    /// An id for the next exchange.
+    fn next_id(&self) -> [u8; 32];
+
+    /// Puts an answer into the exchange. Dropped when the client goes away.
+    fn answer(&self, exchange: &mut Exchange) -> impl Future<Output = ()>;
+
+    /// The answer to a request that never became an exchange.
+    fn refuse(&self, door: &Door, client: &Client, refusal: Refusal) -> Response;
+
+    /// The last byte of the answer was sent, or cannot be sent any more.
+    fn ended(&self, door: &Door, exchange: &Exchange, end: End);
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    /// The status that the client saw; 0 if it saw none.
+    pub status: u16,
+    /// Who broke it off, if anybody.
+    pub broken: Option<Broken>,
+    /// Whether it became a tunnel.
+    pub tunnel: bool,
+}
+
+/// Who broke an exchange off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The client went away or did not read its answer in time.
+    Client,
+    /// The service's answer stopped before its end.
+    Upstream,
+}

@@ -1,0 +1,119 @@
+//! The connection to one client: its socket, the bytes that were read too early, its deadline.
+//!
+//! The loop of the connection, the request's body and the tunnel all use it by turns, within one
+//! task and never across a wait.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BufMut;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio_util::io::poll_read_buf;
+use yumen_http::Decoder;
+use yumen_worker::Deadline;
+
+/// Bytes of later requests that are read while one is answered; beyond this the client waits.
+const AHEAD_MAX: usize = 64 * 1024;
+
+/// The connection to one client.
+#[derive(Debug)]
+pub(crate) struct Link {
+    stream: RefCell<TcpStream>,
+    /// Read from the socket, not yet used.
+    rest: RefCell<Vec<u8>>,
+    /// The body of the current request, while it has not ended.
+    body: RefCell<Option<Decoder>>,
+    pub(crate) deadline: Deadline,
+    /// The client has closed its sending side.
+    ended: Cell<bool>,
+}
+
+impl Link {
+    pub(crate) fn new(stream: TcpStream, deadline: Deadline) -> Self {
+        Self {
+            stream: RefCell::new(stream),
+            rest: RefCell::default(),
+            body: RefCell::default(),
+            deadline,
+            ended: Cell::new(false),
+        }
+    }
+
+    /// Reads what the client sent into the spare capacity of `out`; 0 at the end.
+    pub(crate) fn poll_read(&self, context: &mut Context<'_>, out: &mut Vec<u8>, room: usize) -> Poll<io::Result<usize>> {
+        if self.ended.get() {
+            return Poll::Ready(Ok(0));
+        }
+        let mut stream = self.stream.borrow_mut();
+        let read = poll_read_buf(Pin::new(&mut *stream), context, &mut out.limit(room));
+        if let Poll::Ready(Ok(0)) = read {
+            self.ended.set(true);
+        }
+        read
+    }
+
+    /// Writes some of the bytes.
+    pub(crate) fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        match Pin::new(&mut *stream).poll_write(context, bytes) {
+            Poll::Ready(Ok(0)) if !bytes.is_empty() => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            other => other,
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn poll_close(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut stream = self.stream.borrow_mut();
+        Pin::new(&mut *stream).poll_shutdown(context).map(|_result| ())
+    }
+
+    /// The bytes that were read too early.
+    pub(crate) fn rest(&self) -> &RefCell<Vec<u8>> {
+        &self.rest
+    }
+
+    /// The decoder of the current request's body, while the body has not ended.
+    pub(crate) fn body(&self) -> &RefCell<Option<Decoder>> {
+        &self.body
+    }
+
+    /// Whether the current request's body has not been read to its end.
+    pub(crate) fn is_body_open(&self) -> bool {
+        self.body.borrow().is_some()
+    }
+
+    /// Whether the client has said that it sends nothing more, and all it sent is used.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.ended.get() && self.rest.borrow().is_empty()
+    }
+
+    /// Looks whether the client is still there while it waits for an answer. Later requests are
+    /// kept for later; a client that only closed its sending side still wants its answer.
+    pub(crate) fn poll_gone(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_body_open() || self.ended.get() || self.rest.borrow().len() >= AHEAD_MAX {
+            return Poll::Pending;
+        }
+        loop {
+            let read = yumen_worker::with_scratch(|buffer| {
+                let read = self.poll_read(context, buffer, AHEAD_MAX);
+                self.rest.borrow_mut().extend_from_slice(buffer);
+                read
+            });
+            match read {
+                Poll::Pending | Poll::Ready(Ok(0)) => return Poll::Pending,
+                Poll::Ready(Ok(_)) if self.rest.borrow().len() >= AHEAD_MAX => return Poll::Pending,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Sets the deadline for what comes next.
+    pub(crate) fn allow(&self, patience: Option<Duration>) {
+        self.deadline.set(patience);
+    }
+}

@@ -1,0 +1,154 @@
+//! Configuration text as a tree of [`Node`]s that remember where they were written.
+//!
+//! The text is YAML, or JSON where the file's name ends in `.json`. A scalar stays the text that
+//! was written until somebody asks for a type ([`crate::read()`]), so `no`, `0755` and `1.10` are
+//! never turned into something else. What could surprise is refused: duplicate keys, tags, merge
+//! keys, several documents in one file, and more than the limits below.
+
+mod json;
+mod merge;
+mod node;
+mod reference;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::path::{self, Step};
+use crate::report::{Place, Report};
+
+pub use node::Node;
+pub(crate) use node::{Entry, HANDED_OVER_AS, Scalar, Untyped, Value, hand_over, is_number};
+
+/// The longest text of one file.
+pub const SOURCE_BYTES: usize = 64 << 20;
+/// How deep lists and maps may be nested.
+pub const DEPTH: usize = 64;
+/// What anchors and aliases of one file may copy: text, and [`NODE_BYTES`] for every node.
+pub const ALIASED_BYTES: usize = 16 << 20;
+/// What one node counts for in [`ALIASED_BYTES`].
+pub const NODE_BYTES: usize = 64;
+
+/// One file of a configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    /// For messages; text is JSON if it ends in `.json`, else YAML.
+    pub name: String,
+    /// What is written in it.
+    pub text: String,
+}
+
+/// Without the text, for it may hold secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The values that `${env:NAME}` stands for, by name.
+pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// One configuration from one or several files.
+#[derive(Clone)]
+pub struct Document {
+    root: Node,
+    files: Vec<(Arc<str>, String)>,
+}
+
+/// Without the files' text, for it may hold secrets.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.files.iter().map(|(name, _)| &**name).collect();
+        f.debug_struct("Document").field("files", &names).finish_non_exhaustive()
+    }
+}
+
+impl Document {
+    /// Reads files into one tree. Top-level lists are joined in the order of the files; any other
+    /// top-level key may be set in one file only. Everything that is wrong goes to the report,
+    /// and the tree is made of what is right.
+    pub fn read(sources: &[Source], environment: &Environment<'_>, report: &mut Report) -> Self {
+        let mut roots = Vec::new();
+        let mut files = Vec::new();
+        for source in sources {
+            let file: Arc<str> = Arc::from(source.name.as_str());
+            roots.extend(read_source(source, &file, report));
+            files.push((file, source.text.clone()));
+        }
+        let start = files.first().map(|(file, _)| start_of(file));
+        let mut root = merge::merge(roots, start, report);
+        resolve::resolve(&mut root, environment, report);
+        Self { root, files }
+    }
+
+    /// The tree.
+    pub fn root(&self) -> &Node {
+        &self.root
+    }
+
+    /// Where the value at a path is written, or the nearest one around it that is. A list or map
+    /// that is the value of a key is found at its key.
+    pub fn locate(&self, path: &str) -> Option<Place> {
+        let mut node = &self.root;
+        let mut rest = path;
+        while let Some((step, after)) = path::split(rest) {
+            let Some(child) = node.child(step) else { break };
+            node = child;
+            rest = after;
+        }
+        node.place().cloned()
+    }
+
+    /// The text of the line that a place is in.
+    pub fn line(&self, place: &Place) -> Option<&str> {
+        let (_, text) = self.files.iter().find(|(file, _)| *file == place.file)?;
+        text.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)
+    }
+}
+
+impl Node {
+    fn child(&self, step: Step<'_>) -> Option<&Self> {
+        match (step, &self.value) {
+            (Step::Item(index), Value::List(items)) => items.get(index),
+            (Step::Key(key), Value::Map(entries)) => {
+                entries.iter().find(|entry| *entry.key == *key).map(|entry| &entry.node)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn start_of(file: &Arc<str>) -> Place {
+    Place { file: Arc::clone(file), line: 1, column: 1 }
+}
+
+/// The tree of one file; `None` if it cannot be read, which was reported then.
+fn read_source(source: &Source, file: &Arc<str>, report: &mut Report) -> Option<Node> {
+    if source.text.len() > SOURCE_BYTES {
+        let message = format!("the file is longer than {} MiB", SOURCE_BYTES >> 20);
+        report.error("", message).at(start_of(file));
+        return None;
+    }
+    let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
+    let is_json = source.name.rsplit_once('.').is_some_and(|(_, end)| end == "json");
+    let tree = if is_json { json::read(text, file) } else { yaml::read(text, file) };
+    let refused = match tree {
+        Ok(node) => return Some(node),
+        Err(refused) => refused,
+    };
+    let problem = report.error("", refused.message).at(refused.at);
+    if let Some(hint) = refused.hint {
+        problem.hint(hint);
+    }
+    None
+}
+
+/// Why a text is not a tree: the first mistake in it, after which reading makes no sense.
+struct Refused {
+    at: Place,
+    message: String,
+    hint: Option<&'static str>,
+}

@@ -1,0 +1,64 @@
+//! The nouns as a user writes them: listeners, services, routes, policy uses; their defaults,
+//! their schema, and the reading of a document into them. No IO, no behaviour.
+//!
+//! Two halves: the *nouns* ([`Model`] and what it holds) are plain data with `serde` and
+//! `schemars` derives, the one source of config, schema, reference docs and forms; the *reader*
+//! ([`document`], [`read`]) turns YAML or JSON text into them and names every problem at once,
+//! each with its path and its place in the file ([`report`]).
+
+pub mod document;
+mod listener;
+mod measure;
+mod path;
+mod policy_use;
+pub mod read;
+pub mod report;
+mod route;
+pub mod schema;
+mod service;
+mod watch;
+
+pub use listener::{Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
+pub use measure::{Bytes, Refusal, Span};
+pub use policy_use::{Broader, PolicyUse};
+pub use read::read;
+pub use route::{Answer, HostHeader, Match, Redirect, Route, RouteLimits, ValueMatch};
+pub use service::{Balance, HashOn, Pool, Service, ServiceTimeouts, Target, Upstream};
+pub use watch::{AccessLog, LogFormat, LogSink, Status};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything one gateway is told: the root of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Model {
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// What requests are sent to. A service may carry its own routes.
+    pub services: Vec<Service>,
+    /// Which request goes where: routes that are not written inside a service.
+    pub routes: Vec<Route>,
+    /// Policies for every route of every listener.
+    pub policies: Vec<PolicyUse>,
+    /// One line for each exchange.
+    pub access_log: AccessLog,
+    /// The listener for `/metrics`, `/livez` and `/readyz`.
+    pub status: Status,
+    /// How long a stopping gateway waits for exchanges that are under way.
+    pub drain: Span,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            services: Vec::new(),
+            routes: Vec::new(),
+            policies: Vec::new(),
+            access_log: AccessLog::default(),
+            status: Status::default(),
+            drain: Span::seconds(60),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Where clients connect: address, trust, limits and patience.
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::measure::{Network, networks};
+use crate::{Bytes, PolicyUse, Span};
+
+/// An address on which clients are served.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// Unique among listeners; routes, logs and metrics use it.
+    pub name: String,
+    /// `host:port`: an IPv4 address, an IPv6 address in brackets, or `localhost`; `:8080` means
+    /// all addresses, IPv4 and IPv6. Port 0 lets the system choose one.
+    pub address: String,
+    /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed and extended. From all
+    /// others these fields are replaced.
+    #[serde(default, deserialize_with = "networks")]
+    #[schemars(with = "Vec<Network>")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Expect a PROXY protocol header (v1 or v2) in front of every connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// Also tell services about the client in the standard `Forwarded` field (RFC 7239).
+    #[serde(default)]
+    pub forwarded: bool,
+    /// What a client may ask for at most.
+    #[serde(default)]
+    pub limits: ListenerLimits,
+    /// How long a client may take.
+    #[serde(default)]
+    pub timeouts: ListenerTimeouts,
+    /// Policies for every request that arrives here.
+    #[serde(default)]
+    pub policies: Vec<PolicyUse>,
+}
+
+/// Who may (and then must) open a connection with a PROXY protocol header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyProtocol {
+    /// Load balancers that send the header; a connection from anybody else is closed.
+    #[serde(deserialize_with = "networks")]
+    #[schemars(with = "Vec<Network>")]
+    pub from: Vec<IpNet>,
+}
+
+/// What a client may ask for at most. What is larger is refused with the status in brackets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenerLimits {
+    /// The whole request head: request line and fields (431).
+    pub head: Bytes,
+    /// The request line's target (414).
+    pub target: Bytes,
+    /// One header field: name and value (431).
+    pub field: Bytes,
+    /// Header fields of one request (431).
+    pub fields: u32,
+    /// A request body (413); a route may set its own.
+    pub body: Bytes,
+    /// All trailer fields of one request (400).
+    pub trailers: Bytes,
+    /// Requests on one connection; the last answer says `Connection: close`.
+    pub requests_per_connection: u32,
+    /// Open connections of the whole listener; more wait in the system's backlog.
+    pub connections: u32,
+    /// Open connections of one client address; more are closed at once.
+    pub connections_per_client: u32,
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        Self {
+            head: Bytes::kib(32),
+            target: Bytes::kib(8),
+            field: Bytes::kib(8),
+            fields: 100,
+            body: Bytes::mib(10),
+            trailers: Bytes::kib(4),
+            requests_per_connection: 1000,
+            connections: 100_000,
+            connections_per_client: 1000,
+        }
+    }
+}
+
+/// How long a client may take before it is cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenerTimeouts {
+    /// From the first wait for a request on a new connection, or from its first byte on a kept
+    /// one, until its head is complete (408).
+    pub head: Span,
+    /// Silence inside a request body (408).
+    pub body_idle: Span,
+    /// The least a request body must bring in every `body_idle`, in bytes per second (408).
+    pub body_rate: Bytes,
+    /// Silence between two requests on one connection.
+    pub keep_alive: Span,
+    /// How long a client may leave its answer unread.
+    pub write_stall: Span,
+    /// Silence in both directions of an upgraded connection (WebSocket).
+    pub tunnel_idle: Span,
+}
+
+impl Default for ListenerTimeouts {
+    fn default() -> Self {
+        Self {
+            head: Span::seconds(10),
+            body_idle: Span::seconds(30),
+            body_rate: Bytes(100),
+            keep_alive: Span::seconds(60),
+            write_stall: Span::seconds(60),
+            tunnel_idle: Span::seconds(300),
+        }
+    }
+}

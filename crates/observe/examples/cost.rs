@@ -1,0 +1,127 @@
+//! What watching costs: nanoseconds for a record of the access log, for counting an exchange, and
+//! for a scrape of 10,000 routes. Run with `cargo run --release -p yumen-observe --example cost`.
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+
+use std::{
+    error::Error,
+    fs,
+    hint::black_box,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use yumen_model::{AccessLog, LogFormat, LogSink};
+use yumen_observe::{LogTally, LogWriter, Record, Registry, Size, Source, Times};
+
+const TURNS: u32 = 100;
+const ROUNDS: u32 = 20_000;
+const ROUTES: usize = 10_000;
+const WORKERS: usize = 2;
+
+fn record() -> Record<'static> {
+    Record {
+        began: SystemTime::now(),
+        times: Times {
+            total: Duration::from_micros(1_234),
+            upstream: Some(Duration::from_micros(1_100)),
+            overhead: Duration::from_micros(41),
+        },
+        request_id: b"0b2d7c1e55aa4f1099e2a7c14d1c2b3a",
+        client: SocketAddr::from(([192, 0, 2, 7], 51_234)),
+        listener: "web",
+        route: "orders",
+        service: "shop",
+        target: "10.0.0.5:8080",
+        method: b"GET",
+        host: b"shop.example",
+        path: b"/orders/17/lines",
+        query: Some(b"page=2&sort=name"),
+        protocol: "HTTP/1.1",
+        status: 200,
+        source: Source::Upstream,
+        attempts: 1,
+        received: Size { head: 311, body: 0 },
+        sent: Size { head: 205, body: 1_700 },
+        referer: Some(b"https://shop.example/cart"),
+        user_agent: Some(b"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+        revision: 7,
+        ..Record::default()
+    }
+}
+
+/// Runs `once` in many short turns and prints the mean of the best one: the rest of the machine
+/// only ever makes a turn longer.
+fn measure(what: &str, mut once: impl FnMut()) {
+    let best = (0..TURNS).map(|_| {
+        let began = Instant::now();
+        (0..ROUNDS).for_each(|_| once());
+        began.elapsed()
+    });
+    let best = best.min().unwrap_or_default().as_secs_f64() * 1e9 / f64::from(ROUNDS);
+    println!("{what:<48} {best:>8.1} ns");
+}
+
+fn log(what: &str, to: LogSink, format: LogFormat) -> Result<(), Box<dyn Error>> {
+    let tally = Arc::new(LogTally::default());
+    let writer = LogWriter::start(AccessLog { to, format }, Arc::clone(&tally), |_| {})?;
+    let mut buffer = writer.buffer();
+    let record = record();
+    measure(what, || buffer.write(black_box(&record)));
+    buffer.flush();
+    let left = writer.finish(Duration::from_secs(30));
+    println!("{:<48} {} written, {} dropped, {left} left", "", tally.written(), tally.dropped());
+    Ok(())
+}
+
+/// Resident memory in KiB.
+fn resident() -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn metrics() -> Result<(), Box<dyn Error>> {
+    let registry = Registry::new("0", Arc::new(LogTally::default()), Registry::GRACE);
+    let record = record();
+    let before = resident()?;
+    let workers: Vec<_> = (0..WORKERS).map(|_| registry.worker()).collect();
+    let mut routes = Vec::with_capacity(WORKERS * ROUTES);
+    let began = Instant::now();
+    for worker in &workers {
+        for number in 0..ROUTES {
+            let service = format!("service-{}", number / 10);
+            routes.push(worker.route(&service, &format!("route-{number}")));
+        }
+    }
+    let find = began.elapsed() / u32::try_from(WORKERS * ROUTES)?;
+    println!("{:<48} {find:>11.1?}", "find the cells of a route, first use");
+    let mut next = routes.iter().cycle();
+    if let Some(route) = next.next() {
+        measure("count an exchange, one route", || route.count(black_box(&record)));
+    }
+    measure("count an exchange, 10,000 routes in turn", || {
+        if let Some(route) = next.next() {
+            route.count(black_box(&record));
+        }
+    });
+    let cells = resident()?.saturating_sub(before);
+    println!("{:<48} {cells:>8} KiB", format!("cells of {ROUTES} routes x {WORKERS} workers"));
+
+    let mut text = Vec::new();
+    for _ in 0..3 {
+        text.clear();
+        let began = Instant::now();
+        registry.render(Instant::now(), &mut text)?;
+        println!("{:<48} {:>8.1?}, {} KiB", "scrape", began.elapsed(), text.len() / 1_024);
+    }
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let null = || LogSink::File("/dev/null".to_owned());
+    log("access log, JSON", null(), LogFormat::Json)?;
+    log("access log, combined", null(), LogFormat::Combined)?;
+    log("access log, off", LogSink::Off, LogFormat::Json)?;
+    metrics()
+}

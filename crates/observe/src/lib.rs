@@ -1,0 +1,16 @@
+//! What was seen: one [`Record`] of each exchange, written to the access log and counted in the
+//! metrics. It decides nothing, changes no exchange and never makes one wait.
+//!
+//! Two halves that meet only in the record. The log ([`LogWriter`], [`LogBuffer`]) formats into a
+//! buffer of the worker and hands full chunks to one writer thread over a bounded queue; what does
+//! not fit is dropped and counted. The metrics ([`Registry`], [`WorkerMetrics`]) are cells that
+//! one worker writes and the scraping thread sums.
+
+mod digits;
+mod log;
+mod metrics;
+mod record;
+
+pub use log::{LogBuffer, LogError, LogTally, LogWriter};
+pub use metrics::{ListenerMeter, Names, Registry, RouteMeter, ServiceMeter, WorkerMetrics, names};
+pub use record::{Record, Side, Size, Source, Times};

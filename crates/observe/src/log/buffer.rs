@@ -1,0 +1,92 @@
+//! A worker's end of the access log: formats records, and hands them over in chunks.
+
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{SyncSender, TrySendError},
+    },
+};
+
+use yumen_model::LogFormat;
+
+use super::{
+    CHUNK_BYTES, combined, json,
+    sink::Sink,
+    stamp::Stamp,
+    writer::{Chunk, Parcel, Shared},
+};
+use crate::record::Record;
+
+/// Where one worker writes its records. It does nothing by itself when it is dropped: whoever
+/// owns it calls [`LogBuffer::flush`] now and then, and last of all.
+#[derive(Debug)]
+pub struct LogBuffer {
+    shared: Arc<Shared>,
+    queue: SyncSender<Parcel>,
+    /// The generation that `sink` is of.
+    generation: u64,
+    sink: Option<Arc<Sink>>,
+    stamp: Stamp,
+    bytes: Vec<u8>,
+    lines: u64,
+}
+
+impl LogBuffer {
+    pub(super) fn new(shared: Arc<Shared>, queue: SyncSender<Parcel>) -> Self {
+        let (generation, sink) = shared.current();
+        let bytes = shared.empty();
+        Self { shared, queue, generation, sink, stamp: Stamp::default(), bytes, lines: 0 }
+    }
+
+    /// Formats one record. Never waits: a full queue costs lines, which are counted.
+    pub fn write(&mut self, record: &Record<'_>) {
+        self.follow();
+        let Some(sink) = &self.sink else { return };
+        match sink.format {
+            LogFormat::Json => json::line(&mut self.bytes, &mut self.stamp, record),
+            LogFormat::Combined => combined::line(&mut self.bytes, &mut self.stamp, record),
+        }
+        self.lines += 1;
+        if self.bytes.len() >= CHUNK_BYTES {
+            self.hand_over();
+        }
+    }
+
+    /// Hands over what was written so far. Called by the worker's ticker, about once a second, and
+    /// before the worker ends.
+    pub fn flush(&mut self) {
+        self.hand_over();
+        self.follow();
+    }
+
+    /// Turns to the present sink and format. Lines of the old one go where they belong.
+    fn follow(&mut self) {
+        if self.shared.generation() != self.generation {
+            self.hand_over();
+            (self.generation, self.sink) = self.shared.current();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let Some(sink) = &self.sink else { return };
+        if self.lines == 0 {
+            return;
+        }
+        let bytes = mem::replace(&mut self.bytes, self.shared.empty());
+        let lines = mem::take(&mut self.lines);
+        let tally = &self.shared.tally;
+        tally.handed.fetch_add(lines, Ordering::Relaxed);
+        let chunk = Chunk { bytes, lines, sink: Arc::clone(sink) };
+        match self.queue.try_send(Parcel::Chunk(chunk)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(parcel) | TrySendError::Disconnected(parcel)) => {
+                tally.queue_full.fetch_add(lines, Ordering::Relaxed);
+                if let Parcel::Chunk(chunk) = parcel {
+                    self.shared.keep_empty(chunk.bytes);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A record as a line of NGINX's and Apache's `combined` format.
+
+use super::{escape, json::address, redact, stamp::Stamp};
+use crate::{
+    digits::{decimal, padded},
+    record::Record,
+};
+
+/// Appends one line. There is no user yet, so the third field is always `-`.
+pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+    address(out, record.client);
+    out.extend_from_slice(b" - - [");
+    stamp.combined(out, record.began);
+    out.extend_from_slice(b"] \"");
+    request(out, record);
+    out.extend_from_slice(b"\" ");
+    padded(out, u64::from(record.status), 3);
+    out.push(b' ');
+    decimal(out, record.sent.body);
+    out.extend_from_slice(b" \"");
+    match record.referer {
+        Some(referer) if !referer.is_empty() => redact::url(out, referer, escape::combined),
+        _ => out.push(b'-'),
+    }
+    out.extend_from_slice(b"\" \"");
+    match record.user_agent {
+        Some(agent) if !agent.is_empty() => escape::field(out, agent, escape::combined),
+        _ => out.push(b'-'),
+    }
+    out.extend_from_slice(b"\"\n");
+}
+
+/// The request line as it was understood; `-` if it was not.
+fn request(out: &mut Vec<u8>, record: &Record<'_>) {
+    if record.method.is_empty() {
+        return out.push(b'-');
+    }
+    escape::field(out, record.method, escape::combined);
+    out.push(b' ');
+    escape::field(out, record.path, escape::combined);
+    if let Some(query) = record.query {
+        out.push(b'?');
+        redact::query(out, query, escape::combined);
+    }
+    out.push(b' ');
+    out.extend_from_slice(record.protocol.as_bytes());
+}

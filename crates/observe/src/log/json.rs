@@ -1,0 +1,126 @@
+//! A record as one JSON object. What was not there is left out; keys keep their order.
+
+use std::{
+    io::Write,
+    net::{IpAddr, SocketAddr},
+};
+
+use super::{escape, redact, stamp::Stamp};
+use crate::{
+    digits::{decimal, thousandths},
+    record::{Record, micros},
+};
+
+/// Appends one line.
+pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+    out.extend_from_slice(b"{\"time\":\"");
+    stamp.rfc3339(out, record.began);
+    out.push(b'"');
+    let mut object = Object { out };
+    object.text("request_id", record.request_id);
+    object.client(record.client);
+    object.text("listener", record.listener.as_bytes());
+    object.text("route", record.route.as_bytes());
+    object.text("service", record.service.as_bytes());
+    object.text("target", record.target.as_bytes());
+    object.text("method", record.method);
+    object.text("host", record.host);
+    object.text("path", record.path);
+    if let Some(query) = record.query {
+        object.written("query", query, |out, query| redact::query(out, query, escape::json));
+    }
+    object.text("protocol", record.protocol.as_bytes());
+    object.number("status", u64::from(record.status));
+    object.text("source", record.source.name().as_bytes());
+    object.text("failure", record.failure.unwrap_or_default().as_bytes());
+    object.number("attempts", u64::from(record.attempts));
+    object.times(record);
+    object.number("received_head_bytes", record.received.head);
+    object.number("received_body_bytes", record.received.body);
+    object.number("sent_head_bytes", record.sent.head);
+    object.number("sent_body_bytes", record.sent.body);
+    if let Some(referer) = record.referer {
+        object.written("referer", referer, |out, url| redact::url(out, url, escape::json));
+    }
+    object.text("user_agent", record.user_agent.unwrap_or_default());
+    object.number("revision", record.revision);
+    object.text("aborted_by", record.aborted_by.map_or("", |side| side.name()).as_bytes());
+    if record.tunnelled {
+        object.key("tunnelled");
+        object.out.extend_from_slice(b"true");
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// A JSON object that already has its first member.
+struct Object<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl Object<'_> {
+    fn key(&mut self, key: &'static str) {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn number(&mut self, key: &'static str, number: u64) {
+        self.key(key);
+        decimal(self.out, number);
+    }
+
+    /// A text member; none if the text is empty.
+    fn text(&mut self, key: &'static str, text: &[u8]) {
+        if !text.is_empty() {
+            self.written(key, text, |out, text| escape::field(out, text, escape::json));
+        }
+    }
+
+    /// A text member as `write` puts it.
+    fn written(&mut self, key: &'static str, text: &[u8], write: impl FnOnce(&mut Vec<u8>, &[u8])) {
+        self.key(key);
+        self.out.push(b'"');
+        write(self.out, text);
+        self.out.push(b'"');
+    }
+
+    fn client(&mut self, client: SocketAddr) {
+        self.key("client");
+        self.out.push(b'"');
+        address(self.out, client);
+        self.out.push(b'"');
+        if client.port() != 0 {
+            self.number("client_port", u64::from(client.port()));
+        }
+    }
+
+    fn times(&mut self, record: &Record<'_>) {
+        let times = record.times;
+        for (key, time) in [
+            ("total_ms", Some(times.total)),
+            ("upstream_ms", times.upstream),
+            ("overhead_ms", Some(times.overhead)),
+        ] {
+            if let Some(time) = time {
+                self.key(key);
+                thousandths(self.out, micros(time));
+            }
+        }
+    }
+}
+
+/// Appends the address without its port; an IPv4 address inside IPv6 as the IPv4 address it is.
+pub(crate) fn address(out: &mut Vec<u8>, client: SocketAddr) {
+    match client.ip().to_canonical() {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                decimal(out, u64::from(octet));
+            }
+        }
+        // Writing to a vector cannot fail.
+        IpAddr::V6(address) => write!(out, "{address}").unwrap_or_default(),
+    }
+}

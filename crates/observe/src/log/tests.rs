@@ -1,0 +1,158 @@
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
+
+use serde_json::{Value, json};
+
+use super::{combined, escape::FIELD_BYTES_MAX, json, stamp::Stamp};
+use crate::{Record, Side, Size, Source, Times};
+
+/// A record with everything in it.
+pub(super) fn full() -> Record<'static> {
+    Record {
+        began: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123),
+        times: Times {
+            total: Duration::from_nanos(12_345_678),
+            upstream: Some(Duration::from_micros(11_999)),
+            overhead: Duration::from_nanos(61_500),
+        },
+        request_id: b"0b2d7c1e55aa4f10",
+        client: SocketAddr::from(([192, 0, 2, 7], 51_234)),
+        listener: "web",
+        route: "orders",
+        service: "shop",
+        target: "10.0.0.5:8080",
+        method: b"POST",
+        host: b"shop.example",
+        path: b"/orders/17",
+        query: Some(b"page=2&api_key=abc"),
+        protocol: "HTTP/1.1",
+        status: 201,
+        source: Source::Upstream,
+        failure: None,
+        attempts: 2,
+        received: Size { head: 311, body: 1_024 },
+        sent: Size { head: 205, body: 17 },
+        referer: Some(b"https://shop.example/cart?token=abc"),
+        user_agent: Some(b"curl/8.5.0"),
+        revision: 7,
+        aborted_by: None,
+        tunnelled: false,
+    }
+}
+
+fn json_line(record: &Record<'_>) -> String {
+    let mut out = Vec::new();
+    json::line(&mut out, &mut Stamp::default(), record);
+    String::from_utf8(out).unwrap()
+}
+
+fn combined_line(record: &Record<'_>) -> String {
+    let mut out = Vec::new();
+    combined::line(&mut out, &mut Stamp::default(), record);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_full_record_as_json() {
+    assert_eq!(
+        json_line(&full()),
+        concat!(
+            r#"{"time":"2026-11-21T09:28:10.123Z","request_id":"0b2d7c1e55aa4f10","#,
+            r#""client":"192.0.2.7","client_port":51234,"listener":"web","route":"orders","#,
+            r#""service":"shop","target":"10.0.0.5:8080","method":"POST","host":"shop.example","#,
+            r#""path":"/orders/17","query":"page=2&api_key=***","protocol":"HTTP/1.1","#,
+            r#""status":201,"source":"upstream","attempts":2,"total_ms":12.346,"#,
+            r#""upstream_ms":11.999,"overhead_ms":0.062,"received_head_bytes":311,"#,
+            r#""received_body_bytes":1024,"sent_head_bytes":205,"sent_body_bytes":17,"#,
+            r#""referer":"https://shop.example/cart?token=***","user_agent":"curl/8.5.0","#,
+            r#""revision":7}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn a_failed_exchange_as_json() {
+    let record = Record {
+        client: "[2001:db8::1]:0".parse().unwrap(),
+        method: b"GET",
+        path: b"/",
+        status: 504,
+        failure: Some("upstream.timeout"),
+        aborted_by: Some(Side::Client),
+        tunnelled: true,
+        ..Record::default()
+    };
+    assert_eq!(
+        json_line(&record),
+        concat!(
+            r#"{"time":"1970-01-01T00:00:00.000Z","client":"2001:db8::1","method":"GET","#,
+            r#""path":"/","status":504,"source":"gateway","failure":"upstream.timeout","#,
+            r#""attempts":0,"total_ms":0.000,"overhead_ms":0.000,"received_head_bytes":0,"#,
+            r#""received_body_bytes":0,"sent_head_bytes":0,"sent_body_bytes":0,"revision":0,"#,
+            r#""aborted_by":"client","tunnelled":true}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn combined_lines_are_those_of_nginx() {
+    assert_eq!(
+        combined_line(&full()),
+        concat!(
+            "192.0.2.7 - - [21/Nov/2026:09:28:10 +0000] ",
+            r#""POST /orders/17?page=2&api_key=*** HTTP/1.1" 201 17 "#,
+            r#""https://shop.example/cart?token=***" "curl/8.5.0""#,
+            "\n"
+        )
+    );
+    let bare = Record { client: "[::ffff:192.0.2.1]:5".parse().unwrap(), ..Record::default() };
+    assert_eq!(
+        combined_line(&bare),
+        "192.0.2.1 - - [01/Jan/1970:00:00:00 +0000] \"-\" 000 0 \"-\" \"-\"\n"
+    );
+}
+
+/// Whatever a client sends stays one line and one value in it.
+#[test]
+fn hostile_bytes_break_out_of_no_line() {
+    let every_byte: Vec<u8> = (0..=u8::MAX).collect();
+    let bomb = vec![b'"'; 1024 * 1024];
+    let hostile: [&[u8]; 6] = [
+        &every_byte,
+        &bomb,
+        b"\",\"status\":200,\"x\":\"",
+        b"x\r\n127.0.0.1 - - [fake] \"GET / HTTP/1.1\" 200 0",
+        b"\x1b]0;owned\x07\x1b[2J",
+        b"\xf0\x9f\x9a\xff\xc0\x80\xed\xa0\x80",
+    ];
+    for bytes in hostile {
+        let record = Record {
+            request_id: bytes,
+            method: bytes,
+            host: bytes,
+            path: bytes,
+            query: Some(bytes),
+            referer: Some(bytes),
+            user_agent: Some(bytes),
+            status: 400,
+            ..full()
+        };
+        let line = json_line(&record);
+        assert_eq!(line.find(|c: char| c.is_control()), Some(line.len() - 1));
+        assert!(line.len() < 8 * 6 * FIELD_BYTES_MAX, "{} bytes", line.len());
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["status"], json!(400));
+        assert_eq!(object["revision"], json!(7));
+        let kept = String::from_utf8_lossy(&bytes[..bytes.len().min(FIELD_BYTES_MAX)]);
+        let logged = object["path"].as_str().unwrap();
+        assert_eq!(logged.strip_suffix("...").unwrap_or(logged), kept);
+
+        let line = combined_line(&record);
+        assert!(line.bytes().rev().skip(1).all(|byte| matches!(byte, b' '..=b'~')));
+        assert_eq!(line.split('"').count(), 7, "three quoted parts: {line}");
+    }
+}

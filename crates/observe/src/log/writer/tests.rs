@@ -1,0 +1,296 @@
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, pipe},
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Arc,
+        mpsc::{Receiver, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use yumen_model::{AccessLog, LogFormat, LogSink};
+
+use super::{super::QUEUE_CHUNKS, LogTally, LogWriter, Losses, TELL_EVERY};
+use crate::{LogBuffer, Record};
+
+/// Longer than anything takes; reached only by a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Log {
+    writer: LogWriter,
+    tally: Arc<LogTally>,
+    told: Receiver<String>,
+}
+
+fn start(to: LogSink, format: LogFormat) -> Log {
+    let tally = Arc::new(LogTally::default());
+    let (tell, told) = channel();
+    let writer = LogWriter::start(AccessLog { to, format }, Arc::clone(&tally), move |text| {
+        tell.send(text.to_owned()).unwrap();
+    });
+    Log { writer: writer.unwrap(), tally, told }
+}
+
+/// An empty folder of this test, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let folder = env::temp_dir().join(format!("yumen-observe-{}-{test}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn file(path: &Path) -> LogSink {
+    LogSink::File(path.to_str().unwrap().to_owned())
+}
+
+fn write(buffer: &mut LogBuffer, ids: impl IntoIterator<Item = u64>) {
+    for id in ids {
+        let record = Record {
+            request_id: b"0b2d7c1e55aa4f10",
+            revision: id,
+            path: b"/a/path/of/some/length",
+            ..Record::default()
+        };
+        buffer.write(&record);
+    }
+}
+
+/// The records of a file of JSON lines, each of them whole.
+fn ids(path: &Path) -> Vec<u64> {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'));
+    text.lines()
+        .map(|line| {
+            let object: Value = serde_json::from_str(line).unwrap();
+            object["revision"].as_u64().unwrap()
+        })
+        .collect()
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn lines_of_all_workers_arrive_whole_and_in_order() {
+    const WORKERS: u64 = 3;
+    const LINES: u64 = 2_000;
+    let folder = Folder::new("workers");
+    let path = folder.file("access.log");
+    let log = start(file(&path), LogFormat::Json);
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let mut buffer = log.writer.buffer();
+            scope.spawn(move || {
+                write(&mut buffer, (0..LINES).map(|line| worker * LINES + line));
+                buffer.flush();
+            });
+        }
+    });
+    assert_eq!(log.writer.finish(PATIENCE), 0);
+    let ids = ids(&path);
+    for worker in 0..WORKERS {
+        let range = worker * LINES..(worker + 1) * LINES;
+        assert!(ids.iter().copied().filter(|id| range.contains(id)).eq(range.clone()));
+    }
+    assert_eq!((log.tally.written(), log.tally.dropped()), (WORKERS * LINES, 0));
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o137, 0, "lines name clients: {mode:o}");
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_costs_lines_but_stops_no_worker() {
+    let (reader, pipe) = pipe().unwrap();
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let log = start(LogSink::File(path), LogFormat::Json);
+    drop(pipe);
+    let mut buffer = log.writer.buffer();
+    let mut handed = 0;
+    // Flushed chunks are small: the queue is full after so many of them, and memory stays small.
+    let pipe_chunks = 100;
+    for id in 0..20 * u64::try_from(QUEUE_CHUNKS + pipe_chunks).unwrap() {
+        write(&mut buffer, (0..10).map(|line| 10 * id + line));
+        buffer.flush();
+        handed += 10;
+    }
+    assert!(log.tally.dropped() > handed / 2, "{} of {handed}", log.tally.dropped());
+    assert_eq!(log.tally.written() + log.tally.dropped() + log.tally.waiting(), handed);
+    assert_eq!(log.tally.queue_full(), log.tally.dropped());
+
+    // As soon as somebody reads, what waited arrives, and the operator hears of the rest.
+    let reader = thread::spawn(move || BufReader::new(reader).lines().map(Result::unwrap).count());
+    drop(buffer);
+    assert_eq!(log.writer.finish(PATIENCE), 0);
+    let written = log.tally.written();
+    assert_eq!(written + log.tally.dropped(), handed);
+    assert_eq!(u64::try_from(reader.join().unwrap()).unwrap(), written);
+    let told = log.told.recv().unwrap();
+    assert!(told.contains("lines lost: they came faster"), "{told}");
+}
+
+#[test]
+fn finish_gives_up_in_time_and_says_what_was_left() {
+    let (reader, pipe) = pipe().unwrap();
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let log = start(LogSink::File(path), LogFormat::Json);
+    let mut buffer = log.writer.buffer();
+    write(&mut buffer, 0..1_000);
+    buffer.flush();
+    let began = Instant::now();
+    let left = log.writer.finish(Duration::from_millis(50));
+    assert!(began.elapsed() < PATIENCE);
+    assert!(left > 0);
+    // The thread is stuck in a write; without a reader that write fails and the thread ends.
+    drop((reader, pipe));
+    wait_until("the thread counts what it lost", || log.tally.waiting() == 0);
+    assert_eq!(log.tally.written() + log.tally.dropped(), 1_000);
+    write(&mut buffer, 0..10);
+    wait_until("after the end every line is lost and counted", || {
+        buffer.flush();
+        write(&mut buffer, 0..1);
+        log.tally.queue_full() > 0
+    });
+}
+
+#[test]
+fn finish_ends_the_thread_even_if_a_buffer_is_still_there() {
+    let log = start(LogSink::File("/dev/null".to_owned()), LogFormat::Json);
+    let mut buffer = log.writer.buffer();
+    write(&mut buffer, 0..5);
+    buffer.flush();
+    assert_eq!(log.writer.finish(PATIENCE), 0);
+    assert_eq!((log.tally.written(), log.tally.dropped()), (5, 0));
+    write(&mut buffer, 0..3);
+    buffer.flush();
+    assert_eq!((log.tally.written(), log.tally.dropped()), (5, 3), "nobody writes any more");
+}
+
+#[test]
+fn a_full_disk_costs_lines_and_is_told_once() {
+    let log = start(LogSink::File("/dev/full".to_owned()), LogFormat::Combined);
+    let mut buffer = log.writer.buffer();
+    for _ in 0..5 {
+        write(&mut buffer, 0..10);
+        buffer.flush();
+    }
+    assert_eq!(log.writer.finish(PATIENCE), 0);
+    assert_eq!((log.tally.written(), log.tally.dropped()), (0, 50));
+    let told: Vec<String> = log.told.iter().collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("access log: 10 lines lost: /dev/full: "), "{told:?}");
+    assert!(told[0].contains("No space left"), "{told:?}");
+}
+
+#[test]
+fn the_operator_is_told_once_a_minute_and_of_everything() {
+    let (tell, told) = channel();
+    let tell = Box::new(move |text: &str| tell.send(text.to_owned()).unwrap());
+    let mut losses = Losses { tell, told: 0, last: None, cause: None };
+    let start = Instant::now();
+    losses.tell(0, start);
+    losses.tell(3, start);
+    losses.tell(5, start + TELL_EVERY - Duration::from_millis(1));
+    losses.cause = Some("disk: full".to_owned());
+    losses.tell(9, start + TELL_EVERY);
+    losses.tell(9, start + 3 * TELL_EVERY);
+    drop(losses);
+    let told: Vec<String> = told.iter().collect();
+    assert_eq!(
+        told,
+        [
+            "access log: 3 lines lost: they came faster than they could be written",
+            "access log: 6 lines lost: disk: full",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_was_moved_away_is_opened_anew() {
+    let folder = Folder::new("reopen");
+    let (path, moved) = (folder.file("access.log"), folder.file("access.log.1"));
+    let log = start(file(&path), LogFormat::Json);
+    let mut buffer = log.writer.buffer();
+    write(&mut buffer, 0..5);
+    buffer.flush();
+    wait_until("the first lines are written", || log.tally.written() == 5);
+    fs::rename(&path, &moved).unwrap();
+    write(&mut buffer, 5..8);
+    log.writer.reopen().unwrap();
+    write(&mut buffer, 8..10);
+    buffer.flush();
+    assert_eq!(log.writer.finish(PATIENCE), 0);
+    assert_eq!(ids(&moved), (0..8).collect::<Vec<_>>());
+    assert_eq!(ids(&path), [8, 9]);
+}
+
+#[test]
+fn sink_and_format_change_without_loss_or_mixture() {
+    let folder = Folder::new("configure");
+    let paths = ["a", "b", "c"].map(|name| folder.file(name));
+    let log = start(file(&paths[0]), LogFormat::Json);
+    let mut busy = log.writer.buffer();
+    let mut idle = log.writer.buffer();
+    let configure = |to: LogSink, format| log.writer.configure(&AccessLog { to, format }).unwrap();
+    write(&mut busy, 0..200);
+    write(&mut idle, 200..201);
+    configure(file(&paths[1]), LogFormat::Combined);
+    write(&mut busy, 0..300);
+    configure(LogSink::Off, LogFormat::Json);
+    write(&mut busy, 0..400);
+    configure(file(&paths[2]), LogFormat::Json);
+    write(&mut busy, 500..505);
+    // Never written to since the first change: its ticker alone brings its line home.
+    idle.flush();
+    busy.flush();
+    assert_eq!(log.writer.finish(PATIENCE), 0);
+    assert_eq!(ids(&paths[0]), (0..201).collect::<Vec<_>>());
+    let combined = fs::read_to_string(&paths[1]).unwrap();
+    assert_eq!(combined.lines().count(), 300);
+    assert!(combined.lines().all(|line| line.starts_with("0.0.0.0 - - [")));
+    assert_eq!(ids(&paths[2]), (500..505).collect::<Vec<_>>());
+    assert_eq!((log.tally.written(), log.tally.dropped()), (506, 0));
+}
+
+#[test]
+fn a_sink_that_cannot_be_opened_changes_nothing() {
+    let folder = Folder::new("refused");
+    let path = folder.file("access.log");
+    let log = start(file(&path), LogFormat::Json);
+    let mut buffer = log.writer.buffer();
+    let wrong = AccessLog { to: file(&folder.file("no/such")), format: LogFormat::Combined };
+    let error = log.writer.configure(&wrong).unwrap_err();
+    assert!(error.to_string().ends_with("no/such"), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("No such file"), "{cause}");
+    write(&mut buffer, 0..3);
+    buffer.flush();
+    log.writer.reopen().unwrap();
+    write(&mut buffer, 3..4);
+    buffer.flush();
+    assert_eq!(log.writer.finish(PATIENCE), 0);
+    assert_eq!(ids(&path), [0, 1, 2, 3]);
+    let refused = LogWriter::start(wrong, Arc::default(), |_| {});
+    assert!(refused.is_err());
+}

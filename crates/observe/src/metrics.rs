@@ -1,0 +1,144 @@
+//! Metrics: cells that one worker writes without locks, summed when somebody asks.
+//!
+//! Cardinality is bounded by construction: a series exists for a name of the configuration, never
+//! for a value from a client. Counting costs a few plain loads and stores; finding the cells of a
+//! name takes a lock for a moment and is done once for each plan and worker.
+
+mod count;
+mod exposition;
+mod histogram;
+mod meter;
+mod outcome;
+mod process;
+mod render;
+mod series;
+mod slots;
+mod table;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use meter::{ListenerCells, RouteCells, ServiceCells};
+pub use meter::{ListenerMeter, RouteMeter, ServiceMeter, WorkerMetrics};
+pub use series::names;
+use table::Table;
+
+use crate::{log::LogTally, record::micros};
+
+/// All metrics of the process.
+///
+/// A reload resets nothing: cells belong to names. The series of a name that no configuration
+/// holds any more are shown for a grace time, so that the last scrape misses nothing, and then
+/// forgotten.
+#[derive(Debug)]
+pub struct Registry {
+    version: String,
+    log: Arc<LogTally>,
+    grace: Duration,
+    workers: AtomicU64,
+    routes: Table<RouteName, RouteCells>,
+    services: Table<String, ServiceCells>,
+    listeners: Table<String, ListenerCells>,
+    config: ConfigCells,
+}
+
+/// A route is counted under the name of its service and its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct RouteName {
+    service: String,
+    route: String,
+}
+
+/// The names of one configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Names of listeners.
+    pub listeners: BTreeSet<String>,
+    /// Names of services.
+    pub services: BTreeSet<String>,
+    /// Names of service and route, as they are given to [`WorkerMetrics::route`].
+    pub routes: BTreeSet<(String, String)>,
+}
+
+#[derive(Debug, Default)]
+struct ConfigCells {
+    revision: AtomicU64,
+    failures: AtomicU64,
+    applied_micros: AtomicU64,
+}
+
+impl Registry {
+    /// How long the series of a removed name are usually shown.
+    pub const GRACE: Duration = Duration::from_secs(600);
+
+    /// An empty registry. `log` is what the access log counts into.
+    pub fn new(version: &str, log: Arc<LogTally>, grace: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            version: version.to_owned(),
+            log,
+            grace,
+            workers: AtomicU64::new(0),
+            routes: Table::default(),
+            services: Table::default(),
+            listeners: Table::default(),
+            config: ConfigCells::default(),
+        })
+    }
+
+    /// Cells for one more worker, to be called on its thread.
+    pub fn worker(self: &Arc<Self>) -> WorkerMetrics {
+        WorkerMetrics::new(Arc::clone(self), self.workers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A configuration comes into force. Names that it does not hold begin their grace time `now`.
+    /// To be called just before the workers see it, so that none finds cells that are about to be
+    /// forgotten. Takes time with the number of names, so it is not called on a worker.
+    pub fn config_applied(&self, revision: u64, names: Names, at: SystemTime, now: Instant) {
+        let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.config.revision.store(revision, Ordering::Relaxed);
+        self.config.applied_micros.store(micros(at), Ordering::Relaxed);
+        // Exchanges without a route are counted under no name.
+        let mut routes = BTreeSet::from([RouteName::default()]);
+        routes
+            .extend(names.routes.into_iter().map(|(service, route)| RouteName { service, route }));
+        self.routes.keep(routes);
+        self.services.keep(names.services);
+        self.listeners.keep(names.listeners);
+        self.sweep(now);
+    }
+
+    /// A configuration was refused; the one before it stays in force.
+    pub fn config_failed(&self) {
+        self.config.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes everything in the Prometheus text format 0.0.4 ([`Registry::CONTENT_TYPE`]), in an
+    /// order that depends on names only. Takes milliseconds and, for thousands of routes, writes
+    /// megabytes: it is called on a thread that serves no exchange.
+    ///
+    /// # Errors
+    /// Those of `out`; a vector has none.
+    pub fn render(&self, now: Instant, out: &mut dyn io::Write) -> io::Result<()> {
+        self.sweep(now);
+        render::render(self, out)
+    }
+
+    /// The `Content-Type` of what [`Registry::render`] writes.
+    pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+    fn sweep(&self, now: Instant) {
+        self.routes.sweep(now, self.grace);
+        self.services.sweep(now, self.grace);
+        self.listeners.sweep(now, self.grace);
+    }
+}
+
+#[cfg(test)]
+mod tests;

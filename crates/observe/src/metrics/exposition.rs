@@ -1,0 +1,90 @@
+//! The Prometheus text format: lines of samples, written in pieces.
+
+use std::io;
+
+use super::series::Series;
+use crate::digits::{decimal, millionths};
+
+/// Bytes that are collected before they are written.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The value of a sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value {
+    /// A whole number.
+    Whole(u64),
+    /// Seconds, given in microseconds.
+    Micros(u64),
+}
+
+/// A text under way.
+pub(super) struct Exposition<'o> {
+    out: &'o mut dyn io::Write,
+    piece: Vec<u8>,
+}
+
+impl<'o> Exposition<'o> {
+    pub(super) fn new(out: &'o mut dyn io::Write) -> Self {
+        Self { out, piece: Vec::with_capacity(2 * PIECE_BYTES) }
+    }
+
+    /// Begins a metric; its samples follow.
+    pub(super) fn begin(&mut self, series: Series) {
+        for (word, text) in [("HELP", series.help), ("TYPE", series.kind.name())] {
+            for part in ["# ", word, " ", series.name, " ", text, "\n"] {
+                self.piece.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+
+    /// One sample. `labels` are written one after the other, each as [`label`] made it.
+    pub(super) fn sample(
+        &mut self,
+        (series, suffix): (Series, &'static str),
+        labels: &[&[u8]],
+        value: Value,
+    ) -> io::Result<()> {
+        let piece = &mut self.piece;
+        piece.extend_from_slice(series.name.as_bytes());
+        piece.extend_from_slice(suffix.as_bytes());
+        for (place, label) in labels.iter().enumerate() {
+            piece.push(if place == 0 { b'{' } else { b',' });
+            piece.extend_from_slice(label);
+        }
+        piece.extend_from_slice(if labels.is_empty() { b" " } else { b"} " });
+        match value {
+            Value::Whole(number) => decimal(piece, number),
+            Value::Micros(micros) => millionths(piece, micros),
+        }
+        piece.push(b'\n');
+        if piece.len() >= PIECE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    /// Writes what is left.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.write()
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.piece)?;
+        self.piece.clear();
+        Ok(())
+    }
+}
+
+/// `name="value"` with the value escaped.
+pub(super) fn label(name: &str, value: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len() + value.len() + 3);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"=\"");
+    for byte in value.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+    out
+}

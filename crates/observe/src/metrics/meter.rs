@@ -1,0 +1,178 @@
+//! What a worker counts with: a handle for each listener, service and route.
+//!
+//! Cells have one writer, so handles cannot leave the thread that made them (they are not
+//! `Send`): the compiler keeps the promise that lets counting do without locks.
+
+use std::{marker::PhantomData, rc::Rc, sync::Arc};
+
+use super::{
+    Registry, RouteName,
+    count::Count,
+    histogram::{Histogram, LATENCY, OVERHEAD},
+    outcome,
+    slots::Slots,
+};
+use crate::record::{Record, micros};
+
+/// Makes a type stay on its thread.
+type OneThread = PhantomData<Rc<()>>;
+
+/// The metrics of one worker. Finding cells takes a lock for a moment: keep what it returns with
+/// the plan, by index, and ask when a name is first used.
+#[derive(Debug)]
+pub struct WorkerMetrics {
+    registry: Arc<Registry>,
+    worker: u64,
+    one_thread: OneThread,
+}
+
+/// Counts exchanges of one route.
+#[derive(Debug, Clone)]
+pub struct RouteMeter {
+    cells: Arc<RouteCells>,
+    one_thread: OneThread,
+}
+
+/// Counts connections and exchanges of one listener.
+#[derive(Debug, Clone)]
+pub struct ListenerMeter {
+    cells: Arc<ListenerCells>,
+    one_thread: OneThread,
+}
+
+/// Counts connections and retries of one service.
+#[derive(Debug, Clone)]
+pub struct ServiceMeter {
+    cells: Arc<ServiceCells>,
+    one_thread: OneThread,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RouteCells {
+    pub(super) outcomes: Slots,
+    pub(super) total: Histogram,
+    pub(super) upstream: Histogram,
+    pub(super) overhead: Histogram,
+    pub(super) received: Count,
+    pub(super) sent: Count,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ListenerCells {
+    pub(super) active: Count,
+    pub(super) open: Count,
+    pub(super) accepted: Count,
+    pub(super) turned_away: Count,
+    pub(super) refused: Slots,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ServiceCells {
+    pub(super) open: Count,
+    pub(super) opened: Count,
+    pub(super) reused: Count,
+    pub(super) retries: Count,
+}
+
+impl WorkerMetrics {
+    pub(super) fn new(registry: Arc<Registry>, worker: u64) -> Self {
+        Self { registry, worker, one_thread: PhantomData }
+    }
+
+    /// The cells of a route. Both names are empty for exchanges that no route matched.
+    pub fn route(&self, service: &str, route: &str) -> RouteMeter {
+        let name = RouteName { service: service.to_owned(), route: route.to_owned() };
+        RouteMeter { cells: self.registry.routes.cells(self.worker, name), one_thread: PhantomData }
+    }
+
+    /// The cells of a listener.
+    pub fn listener(&self, name: &str) -> ListenerMeter {
+        ListenerMeter {
+            cells: self.registry.listeners.cells(self.worker, name.to_owned()),
+            one_thread: PhantomData,
+        }
+    }
+
+    /// The cells of a service.
+    pub fn service(&self, name: &str) -> ServiceMeter {
+        ServiceMeter {
+            cells: self.registry.services.cells(self.worker, name.to_owned()),
+            one_thread: PhantomData,
+        }
+    }
+}
+
+impl RouteMeter {
+    /// Counts one exchange after its end: method, status, source, times and sizes of the record.
+    pub fn count(&self, record: &Record<'_>) {
+        let Record { method, status, source, times, .. } = *record;
+        let cells = &*self.cells;
+        cells.outcomes.count(outcome::key(method, status, source));
+        cells.total.observe(&LATENCY, micros(times.total));
+        if let Some(upstream) = times.upstream {
+            cells.upstream.observe(&LATENCY, micros(upstream));
+        }
+        cells.overhead.observe(&OVERHEAD, micros(times.overhead));
+        cells.received.add(record.received.whole());
+        cells.sent.add(record.sent.whole());
+    }
+}
+
+impl ListenerMeter {
+    /// A connection was accepted.
+    pub fn connection_opened(&self) {
+        self.cells.accepted.add(1);
+        self.cells.open.add(1);
+    }
+
+    /// A connection that was accepted is gone. Called once for each
+    /// [`ListenerMeter::connection_opened`].
+    pub fn connection_closed(&self) {
+        self.cells.open.subtract(1);
+    }
+
+    /// A connection was closed at once, because there were too many.
+    pub fn connection_turned_away(&self) {
+        self.cells.turned_away.add(1);
+    }
+
+    /// An exchange began.
+    pub fn request_began(&self) {
+        self.cells.active.add(1);
+    }
+
+    /// An exchange ended. Called once for each [`ListenerMeter::request_began`].
+    pub fn request_ended(&self) {
+        self.cells.active.subtract(1);
+    }
+
+    /// A request was answered with `status` without becoming an exchange: it could not be read, or
+    /// not in time. Status 0: without an answer.
+    pub fn request_refused(&self, status: u16) {
+        self.cells.refused.count(outcome::code_key(status));
+    }
+}
+
+impl ServiceMeter {
+    /// A connection to a target was made.
+    pub fn connection_opened(&self) {
+        self.cells.opened.add(1);
+        self.cells.open.add(1);
+    }
+
+    /// A connection to a target is gone. Called once for each
+    /// [`ServiceMeter::connection_opened`].
+    pub fn connection_closed(&self) {
+        self.cells.open.subtract(1);
+    }
+
+    /// A request was sent over a connection that had served one before.
+    pub fn connection_reused(&self) {
+        self.cells.reused.add(1);
+    }
+
+    /// A request was sent once more.
+    pub fn retried(&self) {
+        self.cells.retries.add(1);
+    }
+}

@@ -1,0 +1,222 @@
+//! Everything that is counted, as text: sums first, then one metric after the other.
+
+use std::{collections::BTreeMap, io};
+
+use super::{
+    Registry, RouteName,
+    count::Count,
+    exposition::{Exposition, Value, label},
+    histogram::{self, HistogramSum, Scale},
+    meter::{ListenerCells, RouteCells, ServiceCells},
+    outcome, process,
+    series::{self, Series},
+};
+
+/// The sum of a route over all workers. All metrics of one scrape are made of the same sums.
+#[derive(Default)]
+struct RouteSum {
+    outcomes: BTreeMap<u16, u64>,
+    total: HistogramSum,
+    upstream: HistogramSum,
+    overhead: HistogramSum,
+    received: u64,
+    sent: u64,
+}
+
+#[derive(Default)]
+struct ListenerSum {
+    active: u64,
+    open: u64,
+    accepted: u64,
+    turned_away: u64,
+    refused: BTreeMap<u16, u64>,
+}
+
+#[derive(Default)]
+struct ServiceSum {
+    open: u64,
+    opened: u64,
+    reused: u64,
+    retries: u64,
+}
+
+/// Rows of one metric: the labels that are written in front of every sample, and the sums.
+type Rows<S> = [(Vec<u8>, S)];
+
+/// Writes all metrics to `out`.
+pub(super) fn render(registry: &Registry, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut exposition = Exposition::new(out);
+    let text = &mut exposition;
+    build_and_config(text, registry)?;
+    listeners(
+        text,
+        &labelled(registry.listeners.sums(add_listener), |name| label("listener", name)),
+    )?;
+    routes(text, &labelled(registry.routes.sums(add_route), route_labels))?;
+    services(text, &labelled(registry.services.sums(add_service), |name| label("service", name)))?;
+    log(text, registry)?;
+    for (series, value) in process::figures() {
+        text.begin(series);
+        text.sample((series, ""), &[], value)?;
+    }
+    exposition.finish()
+}
+
+fn add_route(sum: &mut RouteSum, cells: &RouteCells) {
+    cells.outcomes.add_to(&mut sum.outcomes);
+    sum.total.add(&cells.total);
+    sum.upstream.add(&cells.upstream);
+    sum.overhead.add(&cells.overhead);
+    add(&mut sum.received, &cells.received);
+    add(&mut sum.sent, &cells.sent);
+}
+
+fn add_listener(sum: &mut ListenerSum, cells: &ListenerCells) {
+    cells.refused.add_to(&mut sum.refused);
+    add(&mut sum.active, &cells.active);
+    add(&mut sum.open, &cells.open);
+    add(&mut sum.accepted, &cells.accepted);
+    add(&mut sum.turned_away, &cells.turned_away);
+}
+
+fn add_service(sum: &mut ServiceSum, cells: &ServiceCells) {
+    add(&mut sum.open, &cells.open);
+    add(&mut sum.opened, &cells.opened);
+    add(&mut sum.reused, &cells.reused);
+    add(&mut sum.retries, &cells.retries);
+}
+
+fn add(sum: &mut u64, count: &Count) {
+    *sum = sum.wrapping_add(count.read());
+}
+
+fn labelled<K, S>(sums: Vec<(K, S)>, labels: impl Fn(&K) -> Vec<u8>) -> Vec<(Vec<u8>, S)> {
+    sums.into_iter().map(|(key, sum)| (labels(&key), sum)).collect()
+}
+
+fn route_labels(name: &RouteName) -> Vec<u8> {
+    [label("service", &name.service), label("route", &name.route)].join(&b',')
+}
+
+fn build_and_config(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    use std::sync::atomic::Ordering::Relaxed;
+    let config = &registry.config;
+    text.begin(series::BUILD);
+    text.sample((series::BUILD, ""), &[&label("version", &registry.version)], Value::Whole(1))?;
+    for (series, value) in [
+        (series::CONFIG_REVISION, Value::Whole(config.revision.load(Relaxed))),
+        (series::CONFIG_SUCCESS, Value::Micros(config.applied_micros.load(Relaxed))),
+        (series::CONFIG_FAILURES, Value::Whole(config.failures.load(Relaxed))),
+    ] {
+        text.begin(series);
+        text.sample((series, ""), &[], value)?;
+    }
+    Ok(())
+}
+
+fn listeners(text: &mut Exposition<'_>, rows: &Rows<ListenerSum>) -> io::Result<()> {
+    plain(text, series::CONNECTIONS, rows, |sum| sum.open)?;
+    plain(text, series::CONNECTIONS_TOTAL, rows, |sum| sum.accepted)?;
+    plain(text, series::REFUSED_CONNECTIONS, rows, |sum| sum.turned_away)?;
+    plain(text, series::ACTIVE_REQUESTS, rows, |sum| sum.active)?;
+    text.begin(series::REFUSED_REQUESTS);
+    for (labels, sum) in rows {
+        for (key, count) in &sum.refused {
+            let code = label("code", &outcome::code_label(*key));
+            text.sample((series::REFUSED_REQUESTS, ""), &[labels, &code], Value::Whole(*count))?;
+        }
+    }
+    Ok(())
+}
+
+fn routes(text: &mut Exposition<'_>, rows: &Rows<RouteSum>) -> io::Result<()> {
+    text.begin(series::REQUESTS);
+    for (labels, sum) in rows {
+        for (key, count) in &sum.outcomes {
+            let (method, code, source) = outcome::labels(*key);
+            let [method, code, source] = [("method", method), ("code", &*code), ("source", source)]
+                .map(|(k, v)| label(k, v));
+            text.sample(
+                (series::REQUESTS, ""),
+                &[labels, &method, &code, &source],
+                Value::Whole(*count),
+            )?;
+        }
+    }
+    histograms(text, (series::DURATION, &histogram::LATENCY), rows, |sum| &sum.total)?;
+    histograms(text, (series::UPSTREAM_DURATION, &histogram::LATENCY), rows, |sum| &sum.upstream)?;
+    histograms(text, (series::OVERHEAD, &histogram::OVERHEAD), rows, |sum| &sum.overhead)?;
+    text.begin(series::BYTES);
+    for (labels, sum) in rows {
+        for (direction, bytes) in [("in", sum.received), ("out", sum.sent)] {
+            let direction = label("direction", direction);
+            text.sample((series::BYTES, ""), &[labels, &direction], Value::Whole(bytes))?;
+        }
+    }
+    Ok(())
+}
+
+fn services(text: &mut Exposition<'_>, rows: &Rows<ServiceSum>) -> io::Result<()> {
+    plain(text, series::UPSTREAM_CONNECTIONS, rows, |sum| sum.open)?;
+    plain(text, series::UPSTREAM_OPENED, rows, |sum| sum.opened)?;
+    plain(text, series::UPSTREAM_REUSED, rows, |sum| sum.reused)?;
+    plain(text, series::UPSTREAM_RETRIES, rows, |sum| sum.retries)
+}
+
+fn log(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    let tally = &registry.log;
+    text.begin(series::LOG_WRITTEN);
+    text.sample((series::LOG_WRITTEN, ""), &[], Value::Whole(tally.written()))?;
+    text.begin(series::LOG_DROPPED);
+    for (reason, lines) in
+        [("queue_full", tally.queue_full()), ("write_failed", tally.write_failed())]
+    {
+        let reason = label("reason", reason);
+        text.sample((series::LOG_DROPPED, ""), &[&reason], Value::Whole(lines))?;
+    }
+    Ok(())
+}
+
+/// A metric with one sample for each row.
+fn plain<S>(
+    text: &mut Exposition<'_>,
+    series: Series,
+    rows: &Rows<S>,
+    value: fn(&S) -> u64,
+) -> io::Result<()> {
+    text.begin(series);
+    for (labels, sum) in rows {
+        text.sample((series, ""), &[labels], Value::Whole(value(sum)))?;
+    }
+    Ok(())
+}
+
+/// A histogram for each row; one that has seen nothing is not shown.
+fn histograms<S>(
+    text: &mut Exposition<'_>,
+    (series, scale): (Series, &Scale),
+    rows: &Rows<S>,
+    histogram: fn(&S) -> &HistogramSum,
+) -> io::Result<()> {
+    let bounds: Vec<Vec<u8>> = scale
+        .iter()
+        .map(|micros| (f64::from(*micros) / 1e6).to_string())
+        .chain(["+Inf".to_owned()])
+        .map(|bound| label("le", &bound))
+        .collect();
+    text.begin(series);
+    for (labels, sum) in rows {
+        let sum = histogram(sum);
+        if sum.is_empty() {
+            continue;
+        }
+        let mut count = 0_u64;
+        for (bound, bucket) in bounds.iter().zip(sum.buckets) {
+            count = count.wrapping_add(bucket);
+            text.sample((series, "_bucket"), &[labels, bound], Value::Whole(count))?;
+        }
+        text.sample((series, "_sum"), &[labels], Value::Micros(sum.micros))?;
+        text.sample((series, "_count"), &[labels], Value::Whole(count))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! The one list of metrics: every name that is ever shown, its kind and what it means.
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Series {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+}
+
+/// What the text format calls a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Series {
+    Series { name, kind: Kind::Counter, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Series {
+    Series { name, kind: Kind::Gauge, help }
+}
+
+const fn histogram(name: &'static str, help: &'static str) -> Series {
+    Series { name, kind: Kind::Histogram, help }
+}
+
+pub(super) const REQUESTS: Series = counter(
+    "yumen_http_requests_total",
+    "Exchanges that ended, by route, method, status and who answered.",
+);
+pub(super) const DURATION: Series = histogram(
+    "yumen_http_request_duration_seconds",
+    "From the first byte of a request to the last byte of its answer.",
+);
+pub(super) const UPSTREAM_DURATION: Series = histogram(
+    "yumen_http_upstream_duration_seconds",
+    "From the first attempt at a service to the head of its answer.",
+);
+pub(super) const OVERHEAD: Series = histogram(
+    "yumen_http_overhead_seconds",
+    "What the gateway itself added, without waiting for client or service.",
+);
+pub(super) const BYTES: Series = counter(
+    "yumen_http_bytes_total",
+    "Bytes of heads and bodies, in from clients and out to them.",
+);
+pub(super) const ACTIVE_REQUESTS: Series =
+    gauge("yumen_http_active_requests", "Exchanges under way.");
+pub(super) const REFUSED_REQUESTS: Series = counter(
+    "yumen_refused_requests_total",
+    "Requests that could not be read or not in time, by the status of the answer.",
+);
+pub(super) const CONNECTIONS: Series = gauge("yumen_connections", "Open connections of clients.");
+pub(super) const CONNECTIONS_TOTAL: Series =
+    counter("yumen_connections_total", "Connections of clients that were accepted.");
+pub(super) const REFUSED_CONNECTIONS: Series = counter(
+    "yumen_refused_connections_total",
+    "Connections of clients that were closed at once because there were too many.",
+);
+pub(super) const UPSTREAM_CONNECTIONS: Series =
+    gauge("yumen_upstream_connections", "Open connections to targets, idle ones included.");
+pub(super) const UPSTREAM_OPENED: Series =
+    counter("yumen_upstream_connections_opened_total", "Connections to targets that were made.");
+pub(super) const UPSTREAM_REUSED: Series = counter(
+    "yumen_upstream_connections_reused_total",
+    "Requests that were sent over a connection that had served one before.",
+);
+pub(super) const UPSTREAM_RETRIES: Series =
+    counter("yumen_upstream_retries_total", "Requests that were sent once more.");
+pub(super) const CONFIG_REVISION: Series =
+    gauge("yumen_config_revision", "Revision of the configuration in force.");
+pub(super) const CONFIG_FAILURES: Series = counter(
+    "yumen_config_apply_failures_total",
+    "Configurations that were refused; the one before stayed in force.",
+);
+pub(super) const CONFIG_SUCCESS: Series = gauge(
+    "yumen_config_last_success_timestamp_seconds",
+    "When the configuration in force was applied.",
+);
+pub(super) const LOG_WRITTEN: Series =
+    counter("yumen_access_log_written_total", "Lines of the access log that were written.");
+pub(super) const LOG_DROPPED: Series = counter(
+    "yumen_access_log_dropped_total",
+    "Lines of the access log that were lost: the queue was full, or a write failed.",
+);
+pub(super) const BUILD: Series =
+    gauge("yumen_build_info", "The version of this gateway; always 1.");
+pub(super) const CPU: Series =
+    counter("process_cpu_seconds_total", "Time on a processor, of user and system.");
+pub(super) const OPEN_FDS: Series = gauge("process_open_fds", "Open file descriptors.");
+pub(super) const MAX_FDS: Series =
+    gauge("process_max_fds", "File descriptors that may be open at once.");
+pub(super) const VIRTUAL_BYTES: Series =
+    gauge("process_virtual_memory_bytes", "Size of the address space.");
+pub(super) const RESIDENT_BYTES: Series = gauge("process_resident_memory_bytes", "Memory in use.");
+pub(super) const START_TIME: Series =
+    gauge("process_start_time_seconds", "When the process started.");
+
+/// In the order in which they are shown.
+pub(super) const ALL: [Series; 26] = [
+    BUILD,
+    CONFIG_REVISION,
+    CONFIG_SUCCESS,
+    CONFIG_FAILURES,
+    CONNECTIONS,
+    CONNECTIONS_TOTAL,
+    REFUSED_CONNECTIONS,
+    ACTIVE_REQUESTS,
+    REFUSED_REQUESTS,
+    REQUESTS,
+    DURATION,
+    UPSTREAM_DURATION,
+    OVERHEAD,
+    BYTES,
+    UPSTREAM_CONNECTIONS,
+    UPSTREAM_OPENED,
+    UPSTREAM_REUSED,
+    UPSTREAM_RETRIES,
+    LOG_WRITTEN,
+    LOG_DROPPED,
+    CPU,
+    START_TIME,
+    RESIDENT_BYTES,
+    VIRTUAL_BYTES,
+    OPEN_FDS,
+    MAX_FDS,
+];
+
+/// The names of all metrics, in the order in which they are shown: dashboards and rules may use
+/// these and no others.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|series| series.name)
+}

@@ -1,0 +1,260 @@
+mod parser;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{Names, Registry, names, series};
+use crate::{LogTally, Record, Size, Source, Times};
+use parser::parse;
+
+fn registry() -> Arc<Registry> {
+    Registry::new("1.2.3", Arc::new(LogTally::default()), Registry::GRACE)
+}
+
+fn text(registry: &Registry) -> String {
+    let mut out = Vec::new();
+    registry.render(Instant::now(), &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn samples(registry: &Registry) -> BTreeMap<String, f64> {
+    parse(&text(registry))
+}
+
+fn record(micros: u64) -> Record<'static> {
+    Record {
+        method: b"GET",
+        status: 200,
+        source: Source::Upstream,
+        times: Times {
+            total: Duration::from_micros(micros),
+            upstream: Some(Duration::from_micros(micros / 2)),
+            overhead: Duration::from_micros(60),
+        },
+        received: Size { head: 100, body: 10 },
+        sent: Size { head: 200, body: 1_000 },
+        ..Record::default()
+    }
+}
+
+#[test]
+fn one_route_as_prometheus_reads_it() {
+    let registry = registry();
+    let route = registry.worker().route("shop", "orders");
+    route.count(&record(700));
+    route.count(&Record { method: b"BREW", status: 418, source: Source::Gateway, ..record(700) });
+    route.count(&Record {
+        times: Times { upstream: None, ..record(61_000_000).times },
+        status: 0,
+        source: Source::Gateway,
+        ..record(0)
+    });
+    let text = text(&registry);
+    parse(&text);
+    let shown: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("# HELP yumen_http_requests_total"))
+        .take_while(|line| !line.starts_with("# HELP yumen_upstream_connections "))
+        .filter(|line| !line.starts_with("# HELP"))
+        .collect();
+    assert_eq!(shown.join("\n") + "\n", include_str!("tests/route.golden"));
+}
+
+#[test]
+fn every_metric_is_listed_and_every_listed_metric_is_shown() {
+    let text = text(&registry());
+    let shown: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(shown, names().collect::<Vec<_>>());
+    assert_eq!(names().collect::<BTreeSet<_>>().len(), series::ALL.len());
+}
+
+#[test]
+fn listeners_services_config_and_log_are_counted() {
+    let registry = Registry::new("1.2.3", Arc::new(LogTally::of(11, 3, 2)), Registry::GRACE);
+    let worker = registry.worker();
+    let listener = worker.listener("web");
+    listener.connection_opened();
+    listener.connection_opened();
+    listener.connection_closed();
+    listener.connection_turned_away();
+    listener.request_began();
+    listener.request_began();
+    listener.request_ended();
+    listener.request_refused(431);
+    listener.request_refused(431);
+    listener.request_refused(0);
+    let service = worker.service("shop");
+    service.connection_opened();
+    service.connection_opened();
+    service.connection_closed();
+    service.connection_reused();
+    service.retried();
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123);
+    registry.config_applied(7, Names::default(), at, Instant::now());
+    registry.config_failed();
+    let samples = samples(&registry);
+    for (key, expect) in [
+        ("yumen_connections{listener=web}", 1.0),
+        ("yumen_connections_total{listener=web}", 2.0),
+        ("yumen_refused_connections_total{listener=web}", 1.0),
+        ("yumen_http_active_requests{listener=web}", 1.0),
+        ("yumen_refused_requests_total{listener=web|code=431}", 2.0),
+        ("yumen_refused_requests_total{listener=web|code=none}", 1.0),
+        ("yumen_upstream_connections{service=shop}", 1.0),
+        ("yumen_upstream_connections_opened_total{service=shop}", 2.0),
+        ("yumen_upstream_connections_reused_total{service=shop}", 1.0),
+        ("yumen_upstream_retries_total{service=shop}", 1.0),
+        ("yumen_config_revision{}", 7.0),
+        ("yumen_config_apply_failures_total{}", 1.0),
+        ("yumen_config_last_success_timestamp_seconds{}", 1_795_253_290.123),
+        ("yumen_access_log_written_total{}", 11.0),
+        ("yumen_access_log_dropped_total{reason=queue_full}", 3.0),
+        ("yumen_access_log_dropped_total{reason=write_failed}", 2.0),
+        ("yumen_build_info{version=1.2.3}", 1.0),
+    ] {
+        assert_eq!(samples.get(key), Some(&expect), "{key}");
+    }
+    assert!(samples["process_resident_memory_bytes{}"] > 1e5);
+    let started = samples["process_start_time_seconds{}"];
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!(started <= now + 1.0 && started > 1.6e9, "{started}");
+}
+
+#[test]
+fn any_name_is_a_label_value() {
+    let registry = registry();
+    let name = "a\"b\\c\nd,e}f=\"g\u{7389} ";
+    registry.worker().listener(name).request_began();
+    registry.worker().route(name, name).count(&record(1));
+    let samples = samples(&registry);
+    assert_eq!(samples[&format!("yumen_http_active_requests{{listener={name}}}")], 1.0);
+    let requests = format!(
+        "yumen_http_requests_total{{service={name}|route={name}|method=GET|code=200|source=upstream}}"
+    );
+    assert_eq!(samples[&requests], 1.0);
+}
+
+#[test]
+fn workers_that_count_at_once_lose_nothing_and_a_scrape_sees_whole_histograms() {
+    const WORKERS: u64 = 4;
+    const ROUNDS: u64 = 5_000;
+    let registry = registry();
+    let done = std::sync::atomic::AtomicU64::new(0);
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let (registry, done) = (&registry, &done);
+            scope.spawn(move || {
+                let metrics = registry.worker();
+                for round in 0..ROUNDS {
+                    let route = metrics.route("s", &(round % 100).to_string());
+                    route.count(&Record {
+                        status: u16::try_from(200 + worker).unwrap(),
+                        ..record(round)
+                    });
+                }
+                done.fetch_add(1, Ordering::Release);
+            });
+        }
+        while done.load(Ordering::Acquire) < WORKERS {
+            parse(&text(&registry));
+        }
+    });
+    let samples = samples(&registry);
+    let sum = |start: &str| -> f64 {
+        samples.iter().filter(|(key, _)| key.starts_with(start)).map(|(_, value)| value).sum()
+    };
+    let exchanges = 20_000.0;
+    assert_eq!(sum("yumen_http_requests_total{"), exchanges);
+    assert_eq!(sum("yumen_http_request_duration_seconds_count{"), exchanges);
+    assert_eq!(sum("yumen_http_overhead_seconds_count{"), exchanges);
+    assert_eq!(sum("yumen_http_bytes_total{"), exchanges * 1_310.0);
+    let one = "yumen_http_requests_total{service=s|route=7|method=GET|code=203|source=upstream}";
+    assert_eq!(samples[one], 50.0);
+    let seconds = sum("yumen_http_request_duration_seconds_sum{");
+    let expect = 4.0 * 4_999.0 * 5_000.0 / 2.0 / 1e6;
+    assert!((seconds - expect).abs() < 1e-6, "{seconds} {expect}");
+}
+
+#[test]
+fn a_reload_resets_nothing_and_forgets_removed_names_after_their_grace_time() {
+    let registry = registry();
+    let worker = registry.worker();
+    let start = Instant::now();
+    let apply = |routes: &[&str], at: Instant| {
+        let routes = routes.iter().map(|route| ("s".to_owned(), (*route).to_owned())).collect();
+        let names =
+            Names { routes, services: BTreeSet::from(["s".to_owned()]), ..Names::default() };
+        registry.config_applied(1, names, SystemTime::UNIX_EPOCH, at);
+    };
+    let shown = |at: Instant| {
+        let mut out = Vec::new();
+        registry.render(at, &mut out).unwrap();
+        let mut requests = parse(std::str::from_utf8(&out).unwrap());
+        requests.retain(|key, _| key.starts_with("yumen_http_requests_total{"));
+        let mut routes: Vec<(String, f64)> = requests
+            .into_iter()
+            .map(|(key, value)| (key.split('|').nth(1).unwrap().to_owned(), value))
+            .collect();
+        routes.sort_by(|one, other| one.0.cmp(&other.0));
+        routes
+    };
+    let all = |kept: f64| {
+        vec![
+            ("route=".to_owned(), 1.0),
+            ("route=kept".to_owned(), kept),
+            ("route=old".to_owned(), 1.0),
+        ]
+    };
+    apply(&["kept", "old"], start);
+    for (service, route) in [("s", "kept"), ("s", "old"), ("", "")] {
+        worker.route(service, route).count(&record(1));
+    }
+    apply(&["kept"], start);
+    worker.route("s", "kept").count(&record(1));
+    assert_eq!(shown(start + Registry::GRACE - Duration::from_secs(1)), all(2.0));
+    // It comes back, and goes again: the time begins anew.
+    apply(&["kept", "old"], start + Registry::GRACE);
+    apply(&["kept"], start + Registry::GRACE);
+    assert_eq!(shown(start + 2 * Registry::GRACE - Duration::from_secs(1)), all(2.0));
+    let left = shown(start + 2 * Registry::GRACE);
+    assert_eq!(left, [("route=".to_owned(), 1.0), ("route=kept".to_owned(), 2.0)]);
+}
+
+#[test]
+fn the_order_depends_on_names_only() {
+    let bodies: Vec<String> = [["b", "a", "c"], ["c", "b", "a"]]
+        .iter()
+        .map(|order| {
+            let registry = registry();
+            for name in order {
+                registry.worker().route("s", name).count(&record(1));
+                registry.worker().listener(name).connection_opened();
+            }
+            text(&registry).lines().filter(|line| !line.starts_with("process_")).collect()
+        })
+        .collect();
+    assert_eq!(bodies[0], bodies[1]);
+}
+
+/// Distinct methods, statuses and names from clients make no more series than there are places.
+#[test]
+fn cardinality_is_bounded_whatever_clients_send() {
+    let registry = registry();
+    let route = registry.worker().route("s", "r");
+    for number in 0..100_000_u32 {
+        let method = format!("M{number}");
+        let status = u16::try_from(number % 1_000).unwrap();
+        route.count(&Record { method: method.as_bytes(), status, ..record(1) });
+    }
+    let samples = samples(&registry);
+    let series = samples.keys().filter(|key| key.starts_with("yumen_http_requests_total")).count();
+    assert!(series <= 68, "{series}");
+}

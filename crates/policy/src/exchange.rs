@@ -1,0 +1,105 @@
+//! One request and its answer, with what is known of the client and what happened so far.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use yumen_http::{Forwarding, Request, Response, ResponseHead};
+
+use crate::failure::FailureKind;
+
+/// One request and its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Who asks.
+    pub client: Client,
+    /// What is asked. The head is checked and canonical.
+    pub request: Request,
+    /// The path that the service will see: the request's own unless a route rewrote it.
+    pub path: Option<String>,
+    /// The answer, once there is one.
+    pub response: Option<Response>,
+    /// What happened so far.
+    pub trail: Trail,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// The client's address: the peer's, or what a trusted proxy says.
+    pub address: IpAddr,
+    /// How the request came here, as services are told.
+    pub forwarding: Forwarding,
+}
+
+/// What happened to an exchange, for logs and metrics. Written by the rooms it passes.
+#[derive(Debug)]
+pub struct Trail {
+    /// The exchange's id: 32 hexadecimal digits.
+    pub id: [u8; 32],
+    /// When the head was complete.
+    pub began: Instant,
+    /// The target that answered, or was tried last.
+    pub target: Option<Arc<str>>,
+    /// Targets tried.
+    pub attempts: u32,
+    /// Connections that were opened for it, beside those that were there already.
+    pub opened: u32,
+    /// From the start to the service's answer head.
+    pub answered: Option<Duration>,
+    /// Why there was no answer from a service.
+    pub failure: Option<FailureKind>,
+    /// The operator's part of the reason.
+    pub cause: Option<String>,
+    /// How much of the bodies has passed, and may pass.
+    pub watch: Rc<Watch>,
+}
+
+impl Trail {
+    /// A trail that begins now.
+    #[must_use]
+    pub fn new(id: [u8; 32], began: Instant, watch: Rc<Watch>) -> Self {
+        Self {
+            id,
+            began,
+            target: None,
+            attempts: 0,
+            opened: 0,
+            answered: None,
+            failure: None,
+            cause: None,
+            watch,
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        std::str::from_utf8(&self.id).unwrap_or_default()
+    }
+}
+
+/// What the two ends of a streaming exchange tell each other.
+#[derive(Debug)]
+pub struct Watch {
+    /// Body bytes that came from the client.
+    pub received: Cell<u64>,
+    /// Body bytes that went to the client.
+    pub sent: Cell<u64>,
+    /// The most bytes that the request's body may have.
+    pub body_max: Cell<u64>,
+    /// Answers of status 1xx that a service sent before the real one and that the client has not
+    /// got yet.
+    pub interim: RefCell<VecDeque<ResponseHead>>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { received: Cell::new(0), sent: Cell::new(0), body_max: Cell::new(u64::MAX), interim: RefCell::default() }
+    }
+}

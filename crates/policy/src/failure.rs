@@ -1,0 +1,189 @@
+//! Why an exchange did not get its answer: a closed table of kinds, a sentence for the client,
+//! and a cause for the log only.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use yumen_http::{Refusal, Status};
+
+/// The kinds of failure. Each has one status and one stable code ([`FailureKind::code`]); a policy
+/// picks a kind and never adds one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The request is malformed or could be read in two ways.
+    BadRequest,
+    /// A policy does not let this one in.
+    Forbidden,
+    /// No route matches.
+    NoRoute,
+    /// The method is not served.
+    MethodRefused,
+    /// The head did not come in time.
+    HeadTimeout,
+    /// The body did not come in time.
+    BodyTimeout,
+    /// The body is too large.
+    BodyTooLarge,
+    /// The target is too long.
+    TargetTooLong,
+    /// `Expect` asks for something unknown.
+    ExpectationFailed,
+    /// The head is too large.
+    HeadTooLarge,
+    /// The client went away; nobody sees an answer.
+    ClientGone,
+    /// A bug of ours.
+    Internal,
+    /// No target of the service could be connected to.
+    UpstreamUnreachable,
+    /// The service closed the connection before a whole answer head.
+    UpstreamClosed,
+    /// The service's answer is not proper HTTP.
+    UpstreamBadAnswer,
+    /// The service has as many requests as it may, or no target at all.
+    UpstreamBusy,
+    /// The service took too long.
+    UpstreamTimeout,
+    /// The protocol version is not served.
+    VersionRefused,
+}
+
+impl FailureKind {
+    /// All kinds, for docs and metrics.
+    pub const ALL: [Self; 18] = [
+        Self::BadRequest,
+        Self::Forbidden,
+        Self::NoRoute,
+        Self::MethodRefused,
+        Self::HeadTimeout,
+        Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::TargetTooLong,
+        Self::ExpectationFailed,
+        Self::HeadTooLarge,
+        Self::ClientGone,
+        Self::Internal,
+        Self::UpstreamUnreachable,
+        Self::UpstreamClosed,
+        Self::UpstreamBadAnswer,
+        Self::UpstreamBusy,
+        Self::UpstreamTimeout,
+        Self::VersionRefused,
+    ];
+
+    /// Status number, stable code, and the sentence for the client.
+    const fn facts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (400, "bad_request", "The request is malformed or ambiguous."),
+            Self::Forbidden => (403, "forbidden", "The request is not allowed."),
+            Self::NoRoute => (404, "no_route", "No route matches this request."),
+            Self::MethodRefused => (405, "method_refused", "The method is not served here."),
+            Self::HeadTimeout => (408, "head_timeout", "The request head did not arrive in time."),
+            Self::BodyTimeout => (408, "body_timeout", "The request body did not arrive in time."),
+            Self::BodyTooLarge => (413, "body_too_large", "The request body is too large."),
+            Self::TargetTooLong => (414, "target_too_long", "The request target is too long."),
+            Self::ExpectationFailed => (417, "expectation_failed", "The expectation cannot be met."),
+            Self::HeadTooLarge => (431, "head_too_large", "The request head is too large."),
+            Self::ClientGone => (499, "client_gone", "The client closed the connection."),
+            Self::Internal => (500, "internal", "Something went wrong in the gateway."),
+            Self::UpstreamUnreachable => (502, "upstream_unreachable", "The service cannot be reached."),
+            Self::UpstreamClosed => (502, "upstream_closed", "The service closed the connection."),
+            Self::UpstreamBadAnswer => (502, "upstream_bad_answer", "The service gave an invalid answer."),
+            Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
+            Self::UpstreamTimeout => (504, "upstream_timeout", "The service took too long."),
+            Self::VersionRefused => (505, "version_refused", "The HTTP version is not served here."),
+        }
+    }
+
+    /// The status that the client sees.
+    #[must_use]
+    pub fn status(self) -> Status {
+        Status::new(self.facts().0).unwrap_or(Status::OK)
+    }
+
+    /// The code that the client can rely on.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// The sentence for the client, unless the failure brings its own.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        self.facts().2
+    }
+}
+
+/// A failed exchange.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    kind: FailureKind,
+    sentence: Cow<'static, str>,
+    cause: Option<Cow<'static, str>>,
+}
+
+impl Failure {
+    /// A failure with its kind's own sentence.
+    #[must_use]
+    pub fn new(kind: FailureKind) -> Self {
+        Self { kind, sentence: Cow::Borrowed(kind.sentence()), cause: None }
+    }
+
+    /// Another sentence for the client. It must hold nothing secret.
+    #[must_use]
+    pub fn saying(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
+        self.sentence = sentence.into();
+        self
+    }
+
+    /// The cause, for the log only.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// The sentence for the client.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
+    /// The cause, for the log only.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Some(cause) => write!(out, "{}: {cause}", self.kind.code()),
+            None => out.write_str(self.kind.code()),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Malformed(what) => return Self::new(FailureKind::BadRequest).because(what.0),
+            Refusal::TargetTooLong => FailureKind::TargetTooLong,
+            Refusal::HeadTooLarge => FailureKind::HeadTooLarge,
+            Refusal::BodyTooLarge => FailureKind::BodyTooLarge,
+            Refusal::HeadTimeout => FailureKind::HeadTimeout,
+            Refusal::BodyTimeout => FailureKind::BodyTimeout,
+            Refusal::Version => FailureKind::VersionRefused,
+            Refusal::Method => FailureKind::MethodRefused,
+            Refusal::Expectation => FailureKind::ExpectationFailed,
+        };
+        Self::new(kind)
+    }
+}

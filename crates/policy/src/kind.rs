@@ -1,0 +1,93 @@
+//! A kind of policy: its name, its phase, its typed config, and how that becomes a policy.
+
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use yumen_model::{Node, Report};
+
+use crate::Policy;
+
+/// When a policy runs. The order is fixed and has names; inside a phase policies run from the
+/// broadest attachment to the narrowest, and there in written order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Screens that need nobody's identity: addresses, sizes, CORS.
+    Guard,
+    /// Who is calling.
+    Identify,
+    /// May they.
+    Authorize,
+    /// How much.
+    Limit,
+    /// Transform and validate.
+    Shape,
+    /// Answer in a service's stead.
+    Answer,
+}
+
+/// What a policy may be given when it is compiled.
+#[derive(Debug, Default)]
+pub struct Scope {}
+
+/// The typed config of one kind of policy. Its doc comments are the schema and the reference.
+pub trait Settings: DeserializeOwned + JsonSchema {
+    /// The kind's name in a config, such as `ip-restriction`.
+    const NAME: &'static str;
+    /// When it runs.
+    const PHASE: Phase;
+
+    /// Makes the policy. Everything that can be computed beforehand is computed here.
+    ///
+    /// # Errors
+    /// Problems beyond the shape of the config are put into the report with paths below `at`;
+    /// then there is no policy.
+    fn compile(self, at: &str, report: &mut Report, scope: &Scope) -> Option<Arc<dyn Policy>>;
+}
+
+/// A kind of policy that configs may name.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    name: &'static str,
+    phase: Phase,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    compile: fn(&Node, &str, &mut Report, &Scope) -> Option<Arc<dyn Policy>>,
+}
+
+impl Kind {
+    /// The kind whose config is `S`.
+    #[must_use]
+    pub fn of<S: Settings>() -> Self {
+        Self {
+            name: S::NAME,
+            phase: S::PHASE,
+            schema: S::json_schema,
+            compile: |node, at, report, scope| {
+                yumen_model::read::<S>(node, at, report)?.compile(at, report, scope)
+            },
+        }
+    }
+
+    /// Its name in a config.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// When it runs.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The schema of its config.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        (self.schema)(&mut SchemaGenerator::default())
+    }
+
+    /// Reads and compiles one use of it. `None` when the report has got a reason.
+    pub fn compile(&self, config: &Node, at: &str, report: &mut Report, scope: &Scope) -> Option<Arc<dyn Policy>> {
+        (self.compile)(config, at, report, scope)
+    }
+}

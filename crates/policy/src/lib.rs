@@ -1,0 +1,100 @@
+//! The door frame: what a policy is, what it sees of an exchange, and what it may answer.
+//!
+//! This crate knows neither the engine nor any policy. A policy is compiled once from its typed
+//! config ([`Settings`]) and then runs on every exchange of the routes it is attached to; it may
+//! answer at once ([`Verdict`]) and only one that must wait returns a future ([`Step`]).
+
+mod exchange;
+mod failure;
+mod kind;
+pub mod testing;
+
+pub use exchange::{Client, Exchange, Trail, Watch};
+pub use failure::{Failure, FailureKind};
+pub use kind::{Kind, Phase, Scope, Settings};
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use yumen_http::Response;
+
+/// One compiled policy. It is shared by all workers and never changes; what it must remember
+/// belongs to the rooms that outlive a plan.
+pub trait Policy: fmt::Debug + Send + Sync {
+    /// Called once per exchange on the way in, after the route is known and before any service is
+    /// asked. May change the request. The default does nothing.
+    fn on_request<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
+        Verdict::Next.into()
+    }
+
+    /// Called once per exchange on the way back, in reverse order, with the answer's head and
+    /// body in place, also for answers that another policy gave; not for failures. The default
+    /// does nothing.
+    fn on_response<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
+        Verdict::Next.into()
+    }
+
+    /// Decides as [`Policy::on_request`] would, without counting, calling out or remembering: for
+    /// explaining a request and for trying a configuration on recorded heads. A policy whose
+    /// decision has a side effect must write its own.
+    fn dry<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        self.on_request(exchange)
+    }
+}
+
+/// What a policy decided.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Go on.
+    Next,
+    /// Answer this instead; no service is asked.
+    Answer(Box<Response>),
+    /// Refuse.
+    Fail(Failure),
+}
+
+/// A decision now, or the wait for one.
+pub enum Step<'a> {
+    /// Decided.
+    Now(Verdict),
+    /// To be waited for.
+    Later(Pin<Box<dyn Future<Output = Verdict> + 'a>>),
+}
+
+impl fmt::Debug for Step<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(verdict) => out.debug_tuple("Now").field(verdict).finish(),
+            Self::Later(_) => out.write_str("Later"),
+        }
+    }
+}
+
+impl<'a> Step<'a> {
+    /// A decision that must wait for something.
+    pub fn later(decision: impl Future<Output = Verdict> + 'a) -> Self {
+        Self::Later(Box::pin(decision))
+    }
+}
+
+impl From<Verdict> for Step<'_> {
+    fn from(verdict: Verdict) -> Self {
+        Self::Now(verdict)
+    }
+}
+
+impl From<Result<(), Failure>> for Verdict {
+    fn from(result: Result<(), Failure>) -> Self {
+        match result {
+            Ok(()) => Self::Next,
+            Err(failure) => Self::Fail(failure),
+        }
+    }
+}
+
+impl From<Result<(), Failure>> for Step<'_> {
+    fn from(result: Result<(), Failure>) -> Self {
+        Self::Now(result.into())
+    }
+}

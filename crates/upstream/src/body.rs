@@ -1,0 +1,109 @@
+//! The body of an answer, read from the service as it is asked for.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use yumen_http::{BodyError, BodyRead, Decoder, Fields, Flow};
+use yumen_worker::Worker;
+
+use crate::connection::Connection;
+use crate::destination::{Destination, Timeouts};
+use crate::upload::{Upload, Wait};
+
+/// An answer's body that is still to come.
+#[derive(Debug)]
+pub(crate) struct ServiceBody {
+    pub(crate) connection: Connection,
+    pub(crate) decoder: Option<Decoder>,
+    /// The rest of the request, when the service answered before it had all of it.
+    pub(crate) upload: Option<Upload>,
+    pub(crate) timeouts: Timeouts,
+    /// When the exchange began.
+    pub(crate) began: Instant,
+    /// The service keeps the connection.
+    pub(crate) kept: bool,
+    pub(crate) waiting: bool,
+    pub(crate) trailers: Option<Fields>,
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) worker: Worker,
+}
+
+impl ServiceBody {
+    fn poll_upload(&mut self, context: &mut Context<'_>) {
+        let Some(upload) = &mut self.upload else { return };
+        match upload.poll(context, &mut self.connection) {
+            Ok(Wait::Nothing) => self.upload = None,
+            Ok(Wait::Client | Wait::Service) => {}
+            // The answer counts; the connection is not used again.
+            Err(_) => {
+                self.upload = None;
+                self.kept = false;
+            }
+        }
+    }
+
+    fn poll_some(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<usize, BodyError>> {
+        let room = out.capacity() - out.len();
+        if !self.connection.rest.is_empty() {
+            let taken = self.connection.rest.len().min(room);
+            out.extend(self.connection.rest.drain(..taken));
+            return Poll::Ready(Ok(taken));
+        }
+        match self.connection.poll_read(context, out, room) {
+            Poll::Ready(Ok(read)) => {
+                self.waiting = false;
+                Poll::Ready(Ok(read))
+            }
+            Poll::Ready(Err(_)) => Poll::Ready(Err(BodyError::Cut)),
+            Poll::Pending => {
+                if !self.waiting {
+                    self.waiting = true;
+                    self.connection.allow(self.timeouts.within_total(self.timeouts.idle, self.began));
+                }
+                let late = self.connection.is_late(context);
+                if late { Poll::Ready(Err(BodyError::Stalled)) } else { Poll::Pending }
+            }
+        }
+    }
+
+    fn end(&mut self, surplus: usize) {
+        self.trailers = self.decoder.take().and_then(Decoder::into_trailers);
+        // Bytes behind the end would become somebody else's answer.
+        if self.kept && self.upload.is_none() && surplus == 0 && self.connection.rest.is_empty() {
+            self.connection.put_back(&self.destination, self.worker.unix_seconds());
+        }
+    }
+}
+
+impl BodyRead for ServiceBody {
+    fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<Flow, BodyError>> {
+        self.poll_upload(context);
+        loop {
+            let from = out.len();
+            let read = std::task::ready!(self.poll_some(context, out))?;
+            let Some(decoder) = &mut self.decoder else { return Poll::Ready(Ok(Flow::End)) };
+            if read == 0 {
+                if !decoder.ends_at_close() {
+                    return Poll::Ready(Err(BodyError::Cut));
+                }
+                self.decoder = None;
+                return Poll::Ready(Ok(Flow::End));
+            }
+            let step = decoder.decode(out, from).map_err(|_malformed| BodyError::Malformed)?;
+            out.truncate(out.len() - step.surplus);
+            if step.end {
+                self.end(step.surplus);
+                return Poll::Ready(Ok(Flow::End));
+            }
+            if out.len() > from {
+                let late = self.timeouts.total.is_some_and(|total| self.began.elapsed() > total);
+                return Poll::Ready(if late { Err(BodyError::TooLate) } else { Ok(Flow::More) });
+            }
+        }
+    }
+
+    fn trailers(&mut self) -> Option<Fields> {
+        self.trailers.take()
+    }
+}

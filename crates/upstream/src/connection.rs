@@ -1,0 +1,125 @@
+//! A connection to a service while one exchange uses it.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BufMut;
+use tokio::io::AsyncWrite;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_util::io::poll_read_buf;
+use yumen_worker::Worker;
+
+use crate::destination::Destination;
+use crate::endpoint::{Endpoint, Flight, Wire};
+
+/// A connection in use.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Empty once it was put back.
+    wire: Option<Wire>,
+    pub(crate) endpoint: Rc<Endpoint>,
+    /// Whether it has served a request before this one.
+    pub(crate) reused: bool,
+    /// Read, not yet used.
+    pub(crate) rest: Vec<u8>,
+    _flight: Flight,
+}
+
+impl Connection {
+    /// An idle connection of this endpoint, if there is one.
+    pub(crate) fn reuse(endpoint: &Rc<Endpoint>) -> Option<Self> {
+        let wire = endpoint.take()?;
+        Some(Self::with(wire, endpoint, true))
+    }
+
+    /// A new connection.
+    pub(crate) async fn open(endpoint: &Rc<Endpoint>, worker: &Worker, patience: Option<Duration>) -> io::Result<Self> {
+        let deadline = worker.deadline();
+        deadline.set(patience);
+        let socket = if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_nodelay(true)?;
+        let mut connect = std::pin::pin!(socket.connect(endpoint.address));
+        let stream = std::future::poll_fn(|context| match connect.as_mut().poll(context) {
+            Poll::Pending if deadline.has_come(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            other => other,
+        })
+        .await?;
+        deadline.set(None);
+        endpoint.count_opened();
+        Ok(Self::with(Wire { stream, deadline, served: 0, since: 0 }, endpoint, false))
+    }
+
+    fn with(wire: Wire, endpoint: &Rc<Endpoint>, reused: bool) -> Self {
+        let flight = Flight::to(endpoint);
+        Self { wire: Some(wire), endpoint: Rc::clone(endpoint), reused, rest: Vec::new(), _flight: flight }
+    }
+
+    fn stream(&mut self) -> io::Result<&mut TcpStream> {
+        self.wire.as_mut().map(|wire| &mut wire.stream).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Reads into the spare capacity of `out`, `room` bytes at most; 0 at the end.
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>, room: usize) -> Poll<io::Result<usize>> {
+        let stream = self.stream()?;
+        poll_read_buf(Pin::new(stream), context, &mut out.limit(room))
+    }
+
+    /// Writes some of the bytes.
+    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let stream = self.stream()?;
+        match Pin::new(stream).poll_write(context, bytes) {
+            Poll::Ready(Ok(0)) if !bytes.is_empty() => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            other => other,
+        }
+    }
+
+    /// Writes what the system takes at once; says how much. A failure shows later, when more is
+    /// written or the answer is read.
+    pub(crate) fn write_now(&mut self, bytes: &[u8]) -> usize {
+        self.stream().and_then(|stream| stream.try_write(bytes)).unwrap_or(0)
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.stream() {
+            Ok(stream) => Pin::new(stream).poll_shutdown(context).map(|_result| ()),
+            Err(_) => Poll::Ready(()),
+        }
+    }
+
+    /// Sets how long the service may keep us waiting from now on.
+    pub(crate) fn allow(&self, patience: Option<Duration>) {
+        if let Some(wire) = &self.wire {
+            wire.deadline.set(patience);
+        }
+    }
+
+    /// Whether the service has kept us waiting for too long.
+    pub(crate) fn is_late(&self, context: &Context<'_>) -> bool {
+        self.wire.as_ref().is_some_and(|wire| wire.deadline.has_come(context))
+    }
+
+    /// Puts the connection back for later requests, if it may serve more.
+    pub(crate) fn put_back(&mut self, destination: &Destination, now: u64) {
+        let Some(mut wire) = self.wire.take() else { return };
+        wire.served += 1;
+        wire.since = now;
+        if wire.served >= destination.requests_max {
+            self.endpoint.count_closed();
+            return;
+        }
+        wire.deadline.set(None);
+        self.endpoint.put(wire, destination.idle_max);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.wire.is_some() {
+            self.endpoint.count_closed();
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What a plan says of a service, ready for use: its targets, its limits, its patience.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use yumen_http::Authority;
+use yumen_model::{Balance, HashOn, HostHeader, Report, Service, ServiceTimeouts, Target};
+
+/// A service, compiled. It never changes; a reload makes another one of the same name.
+#[derive(Debug)]
+pub struct Destination {
+    /// The service's name.
+    pub name: Arc<str>,
+    /// Put in front of every path; empty or without a slash at its end.
+    pub base_path: String,
+    /// The `Host` field for the service.
+    pub host: HostHeader,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    pub(crate) balance: Balance,
+    pub(crate) targets: Vec<Spot>,
+    pub(crate) idle_max: usize,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) connections_max: u32,
+    pub(crate) requests_max: u32,
+    pub(crate) head_max: usize,
+    pub(crate) fields_max: usize,
+}
+
+/// One target.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Spot {
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+    pub(crate) weight: u32,
+    /// As the `Host` field names it.
+    pub(crate) authority: Arc<str>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Host {
+    Address(IpAddr),
+    Name(String),
+}
+
+/// How long a service may take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timeouts {
+    pub(crate) connect: Option<Duration>,
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) total: Option<Duration>,
+}
+
+impl From<&ServiceTimeouts> for Timeouts {
+    fn from(timeouts: &ServiceTimeouts) -> Self {
+        Self {
+            connect: timeouts.connect.get(),
+            first_byte: timeouts.first_byte.get(),
+            idle: timeouts.idle.get(),
+            total: timeouts.total.get(),
+        }
+    }
+}
+
+impl Timeouts {
+    /// What is left of a patience when the whole exchange has its own, and began at `began`.
+    pub(crate) fn within_total(&self, patience: Option<Duration>, began: Instant) -> Option<Duration> {
+        let Some(total) = self.total else { return patience };
+        let left = total.saturating_sub(began.elapsed());
+        Some(patience.map_or(left, |patience| patience.min(left)))
+    }
+}
+
+impl Destination {
+    /// Compiles a service; problems go into the report with paths below `at`.
+    pub fn compile(service: &Service, at: &str, report: &mut Report) -> Option<Self> {
+        let (balance, targets, base_path) = match (&service.url, &service.upstream) {
+            (Some(url), None) => {
+                let (spot, path) = read_url(url, 1, &format!("{at}.url"), report)?;
+                (Balance::RoundRobin, vec![spot], path)
+            }
+            (None, Some(upstream)) => {
+                let at = format!("{at}.upstream");
+                check_balance(&upstream.balance, &at, report);
+                (upstream.balance.clone(), compile_targets(&upstream.targets, &at, report)?, String::new())
+            }
+            (Some(_), Some(_)) => {
+                report.error(at, "both `url` and `upstream` are given").hint("keep one of them");
+                return None;
+            }
+            (None, None) => {
+                report
+                    .error(at, "neither `url` nor `upstream` is given")
+                    .hint("say where the service is, such as `url: http://127.0.0.1:9000`");
+                return None;
+            }
+        };
+        check_host(&service.host, &format!("{at}.host"), report);
+        let pool = &service.pool;
+        Some(Self {
+            name: service.name.as_str().into(),
+            base_path,
+            host: service.host.clone(),
+            timeouts: Timeouts::from(&service.timeouts),
+            balance,
+            targets,
+            idle_max: pool.idle as usize,
+            idle_timeout: pool.idle_timeout.get(),
+            connections_max: pool.connections,
+            requests_max: pool.requests_per_connection,
+            head_max: usize::try_from(pool.head.0).unwrap_or(usize::MAX),
+            fields_max: pool.fields as usize,
+        })
+    }
+
+    /// The key that a request is spread by, for a consistent hash.
+    pub(crate) fn hash_on(&self) -> Option<&HashOn> {
+        match &self.balance {
+            Balance::Hash { on, .. } => Some(on),
+            Balance::RoundRobin | Balance::RandomOfTwo | Balance::LeastRequests => None,
+        }
+    }
+}
+
+/// Checks a `Host` field that a config sets.
+pub fn check_host(host: &HostHeader, at: &str, report: &mut Report) {
+    if let HostHeader::Set(text) = host
+        && let Err(malformed) = Authority::read(text.as_bytes())
+    {
+        report
+            .error(format!("{at}.set"), format!("`{text}` is no host: {malformed}"))
+            .hint("write a host name, with a port if need be: `internal.example.com:8080`");
+    }
+}
+
+fn check_balance(balance: &Balance, at: &str, report: &mut Report) {
+    if let Balance::Hash { on, load_bound } = balance {
+        if !load_bound.is_finite() || *load_bound < 1.0 {
+            report
+                .error(format!("{at}.balance.hash.load_bound"), format!("{load_bound} is below 1"))
+                .hint("1.25 lets a target have a quarter more requests than the average");
+        }
+        if let HashOn::Header(name) | HashOn::Cookie(name) = on
+            && !yumen_http::is_token(name.as_bytes())
+        {
+            report.error(format!("{at}.balance.hash.on"), format!("`{name}` is no name of a field or cookie"));
+        }
+    }
+}
+
+fn compile_targets(targets: &[Target], at: &str, report: &mut Report) -> Option<Vec<Spot>> {
+    let mut spots: Vec<Spot> = Vec::with_capacity(targets.len());
+    let before = report.problems().len();
+    for (index, target) in targets.iter().enumerate() {
+        let at = format!("{at}.targets[{index}].url");
+        let Some((spot, path)) = read_url(&target.url, target.weight, &at, report) else { continue };
+        if !path.is_empty() {
+            report
+                .error(at, "a target has no path")
+                .hint("set the path with `rewrite` in a route, or use `url` for a service in one place");
+        } else if spots.iter().any(|other| other.authority == spot.authority) {
+            report.error(at, "the same target twice").hint("give it a higher `weight` instead");
+        } else {
+            spots.push(spot);
+        }
+    }
+    if targets.iter().all(|target| target.weight == 0) {
+        report
+            .error(format!("{at}.targets"), "no target with a weight above 0")
+            .hint("add a target, such as `- url: http://127.0.0.1:9000`");
+    }
+    (report.problems().len() == before).then_some(spots)
+}
+
+/// Reads `http://host[:port][/path]`.
+fn read_url(url: &str, weight: u32, at: &str, report: &mut Report) -> Option<(Spot, String)> {
+    match parse_url(url) {
+        Ok((host, port, authority, path)) => Some((Spot { host, port, weight, authority }, path)),
+        Err((message, hint)) => {
+            report.error(at, format!("`{url}`: {message}")).hint(hint);
+            None
+        }
+    }
+}
+
+type Parsed = (Host, u16, Arc<str>, String);
+
+fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
+    const FORM: &str = "write it as `http://host:port` or `http://host:port/path`";
+    let fail = |message: &str| (message.to_owned(), FORM);
+    if url.starts_with("https://") {
+        return Err((
+            "TLS to services is not there yet".to_owned(),
+            "use `http://` for now, inside a network that you trust",
+        ));
+    }
+    let rest = url.strip_prefix("http://").ok_or_else(|| fail("the scheme is not `http://`"))?;
+    let (authority, path) = match rest.find('/') {
+        Some(slash) => rest.split_at_checked(slash).unwrap_or((rest, "")),
+        None => (rest, ""),
+    };
+    let read = Authority::read(authority.as_bytes()).map_err(|malformed| (malformed.to_string(), FORM))?;
+    let port = read.port().unwrap_or(80);
+    if port == 0 {
+        return Err(fail("port 0 is no port to connect to"));
+    }
+    let bare = read.host().trim_start_matches('[').trim_end_matches(']');
+    let host = bare.parse().map_or_else(|_name| Host::Name(read.host().to_owned()), Host::Address);
+    if path.contains(['?', '#']) {
+        return Err(fail("a service's URL has no query and no fragment"));
+    }
+    let canonical = match path {
+        "" => String::new(),
+        path => yumen_http::canonical_path(path.as_bytes())
+            .map_err(|malformed| (malformed.to_string(), FORM))?
+            .unwrap_or_else(|| path.to_owned()),
+    };
+    Ok((host, port, read.as_str().into(), canonical.trim_end_matches('/').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read() {
+        for (url, port, authority, path) in [
+            ("http://a", 80, "a", ""),
+            ("http://a:81/", 81, "a:81", ""),
+            ("http://[::1]:81/x/../y/", 81, "[::1]:81", "/y"),
+            ("http://127.0.0.1/v1", 80, "127.0.0.1", "/v1"),
+        ] {
+            let (_, found_port, found_authority, found_path) = parse_url(url).unwrap();
+            assert_eq!((found_port, &*found_authority, found_path.as_str()), (port, authority, path));
+        }
+        for url in ["a:80", "https://a", "http://", "http://a:0", "http://u@a", "http://a?x", "http://a/%2f", "ftp://a"] {
+            assert!(parse_url(url).is_err(), "{url}");
+        }
+    }
+}

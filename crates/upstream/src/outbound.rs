@@ -1,0 +1,74 @@
+//! One worker's way out: a pool for each service that it has sent something to.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use yumen_worker::Worker;
+
+use crate::destination::Destination;
+use crate::pool::Pool;
+use crate::resolve::Names;
+
+/// One worker's way out.
+#[derive(Debug)]
+pub struct Outbound {
+    worker: Worker,
+    names: Names,
+    pools: RefCell<HashMap<Arc<str>, Rc<Pool>>>,
+    random: Cell<u64>,
+}
+
+impl Outbound {
+    /// A way out without any connection.
+    #[must_use]
+    pub fn new(worker: Worker, names: Names) -> Self {
+        let seed = RandomState::new().hash_one(worker.index()) | 1;
+        Self { worker, names, pools: RefCell::default(), random: Cell::new(seed) }
+    }
+
+    /// The pool of this service, which follows the given plan of it.
+    pub fn pool(&self, destination: &Arc<Destination>) -> Rc<Pool> {
+        let mut pools = self.pools.borrow_mut();
+        if let Some(pool) = pools.get(&destination.name) {
+            pool.adopt(destination, &self.names);
+            return Rc::clone(pool);
+        }
+        let pool = Rc::new(Pool::new(Arc::clone(destination), &self.names, self.random()));
+        pools.insert(Arc::clone(&destination.name), Rc::clone(&pool));
+        pool
+    }
+
+    /// Forgets the pools of services that are no more.
+    pub fn retain(&self, is_kept: impl Fn(&str) -> bool) {
+        self.pools.borrow_mut().retain(|name, pool| {
+            let kept = is_kept(name);
+            if !kept {
+                pool.clear();
+            }
+            kept
+        });
+    }
+
+    /// Closes idle connections that have been kept long enough; to be called every second or so.
+    pub fn sweep(&self) {
+        let now = self.worker.unix_seconds();
+        self.pools.borrow().values().for_each(|pool| pool.sweep(now));
+    }
+
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// A random number, good enough for balance (xorshift64*).
+    pub(crate) fn random(&self) -> u64 {
+        let mut state = self.random.get();
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        self.random.set(state);
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}

@@ -1,0 +1,185 @@
+//! One service as one worker sees it: its endpoints, and which of them is next.
+
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use yumen_http::RequestHead;
+use yumen_model::HashOn;
+use yumen_policy::Client;
+
+use crate::balance::{Ask, Balancer, Endpoints, Share, hash_key, split_weights};
+use crate::destination::{Destination, Host};
+use crate::endpoint::Endpoint;
+use crate::resolve::{Names, Watched};
+
+/// One service as one worker sees it.
+#[derive(Debug)]
+pub struct Pool {
+    destination: RefCell<Arc<Destination>>,
+    /// For each target that has a name instead of an address.
+    watched: RefCell<Vec<Arc<Watched>>>,
+    /// The sum of the versions of what is watched, as of the last look.
+    seen: Cell<u64>,
+    endpoints: RefCell<Vec<Rc<Endpoint>>>,
+    balancer: RefCell<Balancer>,
+    seed: u64,
+}
+
+impl Pool {
+    pub(crate) fn new(destination: Arc<Destination>, names: &Names, seed: u64) -> Self {
+        let pool = Self {
+            balancer: RefCell::new(Balancer::new(&destination.balance, &[], seed)),
+            watched: RefCell::new(watch(&destination, names)),
+            destination: RefCell::new(destination),
+            seen: Cell::new(0),
+            endpoints: RefCell::default(),
+            seed,
+        };
+        pool.rebuild();
+        pool
+    }
+
+    /// Follows a new plan. Endpoints that stay keep their connections and their load.
+    pub(crate) fn adopt(&self, destination: &Arc<Destination>, names: &Names) {
+        if Arc::ptr_eq(&self.destination.borrow(), destination) {
+            return;
+        }
+        *self.watched.borrow_mut() = watch(destination, names);
+        *self.destination.borrow_mut() = Arc::clone(destination);
+        self.rebuild();
+    }
+
+    pub(crate) fn destination(&self) -> Arc<Destination> {
+        Arc::clone(&self.destination.borrow())
+    }
+
+    /// The names among the targets that have never been looked up with success.
+    pub(crate) fn unknown(&self) -> Option<Arc<Watched>> {
+        self.watched.borrow().iter().find(|watched| watched.addresses().is_empty()).cloned()
+    }
+
+    fn version(&self) -> u64 {
+        self.watched.borrow().iter().fold(1, |sum, watched| sum.wrapping_add(watched.version()))
+    }
+
+    /// Makes the list of endpoints anew from the targets and what their names mean now.
+    fn rebuild(&self) {
+        self.seen.set(self.version());
+        let destination = self.destination();
+        let old = std::mem::take(&mut *self.endpoints.borrow_mut());
+        let mut endpoints: Vec<Rc<Endpoint>> = Vec::new();
+        let mut parts = Vec::with_capacity(destination.targets.len());
+        for target in &destination.targets {
+            let addresses = self.addresses(&target.host);
+            parts.push((target.weight, addresses.len()));
+            for address in addresses {
+                let address = SocketAddr::new(address, target.port);
+                let known = old
+                    .iter()
+                    .find(|endpoint| endpoint.address == address && endpoint.authority == target.authority);
+                let fresh = || Rc::new(Endpoint::new(address, Arc::clone(&target.authority)));
+                endpoints.push(known.map_or_else(fresh, Rc::clone));
+            }
+        }
+        for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
+            gone.clear();
+        }
+        let weights = split_weights(&parts);
+        let shares: Vec<Share<'_>> = endpoints
+            .iter()
+            .zip(weights)
+            .map(|(endpoint, weight)| Share { name: &endpoint.name, weight })
+            .collect();
+        *self.balancer.borrow_mut() = Balancer::new(&destination.balance, &shares, self.seed);
+        *self.endpoints.borrow_mut() = endpoints;
+    }
+
+    fn addresses(&self, host: &Host) -> Vec<IpAddr> {
+        match host {
+            Host::Address(address) => vec![*address],
+            Host::Name(name) => {
+                let watched = self.watched.borrow();
+                let found = watched.iter().find(|watched| watched.host() == name);
+                found.map(|watched| watched.addresses().to_vec()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Chooses an endpoint that is not among those tried; its position and itself.
+    pub(crate) fn choose(&self, ask: &Ask<'_>) -> Option<(usize, Rc<Endpoint>)> {
+        if !self.watched.borrow().is_empty() && self.version() != self.seen.get() {
+            self.rebuild();
+        }
+        let endpoints = self.endpoints.borrow();
+        let state = Now { endpoints: &endpoints, connections_max: self.destination.borrow().connections_max };
+        let index = self.balancer.borrow_mut().choose(&state, ask)?;
+        endpoints.get(index).map(|endpoint| (index, Rc::clone(endpoint)))
+    }
+
+    /// Whether there is any endpoint at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.endpoints.borrow().is_empty()
+    }
+
+    /// The key that this request is spread by.
+    pub(crate) fn key(&self, client: &Client, head: &RequestHead) -> u64 {
+        let destination = self.destination.borrow();
+        let Some(on) = destination.hash_on() else { return 0 };
+        let value = match on {
+            HashOn::Address => None,
+            HashOn::Path => Some(head.path().as_bytes()),
+            HashOn::Header(name) => head.fields().first(name),
+            HashOn::Cookie(name) => cookie(head, name),
+        };
+        match value {
+            Some(value) => hash_key(value),
+            None => hash_key(client.address.to_string().as_bytes()),
+        }
+    }
+
+    /// Closes idle connections that have been kept long enough.
+    pub(crate) fn sweep(&self, now: u64) {
+        let timeout = self.destination.borrow().idle_timeout;
+        let before = timeout.map_or(0, |timeout| now.saturating_sub(timeout.as_secs()));
+        self.endpoints.borrow().iter().for_each(|endpoint| endpoint.sweep(before));
+    }
+
+    /// Closes all idle connections.
+    pub(crate) fn clear(&self) {
+        self.endpoints.borrow().iter().for_each(|endpoint| endpoint.clear());
+    }
+}
+
+fn watch(destination: &Destination, names: &Names) -> Vec<Arc<Watched>> {
+    let hosts = destination.targets.iter().filter_map(|target| match &target.host {
+        Host::Address(_) => None,
+        Host::Name(name) => Some(name),
+    });
+    hosts.map(|name| names.watch(name)).collect()
+}
+
+/// The value of a cookie (RFC 6265 section 5.4).
+fn cookie<'a>(head: &'a RequestHead, name: &str) -> Option<&'a [u8]> {
+    head.fields().all("cookie").flat_map(|line| line.split(|&byte| byte == b';')).find_map(|pair| {
+        let pair = pair.trim_ascii();
+        pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    })
+}
+
+/// What is true of the endpoints at this moment.
+struct Now<'a> {
+    endpoints: &'a [Rc<Endpoint>],
+    connections_max: u32,
+}
+
+impl Endpoints for Now<'_> {
+    fn is_available(&self, index: usize) -> bool {
+        self.endpoints.get(index).is_some_and(|endpoint| endpoint.has_room(self.connections_max))
+    }
+
+    fn in_flight(&self, index: usize) -> u32 {
+        self.endpoints.get(index).map_or(0, |endpoint| endpoint.in_flight())
+    }
+}

@@ -1,0 +1,243 @@
+//! One lookup of one name: the hosts file, then the DNS.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{TokioResolver, system_conf};
+use tokio::sync::Semaphore;
+
+use super::answer::{Answer, Found};
+use super::hosts::{Hosts, Stamp};
+
+/// Lookups under way at one time; more wait.
+const AT_ONCE_MAX: usize = 32;
+
+/// How often the servers are asked before a lookup has failed.
+const TRIES: u32 = 3;
+
+/// How long what stands in the hosts file is good: then it is seen whether the file has changed.
+const HOSTS_TTL: Duration = Duration::from_secs(2);
+
+/// What the system's configuration of servers is read from.
+const SYSTEM_SERVERS: &str = "/etc/resolv.conf";
+
+/// Where answers come from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Who is asked.
+    pub servers: Servers,
+    /// The hosts file, which goes before all servers. Read again when it has changed.
+    pub hosts: PathBuf,
+    /// How long a server may take, all tries included, until a lookup has failed.
+    pub timeout: Duration,
+}
+
+/// The DNS servers to ask.
+#[derive(Debug, Clone)]
+pub enum Servers {
+    /// Those that the system is configured with, with its search domains. Read again when
+    /// `/etc/resolv.conf` has changed.
+    System,
+    /// These, by UDP and TCP, without search domains.
+    At(Vec<SocketAddr>),
+}
+
+impl Default for Source {
+    /// What the system is configured to use.
+    fn default() -> Self {
+        Self {
+            servers: Servers::System,
+            hosts: PathBuf::from("/etc/hosts"),
+            timeout: Duration::from_secs(6),
+        }
+    }
+}
+
+/// Looks names up.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    source: Source,
+    permits: Semaphore,
+    hosts: Mutex<(Stamp, Hosts)>,
+    client: Mutex<Option<(Stamp, Client)>>,
+}
+
+/// Who asks the servers.
+#[derive(Debug, Clone)]
+struct Client {
+    dns: TokioResolver,
+    search: Arc<[Name]>,
+    /// Dots in a name from which on it is tried before the search domains.
+    dots: usize,
+}
+
+impl Lookup {
+    pub(super) fn new(source: Source) -> Self {
+        Self {
+            source,
+            permits: Semaphore::new(AT_ONCE_MAX),
+            hosts: Mutex::default(),
+            client: Mutex::default(),
+        }
+    }
+
+    /// Looks one name up. Always ends, in the source's timeout for each name that is tried.
+    pub(super) async fn ask(&self, host: &str) -> Answer {
+        if let Some(answer) = self.ask_hosts(host) {
+            return answer;
+        }
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Answer::failed("the resolver was stopped".to_owned());
+        };
+        let (client, names) = match self.client().and_then(|client| {
+            let names = full_names(host, &client.search, client.dots)?;
+            Ok((client, names))
+        }) {
+            Ok(found) => found,
+            Err(error) => return Answer::failed(explain(&error)),
+        };
+        let mut nothing = Answer { v4: Found::Nothing(""), v6: Found::Nothing("") };
+        for name in names {
+            let (v4, v6) = tokio::join!(
+                self.ask_server(&client, &name, RecordType::A),
+                self.ask_server(&client, &name, RecordType::AAAA),
+            );
+            let answer = Answer { v4, v6 };
+            if answer.has_addresses() {
+                return answer;
+            }
+            nothing = nothing.then(answer);
+        }
+        nothing
+    }
+
+    fn ask_hosts(&self, host: &str) -> Option<Answer> {
+        let stamp = Stamp::of(&self.source.hosts);
+        let mut known = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != stamp {
+            let text = std::fs::read(&self.source.hosts).unwrap_or_default();
+            *known = (stamp, Hosts::parse(&String::from_utf8_lossy(&text)));
+        }
+        let addresses = known.1.find(host)?;
+        let family = |is_family: fn(&IpAddr) -> bool| {
+            Found::usable(addresses.iter().copied().filter(is_family), HOSTS_TTL)
+        };
+        Some(Answer { v4: family(IpAddr::is_ipv4), v6: family(IpAddr::is_ipv6) })
+    }
+
+    async fn ask_server(&self, client: &Client, name: &Name, family: RecordType) -> Found {
+        let lookup = client.dns.lookup(name.clone(), family);
+        match tokio::time::timeout(self.source.timeout, lookup).await {
+            Ok(Ok(lookup)) => {
+                // Names on the way (CNAME) have a time to live too.
+                let ttl = lookup.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
+                let addresses = lookup.answers().iter().filter_map(|record| record.data.ip_addr());
+                Found::usable(addresses, Duration::from_secs(u64::from(ttl)))
+            }
+            Ok(Err(NetError::Dns(DnsError::NoRecordsFound(none)))) => {
+                Found::Nothing(match none.response_code {
+                    ResponseCode::NXDomain => "no such name",
+                    _ => "the name has no addresses",
+                })
+            }
+            Ok(Err(error)) => Found::Failed(format!("{family}: {}", explain(&error))),
+            Err(_) => Found::Failed(format!("{family}: {}", explain(&NetError::Timeout))),
+        }
+    }
+
+    /// The client, made anew when the file it comes from has changed.
+    fn client(&self) -> Result<Client, NetError> {
+        let stamp = match &self.source.servers {
+            Servers::System => Stamp::of(Path::new(SYSTEM_SERVERS)),
+            Servers::At(_) => Stamp::default(),
+        };
+        let mut known = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made_of, client)) = known.as_ref()
+            && *made_of == stamp
+        {
+            return Ok(client.clone());
+        }
+        let client = Client::new(&self.source)?;
+        *known = Some((stamp, client.clone()));
+        Ok(client)
+    }
+}
+
+impl Client {
+    fn new(source: &Source) -> Result<Self, NetError> {
+        let (config, options) = match &source.servers {
+            Servers::System => system_conf::read_system_conf()?,
+            Servers::At(addresses) => {
+                let servers = addresses.iter().map(server).collect();
+                (ResolverConfig::from_name_servers(servers), ResolverOpts::default())
+            }
+        };
+        Self::configured(config, options, source.timeout)
+    }
+
+    fn configured(
+        config: ResolverConfig,
+        mut options: ResolverOpts,
+        timeout: Duration,
+    ) -> Result<Self, NetError> {
+        options.timeout = timeout / TRIES;
+        options.attempts = usize::try_from(TRIES - 1).unwrap_or(1);
+        // Time to live and the hosts file are minded here, where both can be seen to change.
+        options.cache_size = 0;
+        options.use_hosts_file = ResolveHosts::Never;
+        let dots = options.ndots;
+        let search = match config.search() {
+            [] => config.domain().cloned().into_iter().collect(),
+            search => search.into(),
+        };
+        let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .with_options(options)
+            .build()?;
+        Ok(Self { dns, search, dots })
+    }
+}
+
+/// The full names that `host` may mean, in the order in which they are tried. `dots` is how many
+/// dots a name has if it is tried as it stands before it is tried in the domains of `search`.
+///
+/// # Errors
+/// It cannot be a name.
+pub(super) fn full_names(host: &str, search: &[Name], dots: usize) -> Result<Vec<Name>, NetError> {
+    let name = Name::from_str_relaxed(host)?;
+    let mut full = name.clone();
+    full.set_fqdn(true);
+    if name.is_fqdn() {
+        return Ok(vec![full]);
+    }
+    // A name that becomes too long with a domain cannot exist there.
+    let in_domains = search.iter().filter_map(|domain| name.clone().append_domain(domain).ok());
+    let mut names: Vec<Name> = in_domains.collect();
+    let has_dots = host.matches('.').count() >= dots;
+    names.insert(if has_dots { 0 } else { names.len() }, full);
+    Ok(names)
+}
+
+fn server(address: &SocketAddr) -> NameServerConfig {
+    let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+    for connection in &mut connections {
+        connection.port = address.port();
+    }
+    NameServerConfig::new(address.ip(), true, connections)
+}
+
+fn explain(error: &NetError) -> String {
+    match error {
+        NetError::Timeout => "no answer in time".to_owned(),
+        NetError::Dns(DnsError::ResponseCode(code)) => format!("the server said {code}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,20 @@
+//! The built binary as a stranger meets it: real parts on both sides, judged by what arrived.
+//!
+//! [`Gateway`] runs the binary; [`Backend`] is a service that records exact bytes and answers by
+//! script; [`Client`] sends exact bytes; [`message`] is the strict reader that judges both sides;
+//! [`corpus`] runs tables of bad input; [`tools`] runs real clients and servers.
+
+pub mod backend;
+pub mod client;
+pub mod corpus;
+pub mod gateway;
+pub mod load;
+pub mod message;
+pub mod reference;
+pub mod tools;
+pub mod websocket;
+
+pub use backend::{Backend, Call, Ended, Recorded, Step, ok, raw};
+pub use client::{Answer, Client, Lost, SOON, get};
+pub use gateway::Gateway;
+pub use message::Message;

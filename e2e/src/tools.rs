@@ -1,0 +1,209 @@
+//! Real clients and servers: curl, Python, Node and nginx, each with a deadline.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::gateway::{Lines, fresh_folder, root};
+
+/// A program that tests use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// `curl`.
+    Curl,
+    /// Python with the packages of `requirements.txt`.
+    Python,
+    /// Node with the packages of `package.json`.
+    Node,
+    /// `nginx`.
+    Nginx,
+}
+
+/// Where `scripts/setup` puts packages: `.tools` in the project, or `YUMEN_TOOLS`.
+fn folder() -> PathBuf {
+    std::env::var_os("YUMEN_TOOLS").map_or_else(|| root().join(".tools"), PathBuf::from)
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")];
+    std::env::split_paths(&path).chain(sbin).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+impl Tool {
+    /// Where it is, if it and its packages are there.
+    pub fn path(self) -> Option<PathBuf> {
+        match self {
+            Self::Curl => on_path("curl"),
+            Self::Nginx => on_path("nginx"),
+            Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
+            Self::Node => {
+                let packages = folder().join("node/node_modules/ws");
+                on_path("node").filter(|_| packages.is_dir())
+            }
+        }
+    }
+}
+
+/// True if all tools are there. If not, says so loudly, and fails where `CI` is `true`.
+pub fn have(tools: &[Tool]) -> bool {
+    let missing: Vec<Tool> = tools.iter().copied().filter(|tool| tool.path().is_none()).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    eprintln!("SKIPPED: {missing:?} missing; run scripts/setup");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing is skipped in CI: {missing:?}");
+    false
+}
+
+/// A file of `e2e/peers`.
+pub fn peer(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
+}
+
+/// What a program did.
+#[derive(Debug)]
+pub struct Done {
+    /// Exit code; -1 if it was killed.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Done {
+    /// Standard output of a program that must have ended well.
+    pub fn well(self) -> String {
+        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.out, self.err);
+        self.out
+    }
+}
+
+/// Runs a tool to its end; kills it when `within` has passed.
+pub fn run<A: AsRef<OsStr>>(
+    tool: Tool,
+    arguments: impl IntoIterator<Item = A>,
+    within: Duration,
+) -> Done {
+    let mut server = Server::spawn(command(tool).args(arguments));
+    let deadline = Instant::now() + within;
+    let code = loop {
+        match server.child.try_wait() {
+            Ok(Some(status)) => break status.code().unwrap_or(-1),
+            _ if Instant::now() >= deadline => {
+                let _gone = server.child.kill();
+                break -1;
+            }
+            // The standard library cannot wait with a deadline.
+            _ => thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    server.out.wait(0, Duration::from_secs(2), |_| false);
+    server.err.wait(0, Duration::from_secs(2), |_| false);
+    Done { code, out: server.out.all().join("\n"), err: server.err.all().join("\n") }
+}
+
+fn command(tool: Tool) -> Command {
+    let mut command = Command::new(tool.path().expect("`have` was asked before"));
+    // No proxy of the surroundings may stand between a test and its gateway.
+    for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
+    {
+        command.env_remove(name);
+    }
+    command.env("NODE_PATH", folder().join("node/node_modules"));
+    command.env("YUMEN_NODE_MODULES", folder().join("node/node_modules"));
+    command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// A real server as a child process; it is killed when it goes out of scope.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    out: Arc<Lines>,
+    err: Arc<Lines>,
+    folder: Option<PathBuf>,
+}
+
+impl Server {
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let out = Lines::of(child.stdout.take().expect("a pipe"));
+        let err = Lines::of(child.stderr.take().expect("a pipe"));
+        Self { child, out, err, folder: None }
+    }
+
+    /// Starts a script of `e2e/peers` that prints `listening on ADDRESS`.
+    pub fn script(tool: Tool, name: &str) -> (Self, SocketAddr) {
+        let server = Self::spawn(command(tool).arg(peer(name)));
+        let line = server
+            .out
+            .wait(0, Duration::from_secs(20), |line| line.starts_with("listening on "))
+            .unwrap_or_else(|| panic!("{name}: {:?}", server.err.all()));
+        let address = line["listening on ".len()..].parse().expect("an address");
+        (server, address)
+    }
+
+    /// Starts nginx with this `http` block; `LISTEN` in it becomes a free address, `FOLDER` its
+    /// folder, which `prepare` may fill.
+    pub fn nginx(http: &str, prepare: impl FnOnce(&Path)) -> (Self, SocketAddr) {
+        let folder = fresh_folder("nginx");
+        prepare(&folder);
+        let address = free_address();
+        let http = http
+            .replace("LISTEN", &address.to_string())
+            .replace("FOLDER", &folder.display().to_string());
+        let config = format!(
+            "daemon off; master_process off; worker_rlimit_nofile 4096; pid {0}/pid; \
+             error_log {0}/error.log warn; events {{ worker_connections 1024; }} \
+             http {{ access_log off; client_body_temp_path {0}/body; proxy_temp_path {0}/proxy; \
+             fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; {http} }}",
+            folder.display()
+        );
+        let file = folder.join("nginx.conf");
+        fs::write(&file, config).expect("a config file");
+        let mut command = command(Tool::Nginx);
+        command.arg("-e").arg(folder.join("error.log")).arg("-c").arg(&file);
+        let mut server = Self::spawn(&mut command);
+        server.folder = Some(folder);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "nginx: {:?}", server.err.all());
+            // nginx does not say when it is ready.
+            thread::sleep(Duration::from_millis(10));
+        }
+        (server, address)
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+        if let Some(folder) = &self.folder {
+            let _left = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// An address on which nobody listens (only for programs that cannot choose one themselves).
+pub fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}

@@ -1,0 +1,89 @@
+//! Who may know whom: every arrow between rooms falls (`docs/ARCHITECTURE.md`).
+
+use yumen_xtask::{House, Room, expect_none};
+
+/// Each room of `crates/` with the rooms it may know. A room that is missing here is a finding.
+const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("http", &[]),
+    ("policy", &["model", "http"]),
+    ("route", &["model", "http"]),
+    ("upstream", &["model", "http", "policy", "worker"]),
+    ("listen", &["model", "http", "policy", "worker"]),
+    ("observe", &["model", "http", "policy"]),
+    ("plan", &["model", "http", "policy", "route", "upstream"]),
+    ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
+];
+
+/// What drives sockets, files and timers.
+const RUNTIMES: &[&str] =
+    &["tokio", "mio", "socket2", "hyper", "async-io", "smol", "futures", "hickory-resolver"];
+
+/// Rooms that decide and never wait.
+const PURE: &[&str] = &["model", "http", "policy", "route", "plan"];
+
+fn last(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or(folder)
+}
+
+fn may_know(room: &Room, other: &str) -> bool {
+    match room.folder.split_once('/') {
+        Some(("crates", "yumen")) => true,
+        Some(("crates", name)) => {
+            MAY_KNOW.iter().any(|(room, allowed)| *room == name && allowed.contains(&last(other)))
+        }
+        Some(("parts", _)) => other == "crates/http",
+        Some(("policies", _)) => {
+            other.starts_with("parts/")
+                || ["crates/policy", "crates/http", "crates/model"].contains(&other)
+        }
+        _ => true,
+    }
+}
+
+#[test]
+fn every_room_has_its_floor() {
+    let house = House::open().unwrap();
+    let known = |name: &str| name == "yumen" || MAY_KNOW.iter().any(|(room, _)| *room == name);
+    let rooms = house.rooms.iter().filter_map(|room| room.folder.strip_prefix("crates/"));
+    expect_none(rooms.filter(|name| !known(name)).map(|name| {
+        format!("crates/{name} stands on no floor: add it to MAY_KNOW and docs/ARCHITECTURE.md")
+    }));
+}
+
+#[test]
+fn every_arrow_falls() {
+    let house = House::open().unwrap();
+    expect_none(house.rooms.iter().flat_map(|room| {
+        let wrong = room.knows.iter().filter(|other| !may_know(room, other));
+        wrong.map(|other| format!("{} may not know {other}", room.folder)).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn rooms_that_decide_have_no_runtime() {
+    let house = House::open().unwrap();
+    let pure = house.rooms.iter().filter(|room| PURE.contains(&last(&room.folder)));
+    expect_none(pure.flat_map(|room| {
+        let drivers = room.outside.iter().filter(|name| RUNTIMES.contains(&name.as_str()));
+        drivers.map(|name| format!("{} depends on {name}", room.folder)).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn a_policy_is_a_whole_room() {
+    let house = House::open().unwrap();
+    let wiring = house.text("crates/yumen/src/policies.rs");
+    let policies = house.rooms.iter().filter(|room| room.folder.starts_with("policies/"));
+    expect_none(policies.flat_map(|room| {
+        let parts = ["README.md", "example.yaml", "tests", "src/lib.rs"];
+        let paths = parts.map(|part| format!("{}/{part}", room.folder));
+        let missing = paths.into_iter().filter(|path| !house.has(path));
+        let mut findings: Vec<String> = missing.map(|path| format!("{path} is missing")).collect();
+        let module = format!("{}::", room.name.replace('-', "_"));
+        if !wiring.contains(&module) {
+            findings.push(format!("crates/yumen/src/policies.rs does not name {module}KIND"));
+        }
+        findings
+    }));
+}
