@@ -38,8 +38,9 @@ def arguments() -> argparse.Namespace:
         return read
 
     parser = argparse.ArgumentParser(
-        description="Measures Yumen next to other gateways. A full run writes bench/results/latest.json and "
-        "docs/benchmarks.md; a partial one only prints and writes bench/work/last.json.",
+        description="Measures Yumen next to other gateways. A full run of this tree's own build writes "
+        "bench/results/latest.json and docs/benchmarks.md; a partial one, or one with YUMEN_BIN, only prints and "
+        "writes bench/work/last.json.",
     )
     parser.add_argument("--quick", action="store_true", help="a smoke test of less than a minute: 2 rounds, few workloads")
     parser.add_argument("--only", type=some_of(list(BY_NAME)), metavar="ENTRANT,..", help="of: " + ", ".join(BY_NAME))
@@ -51,11 +52,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--publish", action="store_true", help="write the results and the page after a partial run too")
     parser.add_argument("--render", action="store_true", help="only write docs/benchmarks.md from the last full results")
     chosen = parser.parse_args()
-    chosen.full = not (chosen.quick or chosen.only or chosen.workloads)
+    full = not (chosen.quick or chosen.only or chosen.workloads)
+    # Figures of a binary from elsewhere, which may be anything, are never published as Yumen's.
+    foreign = "YUMEN_BIN" in os.environ
+    if chosen.publish and foreign:
+        parser.error("YUMEN_BIN is set: only a build of this tree is published")
+    chosen.publish = chosen.publish or (full and not foreign)
     chosen.only = chosen.only or (QUICK_ENTRANTS if chosen.quick else list(BY_NAME))
     chosen.workloads = chosen.workloads or (QUICK_MEASUREMENTS if chosen.quick else known)
     chosen.rounds = chosen.rounds or (2 if chosen.quick else 5)
-    chosen.seconds = chosen.seconds or (2 if chosen.quick else 4)
+    chosen.seconds = chosen.seconds or (1 if chosen.quick else 4)
     return chosen
 
 
@@ -90,7 +96,10 @@ def run_extras(ready: list[Ready], names: list[str], bench: Bench, missing: dict
     found: results.Json = {}
     yumen = [one for one in ready if one.name == "yumen" and one.name not in missing]
     if "scale" in names and yumen:
-        found["scale"] = results.summary(measure.scale(yumen[0], bench), "few")
+        try:
+            found["scale"] = results.summary(measure.scale(yumen[0], bench), "few")
+        except RuntimeError as error:
+            tell(f"!!  Yumen with 100,000 routes: {error}")
     for name, title, one_of in (
         ("memory", "memory of idle connections", measure.memory),
         ("start", "first answer after start", measure.startup),
@@ -156,6 +165,9 @@ def verdict(found: results.Json, chosen: argparse.Namespace) -> int:
 
 def main() -> int:
     chosen = arguments()
+    if chosen.render and not LATEST.exists():
+        tell(f"!! there is no {LATEST.relative_to(tools.ROOT)} yet; a full run writes it")
+        return 1
     if chosen.render:
         report.write(json.loads(LATEST.read_text()))
         return 0
@@ -172,10 +184,13 @@ def main() -> int:
         found = run_everything(chosen, folder)
     finally:
         process.stop_all()
-    publish = chosen.full or chosen.publish
+    publish = chosen.publish and "yumen" in found["versions"]
     place = LATEST if publish else LAST
     place.parent.mkdir(exist_ok=True)
-    place.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    # Where this tree lies is nobody's business.
+    told = json.dumps(found, indent=1, ensure_ascii=False).replace(f"{tools.ROOT}/", "")
+    place.write_text(told + "\n")
+    found = json.loads(told)
     if publish:
         report.write(found)
     tell("\n" + report.text(found))

@@ -1,5 +1,6 @@
 """Who takes part: where its program is, what version it has, how it is started."""
 
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -56,8 +57,8 @@ def find(entrant: Entrant) -> Ready:
     program, version = entrant.find()
     if entrant.version:
         said = subprocess.run([program, *entrant.version], capture_output=True, text=True, timeout=20)
-        lines = [line.strip() for line in (said.stdout + said.stderr).splitlines() if line.strip()]
-        version = lines[0] if lines else version
+        number = re.search(r"\d+\.\d+\.\d+[^\s,/]*", said.stdout + said.stderr)
+        version = number[0] if number else version
     return Ready(entrant, program, version)
 
 

@@ -22,8 +22,8 @@ end
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format(
-    "\nRESULT %d %d %d %d %d %d %d %d %d %d\n",
-    summary.requests, summary.duration,
+    "\nRESULT %d %d %d %d %d %d %d %d %d %d %d\n",
+    summary.requests, summary.duration, summary.bytes,
     latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
     e.connect, e.read, e.write, e.status, e.timeout))
 end

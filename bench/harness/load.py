@@ -81,8 +81,10 @@ def run(gateway: Process, port: int, workload: Workload, routes: range, seconds:
     figures = _wrk(port, workload, routes, seconds)
     cpu, elapsed = gateway.cpu_seconds() - cpu_before, time.monotonic() - started
     busy_after, steal_after = process.core_times(process.PROXY_CORE)
-    requests, duration, p50, p99, p999, *errors = figures
+    requests, duration, received, p50, p99, p999, *errors = figures
     counted = [f"{count} {name}" for name, count in zip(ERRORS, errors) if count]
+    if received < requests * workload.body:
+        counted.append("answers too short")
     foreign = max(0.0, busy_after - busy_before - cpu) + steal_after - steal_before
     return Run(
         requests=requests * 1e6 / max(duration, 1),
@@ -92,7 +94,7 @@ def run(gateway: Process, port: int, workload: Workload, routes: range, seconds:
         p999=p999 / 1e6,
         busy=cpu / elapsed,
         foreign=foreign / elapsed,
-        wrong="wrk counted errors: " + ", ".join(counted) if counted else "" if requests else "no request was answered",
+        wrong="errors: " + ", ".join(counted) if counted else "" if requests else "no request was answered",
     )
 
 

@@ -2,6 +2,7 @@
 connections, and the first answer after a start."""
 
 import statistics
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def start_all(ready: list[Ready], bench: Bench) -> tuple[dict[str, Gateway], dic
 def _once(name: str, gateway: Gateway, workload: Workload, routes: range, seconds: int) -> Run:
     try:
         run = load.run(gateway.process, gateway.port, workload, routes, seconds)
-    except RuntimeError as error:
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
         run = Run(0, 0, 0, 0, 0, 0, 0, str(error))
     if run.wrong and not gateway.process.alive():
         run.wrong += f"; it ended: {gateway.process.last_words()}"
@@ -116,11 +117,11 @@ def memory(ready: Ready, bench: Bench) -> dict[str, float]:
         clients.close()
     finally:
         gateway.process.stop()
-    found = {"before": before, "open": still_open, "each": (after - before) / max(still_open, 1)}
-    tell(f"    {ready.name:16} {found['each'] / 1024:7.2f} KiB each of {still_open:,}; {before / 2**20:.1f} MiB before")
     if still_open < count:
-        tell(f"!!  {ready.entrant.title} closed {count - still_open:,} of {count:,} within the test")
-    return found
+        raise RuntimeError(f"it closed {count - still_open:,} of {count:,} connections within the test")
+    each = (after - before) / count
+    tell(f"    {ready.name:16} {each / 1024:7.2f} KiB each of {count:,}; {before / 2**20:.1f} MiB before")
+    return {"before": before, "connections": count, "each": each}
 
 
 def startup(ready: Ready, bench: Bench) -> dict[str, float]:

@@ -82,7 +82,8 @@ def _panel(name: str, title: str, of: dict[str, float], left: int, top: int, wid
         if ratio > LONGEST:
             x = zero + length - 14
             parts.append(f'<line class="cut" x1="{x:.1f}" y1="{y + BAR + 2}" x2="{x + 6:.1f}" y2="{y - 2}"/>')
-        parts.append(_text(zero + length + 6, y + 12, f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"))
+        # Behind the NGINX line, too: a figure that is crossed by it cannot be read.
+        parts.append(_text(zero + max(length, unit) + 6, y + 12, f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"))
     if BASE in of:
         parts.append(_line("one", zero + unit, top + 22, bottom))
     limits = [bar.limit for bar in BARS if bar.workload == name and bar.rival == BASE]

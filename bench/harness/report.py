@@ -111,18 +111,23 @@ def scale(found: Json) -> str:
     return table(["Yumen", "requests/s", "CPU/request", "ratio"], rows)
 
 
+def brief(told: Json) -> str:
+    """Why there is no figure, as far as it fits a table."""
+    return told.get("wrong", "-").splitlines()[0][:80]
+
+
 def memory(found: Json) -> str:
     of = found["memory"]
     base = of.get("nginx", {}).get("each")
     rows = []
     for name, told in of.items():
         if "wrong" in told:
-            rows.append([title(name), told["wrong"].splitlines()[0][:80], "", ""])
+            rows.append([title(name), f"none: {brief(told)}", "", ""])
             continue
         by = f" ({told['each'] / base:.2f})" if base else ""
         each = f"{told['each'] / 1024:.2f} KiB{by}"
-        rows.append([title(name), each, f"{told['open']:,}", f"{told['before'] / 2**20:.1f} MiB"])
-    return table(["", "each connection (ratio)", "still open", "whole process before"], rows)
+        rows.append([title(name), each, f"{told['connections']:,}", f"{told['before'] / 2**20:.1f} MiB"])
+    return table(["", "each connection (ratio)", "connections", "whole process before"], rows)
 
 
 def start(found: Json) -> str:
@@ -134,7 +139,7 @@ def start(found: Json) -> str:
         row = [title(name)]
         for count in counts:
             if count not in told:
-                row.append(told.get("wrong", "-").splitlines()[0][:80])
+                row.append(brief(told))
                 continue
             by = f" ({told[count] / base[count]:.2f})" if count in base else ""
             row.append(f"{told[count] * 1e3:,.0f} ms{by}")
@@ -211,8 +216,7 @@ def page(found: Json) -> str:
         sections.append(
             "## Memory of idle connections\n\nGrowth of the process tree (proportional set size) by 10,000 kept "
             "connections that had one answer each; the kernel's own share is the same for all and not counted. The "
-            "relay keeps a connection to the backend for each, and as many clients as its open files allow. An "
-            "answer for fewer connections than were opened means that the gateway closed them.\n\n" + memory(found)
+            "relay keeps a connection to the backend for each, and as many clients as its open files allow.\n\n" + memory(found)
         )
     if "start" in found:
         sections.append(
@@ -250,8 +254,10 @@ METHOD = """## How it is measured
   round; the median of the rounds' ratios is shown.
 - CPU time is the kernel's clock of the gateway's whole process tree (user and system, to the nanosecond), divided by
   the requests that wrk counted. On loopback it contains the network stack's work of delivering what the gateway sends.
-- A run with any status but 2xx or any socket error does not count and is shown as invalid. Before each run one answer
-  is checked for status and length.
+- A run with a status from 400 on, a socket error, a timeout, or fewer bytes than its answers must have does not count
+  and is shown as invalid. Before each run one answer is checked for status 200 and its length.
+- Streamed answers come in 16 chunks with a short time between them, and say `X-Accel-Buffering: no`, so that NGINX
+  passes each on as it comes, as the others do.
 - The byte relay (`bench/relay`) copies bytes between two connections and understands nothing: less than its work can
   only be done by something that also saves reads and writes.
 - wrk reports latency as its closed loop sees it, at full load: it tells gateways apart, not what a client would see at

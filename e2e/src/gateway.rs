@@ -130,7 +130,7 @@ pub struct Launch {
     pub arguments: Vec<OsString>,
     /// Most open files of the process.
     pub open_files: Option<u32>,
-    /// A folder with config and state of an earlier gateway, instead of a fresh one.
+    /// A folder with config and state of an earlier gateway, instead of a fresh one. It stays.
     pub folder: Option<PathBuf>,
     /// A configuration that is there already, instead of the text.
     pub source: Option<PathBuf>,
@@ -144,6 +144,8 @@ pub struct Gateway {
     pub pid: u32,
     /// Holds `yumen.yaml` and `state/`.
     pub folder: PathBuf,
+    /// True if the folder goes with the gateway.
+    brief: bool,
     /// What it prints about itself.
     pub stderr: Arc<Lines>,
     /// Its access log.
@@ -161,6 +163,7 @@ impl Gateway {
     /// # Errors
     /// What it printed, if it ended instead of being ready.
     pub fn launch(yaml: &str, how: Launch) -> Result<Self, String> {
+        let brief = how.folder.is_none();
         let folder = how.folder.unwrap_or_else(|| fresh_folder("gateway"));
         let file = how.source.unwrap_or_else(|| {
             let file = folder.join("yumen.yaml");
@@ -186,7 +189,7 @@ impl Gateway {
         let stdout = Lines::of(child.stdout.take().expect("a pipe"));
         let stderr = Lines::of(child.stderr.take().expect("a pipe"));
         let pid = child.id();
-        let gateway = Self { child: Mutex::new(child), pid, folder, stderr, stdout };
+        let gateway = Self { child: Mutex::new(child), pid, folder, brief, stderr, stdout };
         match gateway.stderr.wait(0, START, |line| line == "yumen: ready") {
             Some(_) => Ok(gateway),
             None => Err(format!("not ready: {:#?}", gateway.stderr.all())),
@@ -226,10 +229,29 @@ impl Gateway {
     /// What the gateway says if it refuses it.
     pub fn reload(&self, yaml: &str) -> Result<(), String> {
         let seen = self.stderr.count();
-        // A rename, as editors and config managers do it: nobody ever reads half a file.
+        self.write(yaml);
+        self.taken_up(seen)
+    }
+
+    /// As [`Gateway::reload`], without waiting until the change of the file is noticed.
+    ///
+    /// # Errors
+    /// What the gateway says if it refuses it.
+    pub fn reload_at_once(&self, yaml: &str) -> Result<(), String> {
+        let seen = self.stderr.count();
+        self.write(yaml);
+        self.signal("HUP");
+        self.taken_up(seen)
+    }
+
+    /// A rename, as editors and config managers do it: nobody ever reads half a file.
+    fn write(&self, yaml: &str) {
         let fresh = self.folder.join(".yumen.yaml.new");
         fs::write(&fresh, yaml).expect("a config file");
         fs::rename(&fresh, self.folder.join("yumen.yaml")).expect("a config file");
+    }
+
+    fn taken_up(&self, seen: usize) -> Result<(), String> {
         let outcome = self.stderr.wait(seen, START, |line| {
             (line.starts_with("yumen: configuration ") && line.ends_with(" is live"))
                 || line.starts_with("yumen: configuration refused")
@@ -305,7 +327,9 @@ impl Drop for Gateway {
             let _gone = child.kill();
             let _gone = child.wait();
         }
-        let _left = fs::remove_dir_all(&self.folder);
+        if self.brief {
+            let _left = fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

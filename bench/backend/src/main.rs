@@ -2,14 +2,14 @@
 //! allows, so that it is never what a measurement shows.
 //!
 //! `bench-backend LISTEN`; the last byte of the path says what is answered: `b` 100 KiB with
-//! Content-Length, `c` 16 KiB in 16 chunks, each written by itself, anything else 100 bytes.
+//! Content-Length, `c` 16 KiB in 16 chunks with a short time between them, anything else 100 bytes.
 
 mod request;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
 use slab::Slab;
@@ -42,7 +42,9 @@ impl Answers {
         let chunk = format!("{CHUNK_BODY:x}\r\n{}\r\n", "x".repeat(CHUNK_BODY)).into_bytes();
         let mut chunked = vec![chunk; CHUNKS];
         if let Some(first) = chunked.first_mut() {
-            first.splice(0..0, head("Transfer-Encoding: chunked", close));
+            // The field asks NGINX to pass chunks on as they come; the others do so anyway.
+            let framing = "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked";
+            first.splice(0..0, head(framing, close));
         }
         if let Some(last) = chunked.last_mut() {
             last.extend_from_slice(b"0\r\n\r\n");
@@ -101,6 +103,8 @@ struct Connection {
 #[derive(PartialEq)]
 enum Fate {
     Open,
+    /// Open, and the next chunk of its answer is due in the next turn.
+    Streaming,
     Closed,
 }
 
@@ -109,14 +113,18 @@ impl Connection {
         Self { stream, unread: Vec::new(), answering: None }
     }
 
-    fn serve(&mut self, event: &Event, library: &Library, scratch: &mut [u8]) -> io::Result<Fate> {
+    fn serve(&mut self, turn: Turn, library: &Library, scratch: &mut [u8]) -> io::Result<Fate> {
         let waited = self.answering.is_some();
-        if waited && self.resume(library)? == Fate::Closed {
-            return Ok(Fate::Closed);
-        }
-        if self.answering.is_some() || !(event.is_readable() || waited) {
+        if waited {
+            let fate = self.resume(library)?;
+            if fate != Fate::Open || self.answering.is_some() {
+                return Ok(fate);
+            }
+        } else if !turn.readable {
             return Ok(Fate::Open);
         }
+        // While an answer waited, news of what can be read may have passed unheard.
+        let to_end = turn.ended || waited;
         loop {
             let read = match self.stream.read(scratch) {
                 Ok(0) => return Ok(Fate::Closed),
@@ -124,24 +132,19 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Fate::Open),
                 Err(error) => return Err(error),
             };
-            let bytes = scratch.get(..read).unwrap_or_default();
-            if self.take(bytes, library)? == Fate::Closed {
-                return Ok(Fate::Closed);
-            }
-            let drained = read < scratch.len() && !event.is_read_closed() && !waited;
-            if drained || self.answering.is_some() {
-                return Ok(Fate::Open);
+            let fate = self.take(scratch.get(..read).unwrap_or_default(), library)?;
+            let drained = read < scratch.len() && !to_end;
+            if fate != Fate::Open || drained || self.answering.is_some() {
+                return Ok(fate);
             }
         }
     }
 
     /// Goes on with an answer, then with the requests that came behind it.
     fn resume(&mut self, library: &Library) -> io::Result<Fate> {
-        if self.write(library)? == Fate::Closed {
-            return Ok(Fate::Closed);
-        }
-        if self.answering.is_some() {
-            return Ok(Fate::Open);
+        let fate = self.write(library)?;
+        if fate != Fate::Open || self.answering.is_some() {
+            return Ok(fate);
         }
         self.take(&[], library)
     }
@@ -173,26 +176,32 @@ impl Connection {
             };
             taken += length;
             self.answering = Some(Answering { kind, part: 0, sent: 0, close });
-            if self.write(library)? == Fate::Closed {
-                return Ok((taken, Fate::Closed));
+            let fate = self.write(library)?;
+            if fate != Fate::Open {
+                return Ok((taken, fate));
             }
         }
         Ok((taken, Fate::Open))
     }
 
+    /// Writes as much of the answer as goes: all of it, or one chunk if it is streamed.
     fn write(&mut self, library: &Library) -> io::Result<Fate> {
         let Some(answering) = &mut self.answering else { return Ok(Fate::Open) };
-        while let Some(part) = library.of(answering).get(answering.part) {
-            let bytes = part.get(answering.sent..).unwrap_or_default();
-            match self.stream.write(bytes) {
-                Ok(written) if written == bytes.len() => {
-                    answering.part += 1;
-                    answering.sent = 0;
+        let parts = library.of(answering);
+        if let Some(part) = parts.get(answering.part) {
+            // Only a write that would block makes the system tell when to go on.
+            while let Some(bytes) = part.get(answering.sent..).filter(|rest| !rest.is_empty()) {
+                match self.stream.write(bytes) {
+                    Ok(written) => answering.sent += written,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Fate::Open),
+                    Err(error) => return Err(error),
                 }
-                Ok(written) => answering.sent += written,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Fate::Open),
-                Err(error) => return Err(error),
             }
+            answering.part += 1;
+            answering.sent = 0;
+        }
+        if answering.part < parts.len() {
+            return Ok(Fate::Streaming);
         }
         let close = answering.close;
         self.answering = None;
@@ -223,6 +232,42 @@ fn accept(
     }
 }
 
+/// Why a connection is served.
+struct Turn {
+    key: usize,
+    readable: bool,
+    /// The client may have said its last byte.
+    ended: bool,
+}
+
+struct Server {
+    connections: Slab<Connection>,
+    library: Library,
+    scratch: Vec<u8>,
+    /// Connections whose answers go on in the next turn: so chunks of one answer are apart in
+    /// time, as those of a real stream are, and no gateway gets them in one read.
+    streaming: Vec<usize>,
+}
+
+impl Server {
+    fn serve(&mut self, turn: Turn) {
+        let key = turn.key;
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        match connection.serve(turn, &self.library, &mut self.scratch) {
+            Ok(Fate::Open) => {}
+            Ok(Fate::Streaming) => self.streaming.push(key),
+            Ok(Fate::Closed) => drop(self.connections.remove(key)),
+            Err(error) => {
+                // A client that went away is no news; a request that is not understood is.
+                if error.kind() == ErrorKind::Other {
+                    eprintln!("backend: {error}");
+                }
+                drop(self.connections.remove(key));
+            }
+        }
+    }
+}
+
 fn main() -> io::Result<()> {
     let address: SocketAddr = std::env::args()
         .nth(1)
@@ -231,33 +276,29 @@ fn main() -> io::Result<()> {
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::bind(address)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    let library = Library { kept: Answers::new(false), closing: Answers::new(true) };
     let mut events = Events::with_capacity(1024);
-    let mut connections: Slab<Connection> = Slab::new();
-    let mut scratch = vec![0; SCRATCH];
+    let mut server = Server {
+        connections: Slab::new(),
+        library: Library { kept: Answers::new(false), closing: Answers::new(true) },
+        scratch: vec![0; SCRATCH],
+        streaming: Vec::new(),
+    };
     loop {
-        match poll.poll(&mut events, None) {
+        let patience = (!server.streaming.is_empty()).then_some(Duration::ZERO);
+        match poll.poll(&mut events, patience) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             outcome => outcome?,
         }
+        for key in std::mem::take(&mut server.streaming) {
+            server.serve(Turn { key, readable: false, ended: false });
+        }
         for event in &events {
             if event.token() == LISTENER {
-                accept(&listener, &mut connections, poll.registry())?;
+                accept(&listener, &mut server.connections, poll.registry())?;
                 continue;
             }
-            let key = event.token().0;
-            let Some(connection) = connections.get_mut(key) else { continue };
-            match connection.serve(event, &library, &mut scratch) {
-                Ok(Fate::Open) => {}
-                Ok(Fate::Closed) => drop(connections.remove(key)),
-                Err(error) => {
-                    // A client that went away is no news; a request that is not understood is.
-                    if error.kind() == ErrorKind::Other {
-                        eprintln!("backend: {error}");
-                    }
-                    drop(connections.remove(key));
-                }
-            }
+            let (readable, ended) = (event.is_readable(), event.is_read_closed());
+            server.serve(Turn { key: event.token().0, readable, ended });
         }
     }
 }

@@ -1,1 +1,138 @@
-//! (to be written)
+//! The corridor: one exchange through the rooms, and the swap of plans.
+//!
+//! [`Engine`] is one worker's; all workers share a [`Present`], which holds the plan of the moment.
+
+mod bound;
+mod fail;
+mod ids;
+mod note;
+mod walk;
+
+pub use bound::Present;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use yumen_http::{Refusal, Response};
+use yumen_listen::{ConnectionEvent, Door, End, Serve};
+use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
+use yumen_policy::{Client, Exchange, Failure};
+use yumen_upstream::Outbound;
+
+use crate::bound::Bound;
+use crate::ids::Ids;
+
+/// One worker's engine.
+#[derive(Debug)]
+pub struct Engine {
+    present: Arc<Present>,
+    outbound: Outbound,
+    metrics: WorkerMetrics,
+    log: RefCell<LogBuffer>,
+    bound: RefCell<Rc<Bound>>,
+    listeners: RefCell<HashMap<Arc<str>, Rc<ListenerMeter>>>,
+    ids: Ids,
+}
+
+/// What the engine remembers of an exchange until its end.
+#[derive(Debug, Default)]
+pub struct Mark {
+    /// The plan that the exchange began under.
+    bound: Option<Rc<Bound>>,
+    /// Its route there.
+    route: Option<usize>,
+}
+
+impl Engine {
+    /// An engine that runs what is present.
+    #[must_use]
+    pub fn new(present: Arc<Present>, outbound: Outbound, metrics: WorkerMetrics, log: LogBuffer) -> Self {
+        let bound = RefCell::new(Rc::new(Bound::new(present.plan())));
+        Self {
+            present,
+            outbound,
+            metrics,
+            log: RefCell::new(log),
+            bound,
+            listeners: RefCell::default(),
+            ids: Ids::default(),
+        }
+    }
+
+    /// What is to be done every second or so: closes connections to services that have been idle
+    /// for long enough, and hands the access log's lines on.
+    pub fn tidy(&self) {
+        self.outbound.sweep();
+        self.log.borrow_mut().flush();
+        // Plans that nobody uses any more are let go of even when no request comes.
+        let _bound = self.bound();
+    }
+
+    /// The plan of the moment with this worker's ends of it.
+    fn bound(&self) -> Rc<Bound> {
+        let mut bound = self.bound.borrow_mut();
+        if !self.present.is(bound.plan()) {
+            *bound = Rc::new(Bound::new(self.present.plan()));
+            let plan = bound.plan();
+            self.outbound.retain(|name| plan.destinations.contains_key(name));
+        }
+        Rc::clone(&bound)
+    }
+
+    fn listener(&self, door: &Door) -> Rc<ListenerMeter> {
+        let mut listeners = self.listeners.borrow_mut();
+        if let Some(meter) = listeners.get(&door.name) {
+            return Rc::clone(meter);
+        }
+        let meter = Rc::new(self.metrics.listener(&door.name));
+        listeners.insert(Arc::clone(&door.name), Rc::clone(&meter));
+        meter
+    }
+}
+
+impl Serve for Engine {
+    type Mark = Mark;
+
+    fn next_id(&self) -> [u8; 32] {
+        self.ids.next()
+    }
+
+    async fn answer(&self, door: &Door, exchange: &mut Exchange, mark: &mut Mark) {
+        let bound = self.bound();
+        mark.bound = Some(Rc::clone(&bound));
+        self.listener(door).request_began();
+        match self.walk(&bound, door, exchange, &mut mark.route).await {
+            Ok(response) => exchange.response = Some(response),
+            Err(failure) => {
+                let accept = exchange.request.head.fields().first("accept");
+                exchange.response = Some(fail::respond(&failure, accept, exchange.trail.id()));
+                exchange.trail.failure = Some(failure.kind());
+                exchange.trail.cause = failure.cause().map(str::to_owned);
+            }
+        }
+    }
+
+    fn refuse(&self, door: &Door, client: &Client, refusal: Refusal) -> Response {
+        let failure = Failure::from(refusal);
+        let id = self.ids.next();
+        let id = std::str::from_utf8(&id).unwrap_or_default();
+        self.note_refused(door, client, &failure, id);
+        fail::respond(&failure, None, id)
+    }
+
+    fn ended(&self, door: &Door, exchange: &Exchange, mark: Mark, end: End) {
+        self.listener(door).request_ended();
+        self.note(door, exchange, &mark, end);
+    }
+
+    fn connection(&self, door: &Door, event: ConnectionEvent) {
+        let meter = self.listener(door);
+        match event {
+            ConnectionEvent::Opened => meter.connection_opened(),
+            ConnectionEvent::Closed => meter.connection_closed(),
+            ConnectionEvent::TurnedAway => meter.connection_turned_away(),
+        }
+    }
+}

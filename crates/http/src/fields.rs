@@ -183,6 +183,14 @@ impl Fields {
         })
     }
 
+    /// All lines as they came, also those that were taken out since: for whoever wants to show
+    /// what was received.
+    pub fn received(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.lines.iter().map(|line| {
+            (self.part(line.start, line.name_end), self.part(line.value_start, line.value_end))
+        })
+    }
+
     /// The values of all lines with this name; case does not matter.
     pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.iter()

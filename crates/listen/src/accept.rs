@@ -14,7 +14,7 @@ use yumen_worker::Worker;
 
 use crate::count::Connections;
 use crate::door::Door;
-use crate::{Serve, http1};
+use crate::{ConnectionEvent, Serve, http1};
 
 /// How long accepting rests when the system has no more files or memory for it.
 const REST: Duration = Duration::from_millis(100);
@@ -139,9 +139,14 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    let Some(held) = gate.connections.enter(peer.ip(), gate.door.borrow().connections_per_client) else { return };
+    let door = gate.door();
+    let Some(held) = gate.connections.enter(peer.ip(), door.connections_per_client) else {
+        gate.serve.connection(&door, ConnectionEvent::TurnedAway);
+        return;
+    };
     let here = Rc::clone(gate);
     gate.open.set(gate.open.get() + 1);
+    gate.serve.connection(&door, ConnectionEvent::Opened);
     let present = Present(Rc::clone(gate));
     gate.worker.spawn(async move {
         http1::serve(here, stream, peer).await;
@@ -150,10 +155,11 @@ fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
 }
 
 /// Counts a connection of this worker out when its task ends, however it ends.
-struct Present<S>(Rc<Gate<S>>);
+struct Present<S: Serve>(Rc<Gate<S>>);
 
-impl<S> Drop for Present<S> {
+impl<S: Serve> Drop for Present<S> {
     fn drop(&mut self) {
+        self.0.serve.connection(&self.0.door(), ConnectionEvent::Closed);
         self.0.open.set(self.0.open.get().saturating_sub(1));
     }
 }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use yumen_http::{
     Body, Date, Decoder, Delivery, Forwarding, Framing, Method, Refusal, Request, RequestHead, Response, Version,
-    read_proxy_header,
 };
 use yumen_policy::{Client, Exchange, Trail, Watch};
 
@@ -150,13 +149,14 @@ impl<S: Serve> Connection<S> {
     /// Answers one request.
     async fn exchange(&mut self, door: &Arc<Door>, head: RequestHead) -> After {
         let mut exchange = self.begin(door, head);
+        let mut mark = S::Mark::default();
         let mut early = Vec::new();
-        if !self.answer(&mut exchange, &mut early).await {
+        let answered = self.answer(door, &mut exchange, &mut mark, &mut early).await;
+        let Some(response) = exchange.response.take().filter(|_| answered) else {
             let end = End { status: 0, broken: Some(Broken::Client), tunnel: false };
-            self.gate.serve().ended(door, &exchange, end);
+            self.gate.serve().ended(door, &exchange, mark, end);
             return After::Close;
-        }
-        let Some(response) = exchange.response.take() else { return After::Close };
+        };
         let status = response.head.status().code();
         let (sent, tunnel, keep) = self.deliver(door, &exchange.request.head, response, early).await;
         let is_tunnel = tunnel.is_some();
@@ -164,7 +164,7 @@ impl<S: Serve> Connection<S> {
             tunnel::carry(&self.link, tunnel, &self.watch, door.patience.tunnel_idle).await;
         }
         let end = End { status, broken: sent.err(), tunnel: is_tunnel };
-        self.gate.serve().ended(door, &exchange, end);
+        self.gate.serve().ended(door, &exchange, mark, end);
         match sent {
             Ok(()) if keep => After::Keep,
             Ok(()) if self.link.is_body_open() => After::Linger,
@@ -209,9 +209,9 @@ impl<S: Serve> Connection<S> {
 
     /// Waits for the answer, passes interim answers on into `early`, and watches the client;
     /// false if it went away.
-    async fn answer(&self, exchange: &mut Exchange, early: &mut Vec<u8>) -> bool {
+    async fn answer(&self, door: &Door, exchange: &mut Exchange, mark: &mut S::Mark, early: &mut Vec<u8>) -> bool {
         let passes_interim = exchange.request.head.version() == Version::Http11;
-        let mut answer = pin!(self.gate.serve().answer(exchange));
+        let mut answer = pin!(self.gate.serve().answer(door, exchange, mark));
         std::future::poll_fn(|context| {
             if answer.as_mut().poll(context).is_ready() {
                 return Poll::Ready(true);

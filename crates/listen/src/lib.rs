@@ -28,17 +28,40 @@ use yumen_policy::{Client, Exchange};
 
 /// Who answers.
 pub trait Serve: 'static {
+    /// What the one who answers wants to remember of an exchange until its end.
+    type Mark: Default;
+
     /// An id for the next exchange.
     fn next_id(&self) -> [u8; 32];
 
     /// Puts an answer into the exchange. Dropped when the client goes away.
-    fn answer(&self, exchange: &mut Exchange) -> impl Future<Output = ()>;
+    fn answer(
+        &self,
+        door: &Door,
+        exchange: &mut Exchange,
+        mark: &mut Self::Mark,
+    ) -> impl Future<Output = ()>;
 
     /// The answer to a request that never became an exchange.
     fn refuse(&self, door: &Door, client: &Client, refusal: Refusal) -> Response;
 
-    /// The last byte of the answer was sent, or cannot be sent any more.
-    fn ended(&self, door: &Door, exchange: &Exchange, end: End);
+    /// The last byte of the answer was sent, or cannot be sent any more. Called for every
+    /// exchange, also for one whose answer was dropped.
+    fn ended(&self, door: &Door, exchange: &Exchange, mark: Self::Mark, end: End);
+
+    /// Something happened to a connection. The default does nothing.
+    fn connection(&self, _door: &Door, _event: ConnectionEvent) {}
+}
+
+/// What happens to connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionEvent {
+    /// One was accepted.
+    Opened,
+    /// One that was accepted is closed.
+    Closed,
+    /// One was closed at once, because its client has as many as it may.
+    TurnedAway,
 }
 
 /// How an exchange ended.

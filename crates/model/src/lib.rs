@@ -3,7 +3,7 @@
 //!
 //! Two halves: the *nouns* ([`Model`] and what it holds) are plain data with `serde` and
 //! `schemars` derives, the one source of config, schema, reference docs and forms; the *reader*
-//! ([`document`], [`read`]) turns YAML or JSON text into them and names every problem at once,
+//! ([`document`], [`mod@read`]) turns YAML or JSON text into them and names every problem at once,
 //! each with its path and its place in the file ([`report`]).
 
 pub mod document;

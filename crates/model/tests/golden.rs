@@ -1,6 +1,6 @@
 //! Whole configurations against what is reported or understood. `YUMEN_BLESS=1` writes the
 //! answers anew; read the difference before you keep it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -1,14 +1,14 @@
 //! Whatever the text is, reading it ends, and says what is wrong with it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
-use std::{fs, str};
 
 use yumen_model::Model;
 use yumen_model::document::Source;
 
-const CASES: usize = 600_000;
+const CASES: usize = 4000;
 
 /// A small generator with a seed (xorshift), so that a failure comes back.
 struct Dice(u64);
@@ -71,7 +71,7 @@ fn mutate(text: &mut Vec<u8>, dice: &mut Dice) {
 #[test]
 fn no_text_makes_reading_fail() {
     let seeds = seeds();
-    let mut dice = Dice(0x1234_5678_9ABC_DEF1);
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut refused = 0;
     for case in 0..CASES {
         let (name, text) = &seeds[dice.below(seeds.len())];

@@ -28,8 +28,8 @@ const CHUNK_BYTES: usize = 32 * 1024;
 /// What a chunk may grow to without allocating: one long line beyond full.
 const CHUNK_CAPACITY: usize = CHUNK_BYTES + 8 * 1024;
 
-/// Most chunks that wait for the writer: about 5 MiB.
-const QUEUE_CHUNKS: usize = 128;
+/// Most chunks that wait for the writer: about 10 MiB.
+const QUEUE_CHUNKS: usize = 256;
 
 /// Most empty chunks kept for the next use.
 const EMPTY_CHUNKS: usize = 16;

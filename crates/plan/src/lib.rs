@@ -1,1 +1,64 @@
-//! (to be written)
+//! From a model to an immutable plan, naming every problem at once with its path.
+//!
+//! Everything that can fail, fails here. A plan names nothing that must be looked up later: routes
+//! hold their destination, chains hold their policies. It holds no live thing either: connections,
+//! counters and health stay in rooms that outlive it and are found by name when it is taken up.
+
+mod action;
+mod chain;
+mod compile;
+mod explain;
+mod question;
+mod route;
+
+pub use action::{Action, Fixed, Redirection};
+pub use chain::{Chain, Link};
+pub use explain::{Explanation, Outcome};
+pub use question::Asked;
+pub use route::{Rewrite, RoutePlan};
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use yumen_model::{AccessLog, Listener, Span, Status};
+use yumen_route::Router;
+use yumen_upstream::Destination;
+
+/// What the engine runs. It never changes; it is replaced whole.
+#[derive(Debug)]
+pub struct Plan {
+    /// Counts the plans of this process, from 1.
+    pub revision: u64,
+    /// The listeners, in written order.
+    pub listeners: Vec<ListenerPlan>,
+    /// All routes; [`Offer::route`] is a position here.
+    pub routes: Vec<RoutePlan>,
+    /// All services by name.
+    pub destinations: HashMap<Arc<str>, Arc<Destination>>,
+    /// Where exchanges are written down.
+    pub access_log: AccessLog,
+    /// The status listener.
+    pub status: Status,
+    /// How long a stopping gateway waits.
+    pub drain: Span,
+}
+
+/// One listener and what it offers.
+#[derive(Debug)]
+pub struct ListenerPlan {
+    /// As it was written.
+    pub listener: Listener,
+    /// Finds the offer for a request.
+    pub router: Arc<Router>,
+    /// By the router's numbers.
+    pub offers: Vec<Offer>,
+}
+
+/// A route as one listener offers it.
+#[derive(Debug)]
+pub struct Offer {
+    /// Its position in [`Plan::routes`].
+    pub route: usize,
+    /// What runs around it.
+    pub chain: Chain,
+}

@@ -50,6 +50,8 @@ pub struct Trail {
     pub attempts: u32,
     /// Connections that were opened for it, beside those that were there already.
     pub opened: u32,
+    /// From the start to the moment when a service was first asked.
+    pub asked: Option<Duration>,
     /// From the start to the service's answer head.
     pub answered: Option<Duration>,
     /// Why there was no answer from a service.
@@ -70,6 +72,7 @@ impl Trail {
             target: None,
             attempts: 0,
             opened: 0,
+            asked: None,
             answered: None,
             failure: None,
             cause: None,

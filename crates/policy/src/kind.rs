@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
-use yumen_model::{Node, Report};
+use yumen_model::document::Node;
+use yumen_model::report::Report;
 
 use crate::Policy;
 

@@ -2,7 +2,12 @@
 
 use std::cmp::Reverse;
 
-use crate::{expression::Expression, parameter::Parameter, query::hex_byte, rule::Fault};
+use crate::{
+    expression::Expression,
+    parameter::Parameter,
+    query::{decoded, hex_byte},
+    rule::Fault,
+};
 
 /// The longest path of a rule, in bytes.
 pub const PATH_BYTES_MAX: usize = 8 * 1024;
@@ -219,6 +224,15 @@ fn literal_fault(text: &str, last: bool) -> Option<Fault> {
     if text.contains('*') {
         let message = format!("`{text}` is only in part a wildcard");
         return fault(message, "a prefix goes by whole segments: `/a/*`; else use a `~ regex`");
+    }
+    let decoded: Vec<_> = decoded(text.as_bytes()).collect();
+    let dots = matches!(text.split_once(';'), Some(("." | "..", _)));
+    if dots
+        || decoded.iter().any(|byte| b"/\\\0".contains(byte))
+        || str::from_utf8(&decoded).is_err()
+    {
+        let message = format!("requests with `{text}` in their path are refused");
+        return fault(message, "leave the path out: other servers may read it in another way");
     }
     let canonical = canonical(text);
     (canonical != text).then(|| {

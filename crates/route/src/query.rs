@@ -18,7 +18,8 @@ pub(crate) fn values<'a>(query: &'a [u8], name: &'a str) -> impl Iterator<Item =
     })
 }
 
-fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
+/// The bytes that a percent-encoded text stands for.
+pub(crate) fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let (first, tail) = rest.split_first()?;

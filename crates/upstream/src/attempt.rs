@@ -50,6 +50,8 @@ pub(crate) async fn attempt(
     way: &Way<'_>,
 ) -> Result<Response, Setback> {
     let destination = pool.destination();
+    let asked = exchange.trail.began.elapsed();
+    exchange.trail.asked.get_or_insert(asked);
     let mut upload = start(&mut connection, &destination, exchange, way);
     let limits = HeadLimits {
         head: destination.head_max,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use yumen_http::Authority;
-use yumen_model::{Balance, HashOn, HostHeader, Report, Service, ServiceTimeouts, Target};
+use yumen_model::report::Report;
+use yumen_model::{Balance, HashOn, HostHeader, Service, ServiceTimeouts, Target};
 
 /// A service, compiled. It never changes; a reload makes another one of the same name.
 #[derive(Debug)]
@@ -112,6 +113,14 @@ impl Destination {
             requests_max: pool.requests_per_connection,
             head_max: usize::try_from(pool.head.0).unwrap_or(usize::MAX),
             fields_max: pool.fields as usize,
+        })
+    }
+
+    /// The names among its targets' hosts, which must be looked up.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.targets.iter().filter_map(|target| match &target.host {
+            Host::Address(_) => None,
+            Host::Name(name) => Some(name.as_str()),
         })
     }
 

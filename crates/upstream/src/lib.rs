@@ -17,7 +17,7 @@ mod send;
 mod tunnel;
 mod upload;
 
-pub use destination::{Destination, Timeouts};
+pub use destination::{Destination, Timeouts, check_host};
 pub use outbound::Outbound;
 pub use pool::Pool;
 pub use send::{Way, send};

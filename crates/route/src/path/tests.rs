@@ -41,7 +41,12 @@ fn wrong_paths_are_refused_with_the_right_one() {
     check("/a b", "canonical", "`a%20b`");
     check("/100%", "canonical", "`100%25`");
     check("/%2e%2E", "canonical", "`..`");
-    check("/a\\b", "canonical", "`a%5Cb`");
+    check("/a\\b", "are refused", "");
+    check("/a%2Fb", "are refused", "");
+    check("/a%5cb", "are refused", "");
+    check("/a%00", "are refused", "");
+    check("/%FF", "are refused", "");
+    check("/..;x", "are refused", "");
     check("/a*", "in part a wildcard", "/a/*");
     check("/a/*/b", "before the end", "{id}");
     check("/{rest*}/b", "before the end", "{id}");

@@ -205,6 +205,21 @@ fn a_rule_that_fails_leaves_the_request_to_the_next() {
 }
 
 #[test]
+fn the_walk_in_the_guide_is_right() {
+    let rules = [
+        "orders-write host=api.example.com path=/orders/* method=POST method=PUT",
+        "orders host=api.example.com path=/orders/{id}",
+        "site host=*.example.com path=/*",
+        "rest",
+    ];
+    check(&rules, "GET api.example.com/orders/7", Some("orders"));
+    check(&rules, "POST api.example.com/orders/7", Some("orders"));
+    check(&rules, "POST api.example.com/orders/7/items", Some("orders-write"));
+    check(&rules, "GET api.example.com/orders/7/items", Some("site"));
+    check(&rules, "GET example.com/", Some("rest"));
+}
+
+#[test]
 fn backtracking_finds_the_parameter_behind_a_literal() {
     let rules = ["a path=/x/y/z", "b path=/x/{p}/q", "c path=/{p}/y/{q}/r"];
     check(&rules, "GET h/x/y/z", Some("a"));
@@ -260,7 +275,7 @@ fn many_regexes_on_one_node_are_told_apart() {
 }
 
 /// The rules of a large installation: literals, templates, prefixes and methods, on some hosts.
-pub(super) fn many(count: usize) -> Vec<Rule> {
+fn many(count: usize) -> Vec<Rule> {
     let mut text = String::new();
     let rules = (0..count).map(|number| {
         text.clear();
@@ -282,41 +297,5 @@ fn a_hundred_thousand_rules_are_found() {
         let found = router.find(&asked(&format!("GET {target}")));
         assert_eq!(found.map(|found| found.rule), Some(number), "{target}");
         assert_eq!(router.find(&asked(&format!("GET x{target}"))), None);
-    }
-}
-
-/// Figures by hand: `cargo test --release -p yumen-route -- --ignored --nocapture figures`.
-#[test]
-#[ignore = "prints figures, proves nothing"]
-fn figures() {
-    use std::{hint::black_box, time::Instant};
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-        status.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-    };
-    for count in [100, 1_000, 10_000, 100_000] {
-        let rules = many(count);
-        let before = resident();
-        let start = Instant::now();
-        let router = Router::compile(rules).unwrap();
-        let compiled = start.elapsed();
-        let bytes = resident().saturating_sub(before) / count;
-        let questions: Vec<_> = (0..count.min(20_000))
-            .map(|turn| {
-                let number = (turn * 7919) % count;
-                let path = ["/items", "/items/12345", "/a/b/c", "/items/12345"][number % 4];
-                let host = number % 100;
-                asked(&format!("GET h{host}.example/api/v1/service{number}{path}"))
-            })
-            .collect();
-        let rounds = 2_000_000 / questions.len();
-        let start = Instant::now();
-        for _ in 0..rounds {
-            for question in &questions {
-                assert!(black_box(router.find(black_box(question))).is_some());
-            }
-        }
-        let each = start.elapsed() / u32::try_from(rounds * questions.len()).unwrap();
-        println!("{count} rules: {each:?} per lookup, compiled in {compiled:?}, ~{bytes} B/rule");
     }
 }

@@ -11,7 +11,8 @@ use super::NONE;
 /// The hash of a node below one that has the hash `seed`. Only config is ever stored under it, so
 /// a client that finds collisions gains nothing.
 pub(super) fn step(seed: u64, segment: &[u8]) -> u64 {
-    let mut hasher = FixedState::with_seed(0).build_hasher();
+    const STATE: FixedState = FixedState::with_seed(0);
+    let mut hasher = STATE.build_hasher();
     hasher.write_u64(seed);
     hasher.write(segment);
     hasher.finish()

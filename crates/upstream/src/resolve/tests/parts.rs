@@ -131,3 +131,17 @@ fn search_domains_are_tried_as_the_system_tries_them() {
     assert!(full_names("..", &search, 1).is_err());
     assert!(full_names(&"a".repeat(64), &search, 1).is_err());
 }
+
+/// A name is tried in several domains: a failure in one may hide what is there.
+#[test]
+fn a_failure_outweighs_knowing_that_there_is_nothing() {
+    let nothing = |reason| Answer { v4: Found::Nothing(reason), v6: Found::Nothing(reason) };
+    let failed = |error: &str| Answer::failed(error.to_owned());
+    let check = |first: Answer, later: Answer, expect: &str| {
+        assert_eq!(first.then(later).merge(&[]), Err(expect.to_owned()));
+    };
+    check(nothing("one"), nothing("two"), "two");
+    check(failed("one"), nothing("two"), "one");
+    check(nothing("one"), failed("two"), "two");
+    check(failed("one"), failed("two"), "two");
+}

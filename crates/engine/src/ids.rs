@@ -1,0 +1,57 @@
+//! Ids of exchanges: 128 bits, as 32 hexadecimal digits (the form of a trace id, W3C Trace Context
+//! section 3.2.2.3).
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+
+/// One worker's ids: they differ from each other and, but for chance, from everybody else's.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    prefix: u64,
+    count: Cell<u64>,
+}
+
+impl Default for Ids {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self { prefix: random.hash_one(0_u8), count: Cell::new(random.hash_one(1_u8)) }
+    }
+}
+
+impl Ids {
+    pub(crate) fn next(&self) -> [u8; 32] {
+        let count = self.count.get().wrapping_add(1);
+        self.count.set(count);
+        // A bijection (SplitMix64's), so that neighbours do not look alike.
+        let mut mixed = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mut id = [b'0'; 32];
+        let (front, back) = id.split_at_mut(16);
+        write_hex(front, self.prefix);
+        write_hex(back, mixed);
+        id
+    }
+}
+
+fn write_hex(out: &mut [u8], number: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut shift = 64;
+    for place in out {
+        shift -= 4;
+        let digit = usize::try_from((number >> shift) & 15).unwrap_or(0);
+        *place = DIGITS.get(digit).copied().unwrap_or(b'0');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_are_hexadecimal() {
+        let ids = Ids::default();
+        let many: std::collections::HashSet<[u8; 32]> = (0..10_000).map(|_| ids.next()).collect();
+        assert_eq!(many.len(), 10_000);
+        assert!(many.iter().flatten().all(u8::is_ascii_hexdigit));
+    }
+}

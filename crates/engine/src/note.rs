@@ -1,0 +1,97 @@
+//! The end of an exchange as observe is told of it: one record for the log and the metrics.
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use yumen_listen::{Broken, Door, End};
+use yumen_http::Version;
+use yumen_observe::{Record, Side, Size, Source, Times};
+use yumen_policy::{Client, Exchange, Failure};
+
+use crate::{Engine, Mark};
+
+impl Engine {
+    /// Writes down how an exchange ended.
+    pub(crate) fn note(&self, door: &Door, exchange: &Exchange, mark: &Mark, end: End) {
+        let Exchange { client, request, trail, .. } = exchange;
+        let bound = mark.bound.as_deref();
+        let route = bound.zip(mark.route).and_then(|(bound, route)| bound.plan().routes.get(route));
+        let total = trail.began.elapsed();
+        let head = &request.head;
+        let from_service = trail.answered.is_some() && trail.failure.is_none();
+        let record = Record {
+            began: SystemTime::now().checked_sub(total).unwrap_or(SystemTime::UNIX_EPOCH),
+            times: Times {
+                total,
+                upstream: trail.answered.zip(trail.asked).map(|(answered, asked)| answered.saturating_sub(asked)),
+                overhead: trail.asked.unwrap_or(total),
+            },
+            request_id: &trail.id,
+            client: SocketAddr::new(client.address, client.peer.port()),
+            listener: &door.name,
+            route: route.map_or("", |route| &route.name),
+            service: route.map_or("", |route| &route.service),
+            target: trail.target.as_deref().unwrap_or_default(),
+            method: head.method().as_str().as_bytes(),
+            host: head.host().as_bytes(),
+            path: head.path().as_bytes(),
+            query: head.query().map(str::as_bytes),
+            protocol: protocol(head.version()),
+            status: end.status,
+            source: if from_service { Source::Upstream } else { Source::Gateway },
+            failure: trail.failure.map(yumen_policy::FailureKind::code),
+            attempts: trail.attempts,
+            received: Size { head: head.fields().size() as u64, body: trail.watch.received.get() },
+            sent: Size { head: 0, body: trail.watch.sent.get() },
+            referer: head.fields().first("referer"),
+            user_agent: head.fields().first("user-agent"),
+            revision: bound.map_or(0, |bound| bound.plan().revision),
+            aborted_by: end.broken.map(|broken| match broken {
+                Broken::Client => Side::Client,
+                Broken::Upstream => Side::Upstream,
+            }),
+            tunnelled: end.tunnel,
+        };
+        self.log.borrow_mut().write(&record);
+        self.count(exchange, mark, &record);
+    }
+
+    fn count(&self, exchange: &Exchange, mark: &Mark, record: &Record<'_>) {
+        let Some(bound) = &mark.bound else { return };
+        let Some(ends) = mark.route.and_then(|route| bound.ends(route, &self.metrics, &self.outbound)) else {
+            bound.astray(&self.metrics).count(record);
+            return;
+        };
+        ends.meter.count(record);
+        let Some((_, service)) = &ends.service else { return };
+        let trail = &exchange.trail;
+        (0..trail.opened).for_each(|_| service.connection_opened());
+        if trail.asked.is_some() && trail.opened == 0 {
+            service.connection_reused();
+        }
+        (1..trail.attempts).for_each(|_| service.retried());
+    }
+
+    /// Writes down a request that never became an exchange.
+    pub(crate) fn note_refused(&self, door: &Door, client: &Client, failure: &Failure, id: &str) {
+        let status = failure.kind().status().code();
+        let record = Record {
+            began: SystemTime::now(),
+            request_id: id.as_bytes(),
+            client: SocketAddr::new(client.address, client.peer.port()),
+            listener: &door.name,
+            status,
+            failure: Some(failure.kind().code()),
+            ..Record::default()
+        };
+        self.log.borrow_mut().write(&record);
+        self.listener(door).request_refused(status);
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::Http10 => "HTTP/1.0",
+        Version::Http11 => "HTTP/1.1",
+    }
+}

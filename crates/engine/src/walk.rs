@@ -1,0 +1,117 @@
+//! The table of contents of a request: find the route, go in through its policies, ask its service,
+//! come back out.
+
+use yumen_http::{Body, Framing, Response, ResponseHead};
+use yumen_listen::Door;
+use yumen_plan::{Action, Asked, Chain, Fixed};
+use yumen_policy::{Exchange, Failure, FailureKind, Step, Verdict};
+use yumen_upstream::Way;
+
+use crate::Engine;
+use crate::bound::Bound;
+
+impl Engine {
+    /// Takes an exchange to its answer.
+    pub(crate) async fn walk(
+        &self,
+        bound: &Bound,
+        door: &Door,
+        exchange: &mut Exchange,
+        mark: &mut Option<usize>,
+    ) -> Result<Response, Failure> {
+        let lost = || Failure::new(FailureKind::NoRoute);
+        let listener = bound.listener(&door.name).ok_or_else(lost)?;
+        let asked = Asked { head: &exchange.request.head, client: exchange.client.address };
+        let found = listener.router.find(&asked).ok_or_else(lost)?;
+        let offer = listener.offers.get(found.rule).ok_or_else(lost)?;
+        let route = bound.plan().routes.get(offer.route).ok_or_else(lost)?;
+        *mark = Some(offer.route);
+        check_length(exchange, route.body_max.unwrap_or(door.body_max))?;
+        let head = &exchange.request.head;
+        let parameters = listener.router.parameters(found, head.path().as_bytes());
+        let path = route.rewrite.apply(head.path(), &parameters);
+        let location = match &route.action {
+            Action::Redirect(redirect) => redirect.location(&parameters, head),
+            Action::Forward { .. } | Action::Answer(_) => Vec::new(),
+        };
+        exchange.path = path.map_err(|malformed| Failure::new(FailureKind::BadRequest).because(malformed.0))?;
+        if let Some(answer) = inward(&offer.chain, exchange).await? {
+            return outward(&offer.chain, exchange, answer).await;
+        }
+        let response = match &route.action {
+            Action::Forward { timeouts, host, .. } => {
+                let ends = bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
+                let (pool, _) = ends.service.as_ref().ok_or_else(lost)?;
+                yumen_upstream::send(&self.outbound, pool, exchange, &Way { timeouts: *timeouts, host }).await?
+            }
+            Action::Redirect(redirect) => {
+                let mut head = ResponseHead::new(redirect.status);
+                put(&mut head, "Location", &location)?;
+                Response::new(head, Body::Empty)
+            }
+            Action::Answer(fixed) => answer(fixed)?,
+        };
+        outward(&offer.chain, exchange, response).await
+    }
+}
+
+/// Refuses a body that says it is too long, and bounds one that does not say.
+fn check_length(exchange: &Exchange, body_max: u64) -> Result<(), Failure> {
+    if let Framing::Length(length) = exchange.request.head.framing()
+        && length > body_max
+    {
+        return Err(Failure::new(FailureKind::BodyTooLarge));
+    }
+    exchange.trail.watch.body_max.set(body_max);
+    Ok(())
+}
+
+fn put(head: &mut ResponseHead, name: &str, value: &[u8]) -> Result<(), Failure> {
+    let put = head.fields_mut().add(name, value);
+    put.map_err(|malformed| Failure::new(FailureKind::BadRequest).because(malformed.0))
+}
+
+fn answer(fixed: &Fixed) -> Result<Response, Failure> {
+    let mut head = ResponseHead::new(fixed.status);
+    for (name, value) in &fixed.fields {
+        put(&mut head, name, value.as_bytes())?;
+    }
+    let body = if fixed.body.is_empty() { Body::Empty } else { Body::Full(fixed.body.clone().into_bytes()) };
+    Ok(Response::new(head, body))
+}
+
+/// Through the policies, until one answers or refuses.
+async fn inward(chain: &Chain, exchange: &mut Exchange) -> Result<Option<Response>, Failure> {
+    for link in chain.0.iter() {
+        let verdict = match link.policy.on_request(exchange) {
+            Step::Now(verdict) => verdict,
+            Step::Later(verdict) => verdict.await,
+        };
+        match verdict {
+            Verdict::Next => {}
+            Verdict::Answer(response) => return Ok(Some(*response)),
+            Verdict::Fail(failure) => return Err(failure),
+        }
+    }
+    Ok(None)
+}
+
+/// Back through the policies in the opposite order.
+async fn outward(chain: &Chain, exchange: &mut Exchange, response: Response) -> Result<Response, Failure> {
+    if chain.0.is_empty() {
+        return Ok(response);
+    }
+    exchange.response = Some(response);
+    for link in chain.0.iter().rev() {
+        let verdict = match link.policy.on_response(exchange) {
+            Step::Now(verdict) => verdict,
+            Step::Later(verdict) => verdict.await,
+        };
+        match verdict {
+            Verdict::Next => {}
+            Verdict::Answer(response) => exchange.response = Some(*response),
+            Verdict::Fail(failure) => return Err(failure),
+        }
+    }
+    exchange.response.take().ok_or_else(|| Failure::new(FailureKind::Internal).because("a policy took the answer away"))
+}

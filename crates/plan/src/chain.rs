@@ -1,0 +1,74 @@
+//! The policies around one route on one listener: one flat list, in the order in which they run.
+
+use std::sync::Arc;
+
+use yumen_model::report::{Report, nearest};
+use yumen_model::{Broader, PolicyUse};
+use yumen_policy::{Kind, Phase, Policy, Scope};
+
+/// One policy where it is used.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The name of its kind.
+    pub kind: &'static str,
+    /// When it runs.
+    pub phase: Phase,
+    /// Where it is written, such as `services[0].policies[1]`.
+    pub at: Arc<str>,
+    pub(crate) broader: Broader,
+    /// The policy.
+    pub policy: Arc<dyn Policy>,
+}
+
+/// The policies of a route, in the order in which they see the request; answers meet them in the
+/// opposite order.
+#[derive(Debug, Clone, Default)]
+pub struct Chain(pub Arc<[Link]>);
+
+impl Chain {
+    /// Joins the policies of several places, from the broadest to the narrowest.
+    pub(crate) fn join(places: [&[Link]; 4]) -> Self {
+        if places.iter().all(|links| links.is_empty()) {
+            return Self::default();
+        }
+        let mut chain: Vec<Link> = Vec::new();
+        for links in places {
+            let replaced = |kind: &str| {
+                links.iter().any(|link| link.broader == Broader::Replace && link.kind == kind)
+            };
+            chain.retain(|link| !replaced(link.kind));
+            chain.extend_from_slice(links);
+        }
+        // Stable: inside a phase the broadest stays first, then the written order.
+        chain.sort_by_key(|link| link.phase);
+        Self(chain.into())
+    }
+}
+
+/// Compiles the policies of one place.
+pub(crate) fn compile(uses: &[PolicyUse], at: &str, kinds: &[Kind], report: &mut Report) -> Vec<Link> {
+    let mut links = Vec::with_capacity(uses.len());
+    for (index, policy) in uses.iter().enumerate() {
+        let at = if at.is_empty() { format!("policies[{index}]") } else { format!("{at}.policies[{index}]") };
+        let Some(kind) = kinds.iter().find(|kind| kind.name() == policy.kind) else {
+            let names: Vec<&str> = kinds.iter().map(Kind::name).collect();
+            let hint = match nearest(&policy.kind, names.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`? known kinds: {}", names.join(", ")),
+                None => format!("known kinds: {}", names.join(", ")),
+            };
+            report.error(format!("{at}.kind"), format!("there is no policy `{}`", policy.kind)).hint(hint);
+            continue;
+        };
+        let config_at = format!("{at}.config");
+        if let Some(policy_ready) = kind.compile(&policy.config, &config_at, report, &Scope::default()) {
+            links.push(Link {
+                kind: kind.name(),
+                phase: kind.phase(),
+                at: at.into(),
+                broader: policy.broader,
+                policy: policy_ready,
+            });
+        }
+    }
+    links
+}

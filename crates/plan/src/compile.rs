@@ -1,0 +1,373 @@
+//! The compilation itself: listeners, services, routes, and how they refer to each other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use yumen_http::canonical_path;
+use yumen_model::report::{Report, nearest};
+use yumen_model::{Model, Route, Service, ValueMatch};
+use yumen_policy::Kind;
+use yumen_route::{Condition, Router, Rule};
+use yumen_upstream::{Destination, Timeouts, check_host};
+
+use crate::action::{Action, Fixed, Redirection, compile_template};
+use crate::chain::{self, Chain, Link};
+use crate::route::{Rewrite, RoutePlan};
+use crate::{ListenerPlan, Offer, Plan};
+
+/// A route as it was written, and where.
+struct Written<'a> {
+    route: &'a Route,
+    at: String,
+    /// The position of the service that it is written inside.
+    inside: Option<usize>,
+}
+
+/// What is compiled of the places that policies are attached to.
+struct Attached {
+    global: Vec<Link>,
+    services: Vec<Vec<Link>>,
+    routes: Vec<Vec<Link>>,
+}
+
+impl Plan {
+    /// Compiles a model. There is a plan if the report has no errors; it may have warnings.
+    /// Nothing is opened and nobody is asked: the same model gives the same plan everywhere.
+    #[must_use]
+    pub fn compile(model: &Model, kinds: &[Kind], revision: u64) -> (Option<Self>, Report) {
+        let mut report = Report::default();
+        let written = gather(model);
+        check_names(model, &written, &mut report);
+        let destinations = compile_services(&model.services, &mut report);
+        let attached = Attached {
+            global: chain::compile(&model.policies, "", kinds, &mut report),
+            services: compile_attached(
+                model.services.iter().enumerate().map(|(index, service)| (format!("services[{index}]"), &service.policies)),
+                kinds,
+                &mut report,
+            ),
+            routes: compile_attached(
+                written.iter().map(|written| (written.at.clone(), &written.route.policies)),
+                kinds,
+                &mut report,
+            ),
+        };
+        let routes: Vec<Option<RoutePlan>> =
+            written.iter().map(|written| compile_route(written, model, &destinations, &mut report)).collect();
+        let listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
+        warn(model, &written, &mut report);
+        let routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
+        if report.has_errors() || routes.len() != written.len() {
+            return (None, report);
+        }
+        let destinations = destinations.into_iter().flatten();
+        let plan = Self {
+            revision,
+            listeners,
+            routes,
+            destinations: destinations.map(|one| (Arc::clone(&one.name), one)).collect(),
+            access_log: model.access_log.clone(),
+            status: model.status.clone(),
+            drain: model.drain,
+        };
+        (Some(plan), report)
+    }
+}
+
+/// All routes: those inside services first, in written order, then the others.
+fn gather(model: &Model) -> Vec<Written<'_>> {
+    let inside = model.services.iter().enumerate().flat_map(|(service, one)| {
+        one.routes.iter().enumerate().map(move |(index, route)| Written {
+            route,
+            at: format!("services[{service}].routes[{index}]"),
+            inside: Some(service),
+        })
+    });
+    let outside = model.routes.iter().enumerate().map(|(index, route)| Written {
+        route,
+        at: format!("routes[{index}]"),
+        inside: None,
+    });
+    inside.chain(outside).collect()
+}
+
+fn check_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
+    let listeners = model.listeners.iter().enumerate();
+    check_unique("listener", listeners.map(|(index, one)| (one.name.as_str(), format!("listeners[{index}]"))), report);
+    let services = model.services.iter().enumerate();
+    check_unique("service", services.map(|(index, one)| (one.name.as_str(), format!("services[{index}]"))), report);
+    check_unique("route", written.iter().map(|one| (one.route.name.as_str(), one.at.clone())), report);
+}
+
+fn check_unique<'a>(noun: &str, names: impl Iterator<Item = (&'a str, String)>, report: &mut Report) {
+    let mut seen: HashMap<&str, String> = HashMap::new();
+    for (name, at) in names {
+        let good = !name.is_empty() && name.len() <= 128 && name.chars().all(|one| !one.is_control());
+        if !good {
+            report
+                .error(format!("{at}.name"), format!("a {noun}'s name has 1 to 128 characters, none of them a control character"))
+                .hint("such as `orders`");
+        } else if let Some(other) = seen.get(name) {
+            report
+                .error(format!("{at}.name"), format!("the {noun} `{name}` exists already, at {other}"))
+                .hint("every name is used once");
+        } else {
+            seen.insert(name, at);
+        }
+    }
+}
+
+fn compile_services(services: &[Service], report: &mut Report) -> Vec<Option<Arc<Destination>>> {
+    let compile = |(index, service): (usize, &Service)| {
+        Destination::compile(service, &format!("services[{index}]"), report).map(Arc::new)
+    };
+    services.iter().enumerate().map(compile).collect()
+}
+
+fn compile_attached<'a>(
+    places: impl Iterator<Item = (String, &'a Vec<yumen_model::PolicyUse>)>,
+    kinds: &[Kind],
+    report: &mut Report,
+) -> Vec<Vec<Link>> {
+    places.map(|(at, uses)| chain::compile(uses, &at, kinds, report)).collect()
+}
+
+fn compile_route(
+    written: &Written<'_>,
+    model: &Model,
+    destinations: &[Option<Arc<Destination>>],
+    report: &mut Report,
+) -> Option<RoutePlan> {
+    let Written { route, at, .. } = written;
+    let names = yumen_route::parameter_names(&route.matches.paths);
+    let rewrite = compile_rewrite(route, &names, at, report);
+    let service = find_service(written, model, report);
+    let action = match (service, &route.redirect, &route.answer) {
+        (Some(service), None, None) => forward(route, destinations.get(service)?.as_ref()?, at, report),
+        (None, Some(redirect), None) => {
+            Action::Redirect(Redirection::compile(redirect, &names, &format!("{at}.redirect"), report)?)
+        }
+        (None, None, Some(answer)) => Action::Answer(Fixed::compile(answer, &format!("{at}.answer"), report)?),
+        (None, None, None) => {
+            if route.service.is_none() {
+                report
+                    .error(at.as_str(), "the route leads nowhere")
+                    .hint("give it one of `service`, `redirect` and `answer`");
+            }
+            return None;
+        }
+        _ => {
+            report
+                .error(at.as_str(), "the route leads to several places")
+                .hint("keep one of `service`, `redirect` and `answer`; a route inside a service leads to it already");
+            return None;
+        }
+    };
+    let is_forward = matches!(action, Action::Forward { .. });
+    for (key, given) in [
+        ("strip_prefix", route.strip_prefix.is_some()),
+        ("rewrite", route.rewrite.is_some()),
+        ("host", route.host.is_some()),
+        ("timeouts", route.timeouts.is_some()),
+    ] {
+        if given && !is_forward {
+            report
+                .error(format!("{at}.{key}"), "only routes to a service have this")
+                .hint("take it out: nothing is sent to a service here");
+        }
+    }
+    let service = service.and_then(|service| model.services.get(service)).map_or("", |service| &service.name);
+    Some(RoutePlan {
+        name: route.name.as_str().into(),
+        service: service.into(),
+        at: at.clone(),
+        rewrite: rewrite?,
+        body_max: route.limits.body.map(|body| body.0),
+        action,
+    })
+}
+
+fn forward(route: &Route, destination: &Arc<Destination>, at: &str, report: &mut Report) -> Action {
+    if let Some(host) = &route.host {
+        check_host(host, &format!("{at}.host"), report);
+    }
+    Action::Forward {
+        destination: Arc::clone(destination),
+        timeouts: route.timeouts.as_ref().map_or(destination.timeouts, Timeouts::from),
+        host: route.host.clone().unwrap_or_else(|| destination.host.clone()),
+    }
+}
+
+/// The position of the service that a route leads to.
+fn find_service(written: &Written<'_>, model: &Model, report: &mut Report) -> Option<usize> {
+    let Written { route, at, inside } = written;
+    let Some(name) = &route.service else { return *inside };
+    let found = model.services.iter().position(|service| service.name == *name);
+    if let (Some(inside), Some(found)) = (inside, found)
+        && *inside != found
+    {
+        report
+            .error(format!("{at}.service"), format!("the route is inside another service than `{name}`"))
+            .hint("leave `service` out, or move the route");
+    }
+    if found.is_none() {
+        let names = model.services.iter().map(|service| service.name.as_str());
+        let hint = nearest(name, names)
+            .map_or_else(|| "add it under `services`".to_owned(), |near| format!("did you mean `{near}`?"));
+        report.error(format!("{at}.service"), format!("there is no service `{name}`")).hint(hint);
+    }
+    found.or(*inside)
+}
+
+fn compile_rewrite(route: &Route, names: &[String], at: &str, report: &mut Report) -> Option<Rewrite> {
+    match (&route.strip_prefix, &route.rewrite) {
+        (None, None) => Some(Rewrite::Keep),
+        (Some(prefix), None) => {
+            let at = format!("{at}.strip_prefix");
+            let trimmed = prefix.trim_end_matches('/');
+            match canonical_path(prefix.as_bytes()) {
+                Ok(None) if !trimmed.is_empty() => Some(Rewrite::Strip(trimmed.to_owned())),
+                Ok(Some(canonical)) => {
+                    report.error(at, format!("`{prefix}` is not canonical")).hint(format!("write `{canonical}`"));
+                    None
+                }
+                Ok(None) => {
+                    report.error(at, "there is nothing to strip").hint("leave it out");
+                    None
+                }
+                Err(malformed) => {
+                    report.error(at, format!("`{prefix}`: {malformed}")).hint("whole segments, such as `/api`");
+                    None
+                }
+            }
+        }
+        (None, Some(template)) => {
+            let at = format!("{at}.rewrite");
+            if !template.starts_with('/') {
+                report.error(at, format!("`{template}` does not start with a slash")).hint(format!("write `/{template}`"));
+                return None;
+            }
+            compile_template(template, names, &at, report).map(Rewrite::Make)
+        }
+        (Some(_), Some(_)) => {
+            report.error(format!("{at}.rewrite"), "both `strip_prefix` and `rewrite` are given").hint("keep one of them");
+            None
+        }
+    }
+}
+
+fn compile_listeners(
+    model: &Model,
+    written: &[Written<'_>],
+    attached: &Attached,
+    kinds: &[Kind],
+    report: &mut Report,
+) -> Vec<ListenerPlan> {
+    check_listener_names(model, written, report);
+    // Most listeners offer the same routes: their router is made once.
+    let mut routers: Vec<(Vec<usize>, Arc<Router>)> = Vec::new();
+    let mut listeners = Vec::with_capacity(model.listeners.len());
+    for (index, listener) in model.listeners.iter().enumerate() {
+        let own = chain::compile(&listener.policies, &format!("listeners[{index}]"), kinds, report);
+        let offered = |route: &Route| route.listeners.is_empty() || route.listeners.contains(&listener.name);
+        let numbers: Vec<usize> =
+            (0..).zip(written).filter(|(_, written)| offered(written.route)).map(|(number, _)| number).collect();
+        let known = routers.iter().find(|(others, _)| *others == numbers).map(|(_, router)| Arc::clone(router));
+        let Some(router) = known.or_else(|| compile_router(&numbers, written, report)) else { continue };
+        routers.push((numbers.clone(), Arc::clone(&router)));
+        let offers = numbers.iter().map(|&route| Offer { route, chain: join(route, &own, model, written, attached) });
+        listeners.push(ListenerPlan { listener: listener.clone(), router, offers: offers.collect() });
+    }
+    if model.listeners.is_empty() {
+        report
+            .error("listeners", "there is no listener, so no request can arrive")
+            .hint("add one, such as `- { name: web, address: 127.0.0.1:8080 }`");
+        // The routes are checked all the same.
+        let numbers: Vec<usize> = (0..written.len()).collect();
+        let _router = compile_router(&numbers, written, report);
+    }
+    listeners
+}
+
+fn join(route: usize, listener: &[Link], model: &Model, written: &[Written<'_>], attached: &Attached) -> Chain {
+    let written = written.get(route);
+    let service = written.and_then(|written| match (&written.route.service, written.inside) {
+        (Some(name), _) => model.services.iter().position(|service| service.name == *name),
+        (None, inside) => inside,
+    });
+    let service = service.and_then(|service| attached.services.get(service)).map_or(&[][..], Vec::as_slice);
+    let own = attached.routes.get(route).map_or(&[][..], Vec::as_slice);
+    Chain::join([&attached.global, listener, service, own])
+}
+
+fn check_listener_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
+    for Written { route, at, .. } in written {
+        for (index, name) in route.listeners.iter().enumerate() {
+            if !model.listeners.iter().any(|listener| listener.name == *name) {
+                let hint = nearest(name, model.listeners.iter().map(|listener| listener.name.as_str()))
+                    .map_or_else(|| "add it under `listeners`".to_owned(), |near| format!("did you mean `{near}`?"));
+                report.error(format!("{at}.listeners[{index}]"), format!("there is no listener `{name}`")).hint(hint);
+            }
+        }
+    }
+}
+
+fn compile_router(numbers: &[usize], written: &[Written<'_>], report: &mut Report) -> Option<Arc<Router>> {
+    let rules = numbers.iter().filter_map(|&number| written.get(number)).map(|written| rule(written.route)).collect();
+    match Router::compile(rules) {
+        Ok(router) => Some(Arc::new(router)),
+        Err(problems) => {
+            for problem in problems {
+                let at = numbers.get(problem.rule).and_then(|&number| written.get(number)).map_or("", |one| &one.at);
+                let path = format!("{at}.{}", problem.key);
+                // A route that several listeners offer is wrong once.
+                if !report.problems().iter().any(|known| known.path == path && known.message == problem.message) {
+                    report.error(path, problem.message).hint(problem.hint);
+                }
+            }
+            None
+        }
+    }
+}
+
+fn rule(route: &Route) -> Rule {
+    let matches = &route.matches;
+    let conditions = |map: &std::collections::BTreeMap<String, ValueMatch>| {
+        map.iter().map(|(name, value)| (name.clone(), condition(value))).collect()
+    };
+    Rule {
+        name: route.name.clone(),
+        priority: route.priority,
+        hosts: matches.hosts.clone(),
+        paths: matches.paths.clone(),
+        methods: matches.methods.clone(),
+        headers: conditions(&matches.headers),
+        query: conditions(&matches.query),
+        source: matches.source.clone(),
+    }
+}
+
+fn condition(value: &ValueMatch) -> Condition {
+    match value {
+        ValueMatch::Exact(text) => Condition::Exact(text.clone()),
+        ValueMatch::Regex(text) => Condition::Regex(text.clone()),
+        ValueMatch::Present(present) => Condition::Present(*present),
+    }
+}
+
+/// What can be used, but hardly means what was intended.
+fn warn(model: &Model, written: &[Written<'_>], report: &mut Report) {
+    if written.is_empty() && !report.has_errors() {
+        report.warning("routes", "there is no route, so every request is answered with 404").hint("add one");
+    }
+    if report.has_errors() || model.listeners.len() > 1 {
+        return;
+    }
+    let rules: Vec<Rule> = written.iter().map(|written| rule(written.route)).collect();
+    for shadow in yumen_route::shadowed(&rules) {
+        let (Some(hidden), Some(winner)) = (written.get(shadow.rule), written.get(shadow.by)) else { continue };
+        report
+            .warning(hidden.at.as_str(), format!("the route `{}` can never win: `{}` takes all its requests", hidden.route.name, winner.route.name))
+            .hint("make its match narrower, give it a higher `priority`, or take it out");
+    }
+}

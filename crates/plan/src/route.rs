@@ -1,0 +1,85 @@
+//! One route, compiled.
+
+use std::sync::Arc;
+
+use yumen_http::{Malformed, canonical_path};
+use yumen_route::{Parameters, Template};
+
+use crate::action::Action;
+
+/// One route.
+#[derive(Debug)]
+pub struct RoutePlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The name of its service; empty if it has none.
+    pub service: Arc<str>,
+    /// Where it is written, such as `services[0].routes[1]`.
+    pub at: String,
+    /// How the path changes.
+    pub rewrite: Rewrite,
+    /// The largest request body in bytes, if the route has its own limit.
+    pub body_max: Option<u64>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// How the path of a request changes on its way to the service.
+#[derive(Debug)]
+pub enum Rewrite {
+    /// Not at all.
+    Keep,
+    /// These segments go from its front: a path without a slash at its end.
+    Strip(String),
+    /// It is made anew from the parameters.
+    Make(Template),
+}
+
+impl Rewrite {
+    /// The path for the service; `None` if it stays as it is.
+    ///
+    /// # Errors
+    /// If the parameters make a path of it that cannot be canonical.
+    pub fn apply(&self, path: &str, parameters: &Parameters<'_>) -> Result<Option<String>, Malformed> {
+        match self {
+            Self::Keep => Ok(None),
+            Self::Strip(prefix) => Ok(strip(path, prefix)),
+            Self::Make(template) => {
+                let mut made = Vec::new();
+                template.render(parameters, &mut made);
+                let canonical = canonical_path(&made)?;
+                let made = || String::from_utf8(made).map_err(|_not_ascii| Malformed("a path that is not ASCII"));
+                canonical.map_or_else(made, Ok).map(Some)
+            }
+        }
+    }
+}
+
+/// Takes whole segments off the front; a path that does not start with them stays.
+fn strip(path: &str, prefix: &str) -> Option<String> {
+    match path.strip_prefix(prefix)? {
+        "" => Some("/".to_owned()),
+        rest if rest.starts_with('/') => Some(rest.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_segments_are_stripped() {
+        for (path, prefix, expect) in [
+            ("/api/users", "/api", Some("/users")),
+            ("/api", "/api", Some("/")),
+            ("/api/", "/api", Some("/")),
+            ("/api../admin", "/api", None),
+            ("/apis", "/api", None),
+            ("/other", "/api", None),
+            ("/a/b/c", "/a/b", Some("/c")),
+        ] {
+            assert_eq!(strip(path, prefix).as_deref(), expect, "{path} without {prefix}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `yumen check`: every problem at once.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::{Compiled, Origin, compile};
+use crate::say;
+
+/// Checks a configuration; prints it with all defaults if asked.
+pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
+    let sources = match Origin::Path(path.to_owned()).read() {
+        Ok(sources) => sources,
+        Err(problem) => {
+            say::say(problem);
+            return ExitCode::FAILURE;
+        }
+    };
+    let Compiled { model, plan, report, document } = compile(&sources, 1);
+    if json {
+        say::print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
+    } else {
+        say::tell(report.render(&document));
+    }
+    let (Some(model), Some(plan)) = (model, plan) else { return ExitCode::FAILURE };
+    if effective {
+        match yaml_serde::to_string(&model) {
+            Ok(text) => say::print(text),
+            Err(error) => {
+                say::say(error);
+                return ExitCode::FAILURE;
+            }
+        }
+    } else if !json {
+        say::print(format_args!(
+            "{}: good: {} listeners, {} services, {} routes\n",
+            path.display(),
+            plan.listeners.len(),
+            plan.destinations.len(),
+            plan.routes.len()
+        ));
+    }
+    ExitCode::SUCCESS
+}

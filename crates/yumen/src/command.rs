@@ -1,0 +1,67 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{check, echo, explain, policies, run, say};
+
+/// An API gateway: one door in front of many services.
+#[derive(Debug, Parser)]
+#[command(name = "yumen", version, about)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves a configuration. Without a file: the example, with its echo server.
+    Run(run::Options),
+    /// Tells every problem of a configuration; exit code 1 if there is an error.
+    Check {
+        /// A file, or a folder of `.yaml`, `.yml` and `.json` files.
+        file: PathBuf,
+        /// Print the configuration with all defaults.
+        #[arg(long)]
+        effective: bool,
+        /// Print the problems as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Says what would happen to a request, and why.
+    Explain(explain::Options),
+    /// Runs a small server that answers with what it received.
+    Echo {
+        /// Where it listens.
+        #[arg(long, default_value = "127.0.0.1:9001")]
+        listen: String,
+    },
+    /// Prints the version.
+    Version,
+}
+
+/// Runs what the command line says.
+pub(crate) fn main() -> ExitCode {
+    match Line::parse().command {
+        Command::Run(options) => run::run(&options),
+        Command::Check { file, effective, json } => check::check(&file, effective, json),
+        Command::Schema => schema(),
+        Command::Explain(options) => explain::explain(&options),
+        Command::Echo { listen } => echo::run(&listen),
+        Command::Version => {
+            say::print(format_args!("yumen {}\n", env!("CARGO_PKG_VERSION")));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn schema() -> ExitCode {
+    let kinds = policies::kinds();
+    let kinds: Vec<_> = kinds.iter().map(|kind| (kind.name(), kind.schema())).collect();
+    say::print(format_args!("{:#}\n", yumen_model::schema::schema(&kinds)));
+    ExitCode::SUCCESS
+}

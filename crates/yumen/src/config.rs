@@ -1,0 +1,134 @@
+//! Configuration files: found, read, compiled.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use yumen_model::Model;
+use yumen_model::document::{Document, SOURCE_BYTES, Source};
+use yumen_model::report::Report;
+use yumen_plan::Plan;
+
+use crate::policies;
+
+/// The example that is served when no file is given.
+const EXAMPLE: &str = include_str!("../../../examples/quickstart.yaml");
+/// The most files that a folder may have.
+const FILES_MAX: usize = 1000;
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// The example inside the binary.
+    Example,
+    /// A file, or a folder of files.
+    Path(PathBuf),
+}
+
+/// What a look at the files shows without reading them; another look differs if they changed.
+pub(crate) type Look = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+
+impl Origin {
+    /// A name for it, for messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Example => "the example".to_owned(),
+            Self::Path(path) => path.display().to_string(),
+        }
+    }
+
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// In words for the operator.
+    pub(crate) fn read(&self) -> Result<Vec<Source>, String> {
+        let path = match self {
+            Self::Example => {
+                return Ok(vec![Source { name: "example.yaml".to_owned(), text: EXAMPLE.to_owned() }]);
+            }
+            Self::Path(path) => path,
+        };
+        let files = files(path)?;
+        if files.is_empty() {
+            return Err(format!(
+                "{}: the folder has no .yaml, .yml or .json file; put the configuration there",
+                path.display()
+            ));
+        }
+        files.iter().map(|file| read_file(file)).collect()
+    }
+
+    /// Looks whether files came, went, or changed.
+    pub(crate) fn look(&self) -> Look {
+        let Self::Path(path) = self else { return Look::new() };
+        let look = |file: PathBuf| {
+            let seen = fs::metadata(&file).ok();
+            let seen = seen.and_then(|seen| seen.modified().ok().map(|modified| (modified, seen.len())));
+            (file, seen)
+        };
+        files(path).unwrap_or_else(|_gone| vec![path.clone()]).into_iter().map(look).collect()
+    }
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let explain = |error: &io::Error| {
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound => "; check the path",
+            io::ErrorKind::PermissionDenied => "; let this user read it",
+            _ => "",
+        };
+        format!("cannot read {}: {error}{advice}", path.display())
+    };
+    if !fs::metadata(path).map_err(|error| explain(&error))?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| explain(&error))? {
+        let file = entry.map_err(|error| explain(&error))?.path();
+        let is_hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_config = file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
+        if is_config && !is_hidden && file.is_file() {
+            files.push(file);
+        }
+    }
+    if files.len() > FILES_MAX {
+        return Err(format!("{}: more than {FILES_MAX} files; join some of them", path.display()));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_file(file: &Path) -> Result<Source, String> {
+    let name = file.display().to_string();
+    let length = fs::metadata(file).map_or(0, |seen| seen.len());
+    if length > SOURCE_BYTES as u64 {
+        return Err(format!("{name}: the file is larger than {} MiB; split it in a folder", SOURCE_BYTES >> 20));
+    }
+    let bytes = fs::read(file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_not_utf8| format!("{name}: the file is not UTF-8 text"))?;
+    Ok(Source { name, text })
+}
+
+/// A configuration that was read: the plan is there if the report has no errors.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) model: Option<Model>,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) report: Report,
+    pub(crate) document: Document,
+}
+
+/// Reads and compiles sources.
+pub(crate) fn compile(sources: &[Source], revision: u64) -> Compiled {
+    let environment = |name: &str| std::env::var(name).ok();
+    let (model, mut report, document) = Model::read(sources, &environment);
+    let mut plan = None;
+    if let Some(model) = &model {
+        let (compiled, problems) = Plan::compile(model, &policies::kinds(), revision);
+        report.append(problems);
+        plan = compiled;
+    }
+    report.locate(&document);
+    Compiled { model, plan, report, document }
+}

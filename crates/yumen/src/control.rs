@@ -1,0 +1,323 @@
+//! The control thread: reloads, signals, drain. It does all that may take a moment, so that workers
+//! never do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use yumen_listen::{Bound, Connections, Door, bind};
+use yumen_model::document::Source;
+use yumen_observe::{LogWriter, Names as Counted};
+use yumen_plan::Plan;
+use yumen_upstream::resolve::Watched;
+
+use crate::config::{Compiled, Look, Origin, compile};
+use crate::last_good::LastGood;
+use crate::say;
+use crate::status::StatusPages;
+use crate::workers::{Equipment, Order, Workers};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long the access log may take to write its last lines.
+const LAST_LINES: Duration = Duration::from_secs(2);
+/// Signals that wait to be acted on.
+const SIGNALS_MAX: usize = 16;
+
+/// A listener that is open.
+struct Open {
+    address: String,
+    door: Arc<Door>,
+}
+
+/// Everything that is running.
+pub(crate) struct Control {
+    origin: Origin,
+    last_good: Option<LastGood>,
+    equipment: Equipment,
+    workers: Workers,
+    log: LogWriter,
+    ready: Arc<AtomicBool>,
+    open: HashMap<String, Open>,
+    status: Option<(String, StatusPages)>,
+    /// Keeps the names of services looked up while a plan has them.
+    watched: Vec<Arc<Watched>>,
+    /// Old plans whose last exchanges are still under way.
+    retired: Vec<Arc<Plan>>,
+    revision: u64,
+}
+
+impl Control {
+    pub(crate) fn new(
+        origin: Origin,
+        last_good: Option<LastGood>,
+        equipment: Equipment,
+        workers: Workers,
+        log: LogWriter,
+    ) -> Self {
+        Self {
+            origin,
+            last_good,
+            equipment,
+            workers,
+            log,
+            ready: Arc::new(AtomicBool::new(false)),
+            open: HashMap::new(),
+            status: None,
+            watched: Vec::new(),
+            retired: Vec::new(),
+            revision: 1,
+        }
+    }
+
+    /// Opens the listeners of the first plan.
+    ///
+    /// # Errors
+    /// In words for the operator; nothing serves then.
+    pub(crate) fn begin(&mut self, plan: &Plan, look_up: Duration) -> Result<(), String> {
+        let fresh = self.bind(plan)?;
+        let status = self.bind_status(plan)?;
+        self.watch_names(plan);
+        self.await_names(look_up);
+        self.open(plan, fresh);
+        self.open_status(plan, status)?;
+        self.ready.store(true, Ordering::Relaxed);
+        say::say("ready");
+        Ok(())
+    }
+
+    /// Keeps a configuration that works on disk.
+    pub(crate) fn keep(&self, sources: &[Source]) {
+        let Some(last_good) = &self.last_good else { return };
+        if let Err(error) = last_good.keep(sources) {
+            say::say(format_args!(
+                "cannot keep the last good configuration in {}: {error}; say where with --state",
+                last_good.path().display()
+            ));
+        }
+    }
+
+    /// Acts on signals and changed files until the process is to stop.
+    ///
+    /// # Errors
+    /// In words for the operator.
+    pub(crate) fn serve(mut self) -> Result<(), String> {
+        let signals = signals()?;
+        let mut look = self.origin.look();
+        loop {
+            match signals.recv_timeout(LOOK) {
+                Ok(SIGTERM | SIGINT) => return self.drain(&signals),
+                Ok(SIGHUP) => {
+                    look = self.origin.look();
+                    self.reload();
+                }
+                Ok(SIGUSR1) => self.reopen_log(),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => self.look(&mut look),
+                Err(RecvTimeoutError::Disconnected) => return Err("signals cannot be received any more".to_owned()),
+            }
+            self.retired.retain(|plan| Arc::strong_count(plan) > 1);
+            if self.workers.have_ended() {
+                return Err("all workers have ended; this is a bug".to_owned());
+            }
+        }
+    }
+
+    /// Reloads if the files changed, once they have stopped changing.
+    fn look(&mut self, seen: &mut Look) {
+        let now = self.origin.look();
+        if now != *seen {
+            let settled = self.origin.look() == now;
+            if settled {
+                *seen = now;
+                self.reload();
+            }
+        }
+    }
+
+    fn reopen_log(&self) {
+        if let Err(error) = self.log.reopen() {
+            say::say(error);
+        }
+    }
+
+    /// Reads the files again. What is wrong changes nothing.
+    fn reload(&mut self) {
+        let refuse = |text: String| {
+            self.equipment.registry.config_failed();
+            say::tell(format_args!("yumen: configuration refused:\n{text}"));
+        };
+        let sources = match self.origin.read() {
+            Ok(sources) => sources,
+            Err(problem) => return refuse(format!("{problem}\n")),
+        };
+        let revision = self.revision + 1;
+        let Compiled { plan, report, document, .. } = compile(&sources, revision);
+        let Some(plan) = plan else { return refuse(report.render(&document).to_string()) };
+        let bound = self.bind(&plan).and_then(|fresh| Ok((fresh, self.bind_status(&plan)?)));
+        let (fresh, status) = match bound {
+            Ok(bound) => bound,
+            Err(problem) => return refuse(format!("{problem}\n")),
+        };
+        if let Err(error) = self.log.configure(&plan.access_log) {
+            return refuse(format!("{error}\n"));
+        }
+        say::tell(report.render(&document));
+        self.revision = revision;
+        self.take_up(Arc::new(plan), fresh, status);
+        self.keep(&sources);
+    }
+
+    /// Makes a plan the present one.
+    fn take_up(&mut self, plan: Arc<Plan>, fresh: HashMap<String, Bound>, status: Option<Bound>) {
+        let old_names = std::mem::take(&mut self.watched);
+        self.watch_names(&plan);
+        drop(old_names);
+        self.equipment.registry.config_applied(self.revision, names(&plan), SystemTime::now(), Instant::now());
+        self.retired.push(self.equipment.present.swap(Arc::clone(&plan)));
+        self.close(&plan);
+        self.open(&plan, fresh);
+        if let Err(problem) = self.open_status(&plan, status) {
+            say::say(problem);
+        }
+        say::say(format_args!("configuration {} is live", self.revision));
+    }
+
+    /// Binds the addresses that are new in a plan.
+    fn bind(&self, plan: &Plan) -> Result<HashMap<String, Bound>, String> {
+        let mut fresh = HashMap::new();
+        for listener in plan.listeners.iter().map(|one| &one.listener) {
+            let known = self.open.get(&listener.name).is_some_and(|open| open.address == listener.address);
+            if !known {
+                let bound = bind(&listener.address, self.workers.count())
+                    .map_err(|problem| format!("listener {}: {problem}", listener.name))?;
+                fresh.insert(listener.name.clone(), bound);
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// Opens the new listeners of a plan, and gives the others their settings.
+    fn open(&mut self, plan: &Plan, mut fresh: HashMap<String, Bound>) {
+        for listener in plan.listeners.iter().map(|one| &one.listener) {
+            let door = Arc::new(Door::new(listener));
+            match fresh.remove(&listener.name) {
+                Some(Bound { address, sockets }) => {
+                    let connections = Arc::new(Connections::default());
+                    let mut sockets = sockets.into_iter();
+                    self.workers.order(|_| {
+                        let (door, connections) = (Arc::clone(&door), Arc::clone(&connections));
+                        sockets.next().map(|socket| Order::Open { door, connections, socket })
+                    });
+                    say::say(format_args!("listening on {address} ({})", listener.name));
+                }
+                None => self.workers.order(|_| Some(Order::Change(Arc::clone(&door)))),
+            }
+            self.open.insert(listener.name.clone(), Open { address: listener.address.clone(), door });
+        }
+    }
+
+    /// Closes the listeners that a plan does not have. One whose address changed is replaced.
+    fn close(&mut self, plan: &Plan) {
+        let workers = &self.workers;
+        self.open.retain(|name, open| {
+            let kept = plan.listeners.iter().any(|one| one.listener.name == *name);
+            if !kept {
+                workers.order(|_| Some(Order::Close(Arc::clone(&open.door.name))));
+                say::say(format_args!("no longer listening on {} ({name})", open.address));
+            }
+            kept
+        });
+    }
+
+    fn bind_status(&self, plan: &Plan) -> Result<Option<Bound>, String> {
+        let address = &plan.status.address;
+        let known = self.status.as_ref().is_some_and(|(open, _)| open == address);
+        if known || address == "off" {
+            return Ok(None);
+        }
+        bind(address, 1).map(Some).map_err(|problem| format!("status: {problem}"))
+    }
+
+    fn open_status(&mut self, plan: &Plan, bound: Option<Bound>) -> Result<(), String> {
+        if plan.status.address == "off" {
+            self.status = None;
+        }
+        let Some(bound) = bound else { return Ok(()) };
+        let registry = Arc::clone(&self.equipment.registry);
+        let pages = StatusPages::start(bound, registry, Arc::clone(&self.ready));
+        let pages = pages.map_err(|error| format!("cannot start the status listener: {error}"))?;
+        say::say(format_args!("status on {}", pages.address));
+        self.status = Some((plan.status.address.clone(), pages));
+        Ok(())
+    }
+
+    fn watch_names(&mut self, plan: &Plan) {
+        let hosts = plan.destinations.values().flat_map(|destination| destination.hosts());
+        self.watched = hosts.map(|host| self.equipment.names.watch(host)).collect();
+    }
+
+    /// Waits a moment for the names to be looked up, so that the first requests need not.
+    fn await_names(&self, patience: Duration) {
+        if self.watched.is_empty() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
+        for unknown in runtime.block_on(self.equipment.names.looked_up(patience)) {
+            let why = unknown.status().error.clone().unwrap_or_else(|| "no answer yet".to_owned());
+            say::say(format_args!("cannot look up {}: {why}; trying on", unknown.host()));
+        }
+    }
+
+    /// Lets exchanges that are under way end, for as long as the plan allows.
+    fn drain(self, signals: &Receiver<i32>) -> Result<(), String> {
+        self.ready.store(false, Ordering::Relaxed);
+        let plan = self.equipment.present.plan();
+        let ends = plan.drain.get().map(|drain| Instant::now() + drain);
+        say::say("draining: no new connections; a second signal stops at once");
+        self.workers.order(|_| Some(Order::Drain));
+        while !self.workers.have_ended() {
+            if let Ok(SIGTERM | SIGINT) = signals.recv_timeout(Duration::from_millis(20)) {
+                say::say("stopped at once");
+                std::process::exit(1);
+            }
+            if ends.is_some_and(|ends| Instant::now() >= ends) {
+                say::say("the drain took too long; connections that are still open are cut");
+                break;
+            }
+        }
+        self.log.finish(LAST_LINES);
+        say::say("stopped");
+        Ok(())
+    }
+}
+
+/// What is counted under a plan.
+pub(crate) fn names(plan: &Plan) -> Counted {
+    Counted {
+        listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),
+        services: plan.destinations.keys().map(|name| name.to_string()).collect(),
+        routes: plan.routes.iter().map(|one| (one.service.to_string(), one.name.to_string())).collect(),
+    }
+}
+
+/// Signals, as they come.
+fn signals() -> Result<Receiver<i32>, String> {
+    let explain = |error: std::io::Error| format!("cannot receive signals: {error}");
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(explain)?;
+    let (sender, receiver) = sync_channel(SIGNALS_MAX);
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread
+        .spawn(move || {
+            for signal in signals.forever() {
+                if sender.send(signal).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(explain)?;
+    Ok(receiver)
+}

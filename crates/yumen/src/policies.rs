@@ -1,0 +1,11 @@
+//! The policies of this binary, one line each. Nothing depends on their order here.
+
+use yumen_policy::Kind;
+
+/// All kinds of policy that a configuration may name.
+pub(crate) fn kinds() -> Vec<Kind> {
+    vec![
+        Kind::of::<yumen_policy_headers::Config>(),
+        Kind::of::<yumen_policy_ip_restriction::Config>(),
+    ]
+}

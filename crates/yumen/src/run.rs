@@ -1,0 +1,135 @@
+//! `yumen run`: starts everything, and keeps it going until the process is told to stop.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use clap::Args;
+use yumen_engine::Present;
+use yumen_model::document::Source;
+use yumen_observe::{LogTally, LogWriter, Registry};
+use yumen_plan::Plan;
+use yumen_upstream::resolve::{Names, Resolver};
+
+use crate::config::{Compiled, Origin, compile};
+use crate::control::Control;
+use crate::last_good::LastGood;
+use crate::workers::{Equipment, Workers};
+use crate::{control, echo, say};
+
+/// How long the start waits for the names of services to be looked up.
+const LOOK_UP: Duration = Duration::from_secs(2);
+
+/// What `yumen run` is told on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A file, or a folder of `.yaml`, `.yml` and `.json` files.
+    file: Option<PathBuf>,
+    /// Worker threads; one for each core if it is not given.
+    #[arg(long)]
+    workers: Option<usize>,
+    /// The folder where the last good configuration is kept.
+    #[arg(long, env = "YUMEN_STATE")]
+    state: Option<PathBuf>,
+}
+
+/// Runs until the process is told to stop.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    match try_run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            say::say(problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run(options: &Options) -> Result<(), String> {
+    raise_file_limit();
+    let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
+    let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
+    let (plan, sources) = first_plan(&origin, last_good.as_ref())?;
+    if let Origin::Example = origin {
+        let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
+        echo::start(bound).map_err(|error| format!("cannot start the echo server: {error}"))?;
+    }
+    let plan = Arc::new(plan);
+    let names = start_resolver()?;
+    let tally = Arc::new(LogTally::default());
+    let log = LogWriter::start(plan.access_log.clone(), Arc::clone(&tally), |text: &str| say::say(text));
+    let log = log.map_err(|error| error.to_string())?;
+    let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
+    registry.config_applied(plan.revision, control::names(&plan), SystemTime::now(), Instant::now());
+    let equipment = Equipment {
+        present: Arc::new(Present::new(Arc::clone(&plan))),
+        names,
+        registry,
+    };
+    let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
+    let workers = Workers::start(count, &equipment, &log).map_err(|error| format!("cannot start a thread: {error}"))?;
+    let mut control = Control::new(origin, last_good, equipment, workers, log);
+    control.begin(&plan, LOOK_UP)?;
+    control.keep(&sources);
+    control.serve()
+}
+
+/// The plan to begin with: that of the files, or, if they have errors, the last good one.
+fn first_plan(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Plan, Vec<Source>), String> {
+    let problem = match origin.read() {
+        Ok(sources) => {
+            let Compiled { plan, report, document, .. } = compile(&sources, 1);
+            say::tell(report.render(&document));
+            match plan {
+                Some(plan) => return Ok((plan, sources)),
+                None => format!("the configuration in {} has errors", origin.name()),
+            }
+        }
+        Err(problem) => problem,
+    };
+    let Some(last_good) = last_good else { return Err(problem) };
+    let kept = last_good.read().ok_or_else(|| format!("{problem}; mend it and start again"))?;
+    let plan = compile(&kept, 1).plan.ok_or_else(|| {
+        format!("{problem}, and the last good one in {} cannot be used either", last_good.path().display())
+    })?;
+    say::say(format_args!("{problem}"));
+    say::say(format_args!(
+        "starting with the last good configuration from {} instead; mend the file and it is taken up",
+        last_good.path().display()
+    ));
+    Ok((plan, kept))
+}
+
+fn start_resolver() -> Result<Names, String> {
+    let explain = |error: std::io::Error| format!("cannot start the resolver: {error}");
+    let seed = u64::from(std::process::id());
+    let (resolver, names) = Resolver::new(yumen_upstream::resolve::Source::default(), seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
+    let thread = std::thread::Builder::new().name("resolver".to_owned());
+    thread.spawn(move || runtime.block_on(resolver.run())).map_err(explain)?;
+    Ok(names)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Where the last good configuration is kept unless the command line says so.
+fn state_folder(options: &Options) -> PathBuf {
+    let from_environment = |name: &str, rest: &str| std::env::var_os(name).map(|folder| Path::new(&folder).join(rest));
+    options
+        .state
+        .clone()
+        .or_else(|| from_environment("STATE_DIRECTORY", ""))
+        .or_else(|| from_environment("XDG_STATE_HOME", "yumen"))
+        .or_else(|| from_environment("HOME", ".local/state/yumen"))
+        .unwrap_or_else(|| PathBuf::from("/var/lib/yumen"))
+}
+
+/// Every connection is a file: takes as many as the system allows this process.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap_or_default();
+}

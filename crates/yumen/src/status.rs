@@ -1,0 +1,115 @@
+//! The status listener: `/metrics`, `/livez` and `/readyz`, on a thread of its own, so that a
+//! scrape never takes a worker's time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use yumen_http::{Body, Refusal, Response, ResponseHead, Status};
+use yumen_listen::{Bound, Connections, Door, End, Gate, Serve};
+use yumen_model::Listener;
+use yumen_observe::Registry;
+use yumen_policy::{Client, Exchange, Failure};
+use yumen_worker::Worker;
+
+/// Serves the status pages until the process ends or `stop` is dropped.
+#[derive(Debug)]
+pub(crate) struct StatusPages {
+    /// Where.
+    pub(crate) address: SocketAddr,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Pages {
+    registry: Arc<Registry>,
+    ready: Arc<AtomicBool>,
+}
+
+impl StatusPages {
+    /// Starts to serve.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn start(bound: Bound, registry: Arc<Registry>, ready: Arc<AtomicBool>) -> io::Result<Self> {
+        let Bound { address, sockets } = bound;
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        Worker::start(usize::MAX, move |worker| async move {
+            let pages = Rc::new(Pages { registry, ready });
+            let door = Arc::new(Door::new(&plain_listener("status")));
+            for socket in sockets {
+                let gate = Gate::open(Rc::clone(&pages), worker.clone(), Arc::clone(&door), Arc::new(Connections::default()), socket);
+                drop(gate);
+            }
+            drop(stopped.await);
+        })?;
+        Ok(Self { address, _stop: stop })
+    }
+}
+
+/// A listener with defaults only.
+pub(crate) fn plain_listener(name: &str) -> Listener {
+    Listener {
+        name: name.to_owned(),
+        address: String::new(),
+        trusted_proxies: Vec::new(),
+        proxy_protocol: None,
+        forwarded: false,
+        limits: yumen_model::ListenerLimits::default(),
+        timeouts: yumen_model::ListenerTimeouts::default(),
+        policies: Vec::new(),
+    }
+}
+
+/// A short answer as plain text.
+pub(crate) fn text(status: u16, content_type: &str, body: Vec<u8>) -> Response {
+    let mut head = ResponseHead::new(Status::new(status).unwrap_or(Status::OK));
+    head.fields_mut().add("Content-Type", content_type.as_bytes()).unwrap_or_default();
+    Response::new(head, Body::Full(body))
+}
+
+impl Pages {
+    fn page(&self, path: &str) -> Response {
+        const PLAIN: &str = "text/plain; charset=utf-8";
+        match path {
+            "/livez" => text(200, PLAIN, b"alive\n".to_vec()),
+            "/readyz" if self.ready.load(Ordering::Relaxed) => text(200, PLAIN, b"ready\n".to_vec()),
+            "/readyz" => text(503, PLAIN, b"not ready\n".to_vec()),
+            "/metrics" => {
+                let mut page = Vec::new();
+                match self.registry.render(Instant::now(), &mut page) {
+                    Ok(()) => text(200, Registry::CONTENT_TYPE, page),
+                    Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
+                }
+            }
+            _ => text(404, PLAIN, b"there are /metrics, /livez and /readyz\n".to_vec()),
+        }
+    }
+}
+
+impl Serve for Pages {
+    type Mark = ();
+
+    fn next_id(&self) -> [u8; 32] {
+        [b'0'; 32]
+    }
+
+    async fn answer(&self, _door: &Door, exchange: &mut Exchange, _mark: &mut ()) {
+        exchange.response = Some(self.page(exchange.request.head.path()));
+    }
+
+    fn refuse(&self, _door: &Door, _client: &Client, refusal: Refusal) -> Response {
+        refused(refusal)
+    }
+
+    fn ended(&self, _door: &Door, _exchange: &Exchange, _mark: (), _end: End) {}
+}
+
+/// The answer of a plain server to a request that it cannot read.
+pub(crate) fn refused(refusal: Refusal) -> Response {
+    let failure = Failure::from(refusal);
+    text(failure.kind().status().code(), "text/plain; charset=utf-8", format!("{}\n", failure.sentence()).into_bytes())
+}

@@ -1,0 +1,92 @@
+//! `ip-restriction`: lets clients in, or keeps them out, by their address.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use yumen_model::report::Report;
+use yumen_policy::{Exchange, Failure, FailureKind, Phase, Policy, Scope, Settings, Step, Verdict};
+
+/// Which addresses may ask.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Networks that may ask; if it is not empty, nobody else may.
+    #[schemars(with = "Vec<String>")]
+    pub allow: Vec<IpNet>,
+    /// Networks that may not ask, even if they are in `allow`.
+    #[schemars(with = "Vec<String>")]
+    pub deny: Vec<IpNet>,
+}
+
+impl Settings for Config {
+    const NAME: &'static str = "ip-restriction";
+    const PHASE: Phase = Phase::Guard;
+
+    fn compile(self, at: &str, report: &mut Report, _scope: &Scope) -> Option<Arc<dyn Policy>> {
+        if self.allow.is_empty() && self.deny.is_empty() {
+            report
+                .error(at, "neither `allow` nor `deny` has a network, so nobody is restricted")
+                .hint("such as `allow: [10.0.0.0/8]`");
+            return None;
+        }
+        Some(Arc::new(IpRestriction { allow: Networks::new(&self.allow), deny: Networks::new(&self.deny) }))
+    }
+}
+
+#[derive(Debug)]
+struct IpRestriction {
+    allow: Networks,
+    deny: Networks,
+}
+
+impl Policy for IpRestriction {
+    fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        let address = exchange.client.address;
+        let welcome = (self.allow.0.is_empty() || self.allow.contains(address)) && !self.deny.contains(address);
+        if welcome {
+            return Verdict::Next.into();
+        }
+        let failure = Failure::new(FailureKind::Forbidden)
+            .saying("Your address is not allowed here.")
+            .because(format!("{address} is not let in by ip-restriction"));
+        Verdict::Fail(failure).into()
+    }
+}
+
+/// Networks as disjoint ranges of addresses in ascending order: looking one up costs the same for
+/// ten of them and for a hundred thousand, nearly.
+#[derive(Debug)]
+struct Networks(Vec<(u128, u128)>);
+
+impl Networks {
+    fn new(networks: &[IpNet]) -> Self {
+        let mut ranges: Vec<(u128, u128)> =
+            networks.iter().map(|network| (number(network.network()), number(network.broadcast()))).collect();
+        ranges.sort_unstable();
+        let mut joined: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            match joined.last_mut() {
+                Some(before) if first <= before.1 => before.1 = before.1.max(last),
+                _ => joined.push((first, last)),
+            }
+        }
+        Self(joined)
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        let address = number(address);
+        let after = self.0.partition_point(|(first, _)| *first <= address);
+        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|(_, last)| address <= *last)
+    }
+}
+
+/// An address as a number; IPv4 where IPv6 maps it (RFC 4291 section 2.5.5.2).
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_ipv6_mapped()),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
