@@ -12,7 +12,7 @@ use socket2::SockRef;
 use crate::message::{self, Flaw, Message};
 
 /// Bytes kept of one connection; what comes after is only counted.
-const KEPT: usize = 16 << 20;
+const KEPT: usize = 64 << 20;
 /// How long a script may hang before its thread gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -75,6 +75,12 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// True if a request for this target came on the connection.
+    pub fn holds(&self, target: &str) -> bool {
+        let words = format!(" {target} HTTP/1.1\r\n");
+        self.bytes.windows(words.len()).any(|at| at == words.as_bytes())
+    }
+
     /// Reads the bytes as clean requests; says what is wrong with the first that is not, and
     /// hands over a last request that is cut off as far as it came.
     pub fn requests(&self) -> (Vec<Message>, Option<(Flaw, Option<Message>)>) {

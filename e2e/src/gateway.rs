@@ -134,6 +134,8 @@ pub struct Launch {
     pub folder: Option<PathBuf>,
     /// A configuration that is there already, instead of the text.
     pub source: Option<PathBuf>,
+    /// Nobody reads its standard output, as behind a log shipper that hangs.
+    pub unread: bool,
 }
 
 /// A running gateway. It is killed and its folder removed when it goes out of scope.
@@ -186,7 +188,10 @@ impl Gateway {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let stdout = Lines::of(child.stdout.take().expect("a pipe"));
+        let stdout = match how.unread {
+            false => Lines::of(child.stdout.take().expect("a pipe")),
+            true => Arc::default(),
+        };
         let stderr = Lines::of(child.stderr.take().expect("a pipe"));
         let pid = child.id();
         let gateway = Self { child: Mutex::new(child), pid, folder, brief, stderr, stdout };

@@ -76,7 +76,8 @@ impl Background {
         self.0.push(child);
         let deadline = Instant::now() + within;
         let there = |lines: &Arc<Lines>| {
-            lines.all().iter().any(|line| line.contains("ready") || line.contains("listening on"))
+            let says = |line: &String| line == "yumen: ready" || line.contains("echo server on");
+            lines.all().iter().any(says)
         };
         while !there(&out) && !there(&err) {
             assert!(Instant::now() < deadline, "{command}: {:#?} {:#?}", out.all(), err.all());

@@ -134,10 +134,8 @@ fn client_gone_ends_the_work() {
     });
     let gateway = Gateway::start(&config(&[backend.address], ""));
     let ended = |within: Duration, path: &'static str| {
-        let fits = move |one: &yumen_e2e::Recorded| {
-            !one.bytes.starts_with(format!("GET {path} ").as_bytes()) || one.ended.is_some()
-        };
-        backend.wait(within, move |all| all.iter().all(fits))
+        backend
+            .wait(within, move |all| all.iter().all(|one| !one.holds(path) || one.ended.is_some()))
     };
     let clients: Vec<Client> = (0..50)
         .map(|_| {
@@ -204,10 +202,7 @@ fn drain_lets_requests_end() {
             client
         })
         .collect();
-    let slow = |all: &[yumen_e2e::Recorded]| {
-        all.iter().filter(|one| one.bytes.windows(9).any(|w| w == b"GET /slow")).count() == 20
-    };
-    assert!(backend.wait(SOON, slow));
+    assert!(backend.wait(SOON, |all| all.iter().filter(|one| one.holds("/slow")).count() == 20));
     gateway.signal("TERM");
     assert!(idle.read_to_end(Duration::from_secs(2)), "an idle connection stays open");
     for mut client in busy {

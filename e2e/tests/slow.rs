@@ -229,9 +229,9 @@ fn no_reading(rig: &Rig) -> Result<(), String> {
     client.narrow();
     let mut client = client;
     client.send("GET /large HTTP/1.1\r\nHost: test.example\r\n\r\n");
-    let asked = |one: &yumen_e2e::Recorded| one.bytes.starts_with(b"GET /large");
-    let gone =
-        rig.backend.wait(PATIENCE, |all| all.iter().any(|one| asked(one) && one.ended.is_some()));
+    let gone = rig
+        .backend
+        .wait(PATIENCE, |all| all.iter().any(|one| one.holds("/large") && one.ended.is_some()));
     let count = rig.backend.since(&mark).len();
     if gone { Ok(()) } else { Err(format!("the service still sends ({count} connections)")) }
 }

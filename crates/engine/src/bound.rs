@@ -69,7 +69,12 @@ impl Bound {
         self.plan.listeners.iter().find(|listener| listener.listener.name == name)
     }
 
-    pub(crate) fn ends(&self, route: usize, metrics: &WorkerMetrics, outbound: &Outbound) -> Option<&Ends> {
+    pub(crate) fn ends(
+        &self,
+        route: usize,
+        metrics: &WorkerMetrics,
+        outbound: &Outbound,
+    ) -> Option<&Ends> {
         let cell = self.routes.get(route)?;
         let route = self.plan.routes.get(route)?;
         Some(cell.get_or_init(|| {

@@ -25,7 +25,9 @@ pub(crate) fn respond(failure: &Failure, accept: Option<&[u8]>, id: &str) -> Res
         Form::Html => "text/html; charset=utf-8",
         Form::Plain => "text/plain; charset=utf-8",
     };
-    for (name, value) in [("Content-Type", content_type), ("Cache-Control", "no-store"), ("X-Request-Id", id)] {
+    for (name, value) in
+        [("Content-Type", content_type), ("Cache-Control", "no-store"), ("X-Request-Id", id)]
+    {
         // These are good by construction; if one were not, the answer would do without it.
         head.fields_mut().add(name, value.as_bytes()).unwrap_or_default();
     }
@@ -38,7 +40,9 @@ fn write(form: Form, failure: &Failure, id: &str) -> String {
     let reason = yumen_http::reason(status);
     let quoted = quote(sentence);
     match form {
-        Form::Json => format!("{{\"code\":\"{code}\",\"message\":{quoted},\"request_id\":\"{id}\"}}\n"),
+        Form::Json => {
+            format!("{{\"code\":\"{code}\",\"message\":{quoted},\"request_id\":\"{id}\"}}\n")
+        }
         Form::Problem => format!(
             "{{\"type\":\"about:blank\",\"title\":\"{reason}\",\"status\":{},\"detail\":{quoted},\"code\":\"{code}\",\"request_id\":\"{id}\"}}\n",
             status.code()
@@ -121,7 +125,8 @@ mod tests {
     #[test]
     fn the_cause_stays_here() {
         for form in [Form::Json, Form::Problem, Form::Html, Form::Plain] {
-            let failure = Failure::new(FailureKind::UpstreamUnreachable).because("10.0.0.7:80 refused");
+            let failure =
+                Failure::new(FailureKind::UpstreamUnreachable).because("10.0.0.7:80 refused");
             let body = write(form, &failure, "id7");
             assert!(body.contains("upstream_unreachable") && body.contains("id7"), "{body}");
             assert!(!body.contains("10.0.0.7"), "{body}");

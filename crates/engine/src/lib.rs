@@ -11,7 +11,6 @@ mod walk;
 pub use bound::Present;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,7 +31,8 @@ pub struct Engine {
     metrics: WorkerMetrics,
     log: RefCell<LogBuffer>,
     bound: RefCell<Rc<Bound>>,
-    listeners: RefCell<HashMap<Arc<str>, Rc<ListenerMeter>>>,
+    /// Few, so that going through them is faster than hashing.
+    listeners: RefCell<Vec<(Arc<str>, Rc<ListenerMeter>)>>,
     ids: Ids,
 }
 
@@ -43,12 +43,18 @@ pub struct Mark {
     bound: Option<Rc<Bound>>,
     /// Its route there.
     route: Option<usize>,
+    listener: Option<Rc<ListenerMeter>>,
 }
 
 impl Engine {
     /// An engine that runs what is present.
     #[must_use]
-    pub fn new(present: Arc<Present>, outbound: Outbound, metrics: WorkerMetrics, log: LogBuffer) -> Self {
+    pub fn new(
+        present: Arc<Present>,
+        outbound: Outbound,
+        metrics: WorkerMetrics,
+        log: LogBuffer,
+    ) -> Self {
         let bound = RefCell::new(Rc::new(Bound::new(present.plan())));
         Self {
             present,
@@ -83,11 +89,11 @@ impl Engine {
 
     fn listener(&self, door: &Door) -> Rc<ListenerMeter> {
         let mut listeners = self.listeners.borrow_mut();
-        if let Some(meter) = listeners.get(&door.name) {
+        if let Some((_, meter)) = listeners.iter().find(|(name, _)| *name == door.name) {
             return Rc::clone(meter);
         }
         let meter = Rc::new(self.metrics.listener(&door.name));
-        listeners.insert(Arc::clone(&door.name), Rc::clone(&meter));
+        listeners.push((Arc::clone(&door.name), Rc::clone(&meter)));
         meter
     }
 }
@@ -102,7 +108,9 @@ impl Serve for Engine {
     async fn answer(&self, door: &Door, exchange: &mut Exchange, mark: &mut Mark) {
         let bound = self.bound();
         mark.bound = Some(Rc::clone(&bound));
-        self.listener(door).request_began();
+        let listener = self.listener(door);
+        listener.request_began();
+        mark.listener = Some(listener);
         match self.walk(&bound, door, exchange, &mut mark.route).await {
             Ok(response) => exchange.response = Some(response),
             Err(failure) => {
@@ -123,7 +131,9 @@ impl Serve for Engine {
     }
 
     fn ended(&self, door: &Door, exchange: &Exchange, mark: Mark, end: End) {
-        self.listener(door).request_ended();
+        if let Some(listener) = &mark.listener {
+            listener.request_ended();
+        }
         self.note(door, exchange, &mark, end);
     }
 

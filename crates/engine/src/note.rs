@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use yumen_listen::{Broken, Door, End};
 use yumen_http::Version;
+use yumen_listen::{Broken, Door, End};
 use yumen_observe::{Record, Side, Size, Source, Times};
 use yumen_policy::{Client, Exchange, Failure};
 
@@ -23,7 +23,10 @@ impl Engine {
             began: SystemTime::now().checked_sub(total).unwrap_or(SystemTime::UNIX_EPOCH),
             times: Times {
                 total,
-                upstream: trail.answered.zip(trail.asked).map(|(answered, asked)| answered.saturating_sub(asked)),
+                upstream: trail
+                    .answered
+                    .zip(trail.asked)
+                    .map(|(answered, asked)| answered.saturating_sub(asked)),
                 overhead: trail.asked.unwrap_or(total),
             },
             request_id: &trail.id,
@@ -34,8 +37,8 @@ impl Engine {
             target: trail.target.as_deref().unwrap_or_default(),
             method: head.method().as_str().as_bytes(),
             host: head.host().as_bytes(),
-            path: head.path().as_bytes(),
-            query: head.query().map(str::as_bytes),
+            path: head.path_bytes(),
+            query: head.query_bytes(),
             protocol: protocol(head.version()),
             status: end.status,
             source: if from_service { Source::Upstream } else { Source::Gateway },
@@ -58,7 +61,9 @@ impl Engine {
 
     fn count(&self, exchange: &Exchange, mark: &Mark, record: &Record<'_>) {
         let Some(bound) = &mark.bound else { return };
-        let Some(ends) = mark.route.and_then(|route| bound.ends(route, &self.metrics, &self.outbound)) else {
+        let Some(ends) =
+            mark.route.and_then(|route| bound.ends(route, &self.metrics, &self.outbound))
+        else {
             bound.astray(&self.metrics).count(record);
             return;
         };

@@ -28,21 +28,29 @@ impl Engine {
         *mark = Some(offer.route);
         check_length(exchange, route.body_max.unwrap_or(door.body_max))?;
         let head = &exchange.request.head;
-        let parameters = listener.router.parameters(found, head.path().as_bytes());
-        let path = route.rewrite.apply(head.path(), &parameters);
+        let parameters = listener.router.parameters(found, head.path_bytes());
+        let path = route.rewrite.apply(head, &parameters);
         let location = match &route.action {
             Action::Redirect(redirect) => redirect.location(&parameters, head),
             Action::Forward { .. } | Action::Answer(_) => Vec::new(),
         };
-        exchange.path = path.map_err(|malformed| Failure::new(FailureKind::BadRequest).because(malformed.0))?;
+        exchange.path =
+            path.map_err(|malformed| Failure::new(FailureKind::BadRequest).because(malformed.0))?;
         if let Some(answer) = inward(&offer.chain, exchange).await? {
             return outward(&offer.chain, exchange, answer).await;
         }
         let response = match &route.action {
             Action::Forward { timeouts, host, .. } => {
-                let ends = bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
+                let ends =
+                    bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
                 let (pool, _) = ends.service.as_ref().ok_or_else(lost)?;
-                yumen_upstream::send(&self.outbound, pool, exchange, &Way { timeouts: *timeouts, host }).await?
+                yumen_upstream::send(
+                    &self.outbound,
+                    pool,
+                    exchange,
+                    &Way { timeouts: *timeouts, host },
+                )
+                .await?
             }
             Action::Redirect(redirect) => {
                 let mut head = ResponseHead::new(redirect.status);
@@ -76,7 +84,11 @@ fn answer(fixed: &Fixed) -> Result<Response, Failure> {
     for (name, value) in &fixed.fields {
         put(&mut head, name, value.as_bytes())?;
     }
-    let body = if fixed.body.is_empty() { Body::Empty } else { Body::Full(fixed.body.clone().into_bytes()) };
+    let body = if fixed.body.is_empty() {
+        Body::Empty
+    } else {
+        Body::Full(fixed.body.clone().into_bytes())
+    };
     Ok(Response::new(head, body))
 }
 
@@ -97,7 +109,11 @@ async fn inward(chain: &Chain, exchange: &mut Exchange) -> Result<Option<Respons
 }
 
 /// Back through the policies in the opposite order.
-async fn outward(chain: &Chain, exchange: &mut Exchange, response: Response) -> Result<Response, Failure> {
+async fn outward(
+    chain: &Chain,
+    exchange: &mut Exchange,
+    response: Response,
+) -> Result<Response, Failure> {
     if chain.0.is_empty() {
         return Ok(response);
     }
@@ -113,5 +129,8 @@ async fn outward(chain: &Chain, exchange: &mut Exchange, response: Response) -> 
             Verdict::Fail(failure) => return Err(failure),
         }
     }
-    exchange.response.take().ok_or_else(|| Failure::new(FailureKind::Internal).because("a policy took the answer away"))
+    exchange
+        .response
+        .take()
+        .ok_or_else(|| Failure::new(FailureKind::Internal).because("a policy took the answer away"))
 }

@@ -13,9 +13,16 @@ const HOST_LENGTH_MAX: usize = 255;
 pub struct Authority {
     /// As it was sent, port included.
     text: Box<str>,
-    /// Lower case, no port, no trailing dot.
-    host: Box<str>,
+    host: Canonical,
     port: Option<u16>,
+}
+
+/// The canonical host: lower case, no port, no trailing dot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Canonical {
+    /// So many bytes at the front of the text: the common case.
+    Front(usize),
+    Made(Box<str>),
 }
 
 impl Authority {
@@ -29,7 +36,12 @@ impl Authority {
             .map_err(|_not_ascii| Malformed("a host that is not ASCII"))?;
         let (host, port) = split_port(text)?;
         let port = port.map(read_port).transpose()?;
-        Ok(Self { text: text.into(), host: canonical_host(host)?.into(), port })
+        let host = if is_canonical(host) {
+            Canonical::Front(host.len())
+        } else {
+            Canonical::Made(canonical_host(host)?.into())
+        };
+        Ok(Self { text: text.into(), host, port })
     }
 
     /// As it was sent.
@@ -42,7 +54,10 @@ impl Authority {
     /// addresses are in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        &self.host
+        match &self.host {
+            Canonical::Front(length) => self.text.get(..*length).unwrap_or_default(),
+            Canonical::Made(host) => host,
+        }
     }
 
     /// The port, if one was given.
@@ -74,6 +89,18 @@ fn read_port(port: &str) -> Result<u16, Malformed> {
         .filter(|_| port.len() <= 5)
         .and_then(|port| u16::try_from(port).ok())
         .ok_or(Malformed("a port that is no number from 0 to 65535"))
+}
+
+/// Whether a host is good and canonical as it is, seen in one pass; anything unusual says no.
+fn is_canonical(host: &str) -> bool {
+    let mut previous = b'.';
+    let plain = host.bytes().all(|byte| {
+        let good =
+            is_host_byte(byte) && !byte.is_ascii_uppercase() && !(byte == b'.' && previous == b'.');
+        previous = byte;
+        good
+    });
+    plain && previous != b'.' && host.len() <= HOST_LENGTH_MAX
 }
 
 /// The one form in which a host is compared: lower case, without a trailing dot.

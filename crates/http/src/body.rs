@@ -44,8 +44,8 @@ impl Body {
 
 /// A body that is still to come. A policy that changes a body wraps one of these in its own.
 pub trait BodyRead: fmt::Debug {
-    /// Appends some more bytes to `out`, at most as many as fit into its spare capacity, which the
-    /// caller makes sure is not nothing.
+    /// Appends some more bytes to `out`, at most `room`, for which there is spare capacity; `room`
+    /// is never 0.
     ///
     /// # Errors
     /// When the sender is gone, too slow, or breaks the protocol; the body must not be read on.
@@ -53,6 +53,7 @@ pub trait BodyRead: fmt::Debug {
         &mut self,
         context: &mut Context<'_>,
         out: &mut Vec<u8>,
+        room: usize,
     ) -> Poll<Result<Flow, BodyError>>;
 
     /// The trailers; called once, after [`Flow::End`].

@@ -10,8 +10,10 @@ use crate::refusal::Malformed;
 pub const SIZE_LINE_MAX: usize = 256;
 /// The most digits of a chunk size; more could overflow in somebody's arithmetic.
 const DIGITS_MAX: usize = 15;
-/// Room for the head of a chunk below 64 KiB; see [`write_head`].
+/// Room for the head of a chunk of up to [`SIZE_EASY_MAX`]; see [`write_head`].
 pub const HEAD_ROOM: usize = 6;
+/// The largest chunk whose head fits into [`HEAD_ROOM`].
+pub const SIZE_EASY_MAX: usize = 0xffff;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -185,18 +187,33 @@ fn read_size(line: &[u8], finished: bool) -> Result<u64, Malformed> {
 /// the caller left at `at`, and the line end behind the data.
 pub fn write_head(buffer: &mut Vec<u8>, at: usize) {
     let data = at + HEAD_ROOM;
-    let head = format!("{:x}\r\n", buffer.len().saturating_sub(data));
+    let size = buffer.len().saturating_sub(data);
+    let text = hex_line(size);
+    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1) as usize;
+    let head = text.get(text.len().saturating_sub(digits + 2)..).unwrap_or_default();
     match HEAD_ROOM.checked_sub(head.len()) {
         // Small chunks have short sizes: the data moves up to its head.
         Some(unused) if unused > 0 => {
             buffer.copy_within(data.., data - unused);
             buffer.truncate(buffer.len() - unused);
-            put(buffer, at, head.as_bytes());
+            put(buffer, at, head);
         }
-        Some(_) => put(buffer, at, head.as_bytes()),
-        None => drop(buffer.splice(at..data, head.bytes())),
+        Some(_) => put(buffer, at, head),
+        None => drop(buffer.splice(at..data, head.iter().copied())),
     }
     buffer.extend_from_slice(b"\r\n");
+}
+
+/// The number in sixteen hexadecimal digits, and the line end.
+fn hex_line(size: usize) -> [u8; 18] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = *b"0000000000000000\r\n";
+    let mut rest = size;
+    for place in text.iter_mut().take(16).rev() {
+        *place = DIGITS.get(rest & 15).copied().unwrap_or(b'0');
+        rest >>= 4;
+    }
+    text
 }
 
 fn put(buffer: &mut [u8], at: usize, bytes: &[u8]) {

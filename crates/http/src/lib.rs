@@ -37,6 +37,6 @@ pub use method::Method;
 pub use path::canonical_path;
 pub use proxy_protocol::{ProxyHeader, read_proxy_header};
 pub use refusal::{Malformed, Refusal};
-pub use request::{HeadEnd, HeadLimits, Outgoing, RequestHead, Version};
+pub use request::{HeadEnd, HeadLimits, Outgoing, RequestHead, Version, can_begin_request};
 pub use response::{Delivery, ResponseHead};
 pub use status::{Status, reason};

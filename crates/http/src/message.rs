@@ -8,7 +8,7 @@ use crate::response::ResponseHead;
 #[derive(Debug)]
 pub struct Request {
     /// Method, target, fields.
-    pub head: RequestHead,
+    pub head: Box<RequestHead>,
     /// The body.
     pub body: Body,
 }

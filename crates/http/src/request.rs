@@ -44,6 +44,8 @@ pub struct HeadLimits {
     pub field: usize,
     /// Fields.
     pub fields: usize,
+    /// `;` may stand in the path.
+    pub path_parameters: bool,
 }
 
 /// Looks for the end of a head while it arrives, without reading any byte twice, and refuses what
@@ -101,6 +103,22 @@ impl HeadEnd {
     }
 }
 
+/// Whether these first bytes of a connection can become a request, as far as they go: something
+/// else (TLS, SSH, ...) is turned away at once, not when its time is over.
+#[must_use]
+pub fn can_begin_request(bytes: &[u8]) -> bool {
+    let method = crate::grammar::token_run(bytes);
+    match bytes.get(method..) {
+        None | Some([]) => method <= LINE_EXTRA,
+        Some([b' ', rest @ ..]) if method > 0 => {
+            let line = rest.split(|&byte| byte == b'\r').next().unwrap_or_default();
+            line.len() == rest.len()
+                || split_line(bytes.get(..method + 1 + line.len()).unwrap_or_default()).is_ok()
+        }
+        Some(_) => false,
+    }
+}
+
 /// The head of a request, checked and canonical.
 #[derive(Debug)]
 pub struct RequestHead {
@@ -132,6 +150,10 @@ impl RequestHead {
             return Err(Refusal::TargetTooLong);
         }
         let target = Target::read(line.target, line.method.len() + 1, &method)?;
+        let raw_path = line.target.split(|&byte| byte == b'?').next().unwrap_or_default();
+        if !limits.path_parameters && memchr::memchr(b';', raw_path).is_some() {
+            return Err(Malformed("a path with parameters").into());
+        }
         let mut fields = Fields::read(head.to_vec(), line_end + 1)?;
         let host = read_host(&fields, version)?;
         let authority = target.authority.clone().or(host);
@@ -171,9 +193,15 @@ impl RequestHead {
     /// The canonical path, or `*`.
     #[must_use]
     pub fn path(&self) -> &str {
+        std::str::from_utf8(self.path_bytes()).unwrap_or_default()
+    }
+
+    /// The canonical path, or `*`, as bytes.
+    #[must_use]
+    pub fn path_bytes(&self) -> &[u8] {
         match &self.target.path {
-            Path::At(range) => std::str::from_utf8(self.fields.slice(range)).unwrap_or_default(),
-            Path::Made(path) => path,
+            Path::At(range) => self.fields.slice(range),
+            Path::Made(path) => path.as_bytes(),
         }
     }
 
@@ -182,6 +210,12 @@ impl RequestHead {
     pub fn query(&self) -> Option<&str> {
         let range = self.target.query.as_ref()?;
         Some(std::str::from_utf8(self.fields.slice(range)).unwrap_or_default())
+    }
+
+    /// What stands behind the question mark, as bytes.
+    #[must_use]
+    pub fn query_bytes(&self) -> Option<&[u8]> {
+        self.target.query.as_ref().map(|range| self.fields.slice(range))
     }
 
     /// Host and port that the client asked for; absent only in HTTP/1.0.
@@ -284,7 +318,7 @@ fn is_websocket(fields: &Fields, method: &Method, version: Version, framing: Fra
 #[derive(Debug)]
 pub struct Outgoing<'a> {
     /// The path, canonical.
-    pub path: &'a str,
+    pub path: &'a [u8],
     /// The `Host` field.
     pub host: &'a str,
     /// How long the body is; chunked if that is not known.
@@ -301,7 +335,7 @@ impl RequestHead {
     pub fn write(&self, out: &mut Vec<u8>, outgoing: &Outgoing<'_>) {
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
-        out.extend_from_slice(outgoing.path.as_bytes());
+        out.extend_from_slice(outgoing.path);
         if let Some(query) = &self.target.query {
             out.push(b'?');
             out.extend_from_slice(self.fields.slice(query));

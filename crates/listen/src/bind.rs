@@ -37,19 +37,24 @@ pub fn bind(address: &str, workers: usize) -> Result<Bound, String> {
 }
 
 fn parse(address: &str) -> Result<SocketAddr, String> {
-    let (host, port) = address.rsplit_once(':').ok_or("expected `host:port`, such as `127.0.0.1:8080`")?;
+    let (host, port) =
+        address.rsplit_once(':').ok_or("expected `host:port`, such as `127.0.0.1:8080`")?;
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = port.parse().ok().filter(|_| digits).ok_or("the port is no number from 0 to 65535")?;
+    let port =
+        port.parse().ok().filter(|_| digits).ok_or("the port is no number from 0 to 65535")?;
     let ip = match host {
         "" => return Ok((Ipv6Addr::UNSPECIFIED, port).into()),
         "localhost" => return Ok((Ipv4Addr::LOCALHOST, port).into()),
-        bracketed if bracketed.starts_with('[') => {
-            bracketed.trim_start_matches('[').trim_end_matches(']').parse::<Ipv6Addr>().map(Into::into)
-        }
+        bracketed if bracketed.starts_with('[') => bracketed
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<Ipv6Addr>()
+            .map(Into::into),
         plain => plain.parse::<Ipv4Addr>().map(Into::into),
     };
     let ip = ip.map_err(|_invalid| {
-        "the host is neither an IPv4 address, nor an IPv6 address in brackets, nor `localhost`".to_owned()
+        "the host is neither an IPv4 address, nor an IPv6 address in brackets, nor `localhost`"
+            .to_owned()
     })?;
     Ok(SocketAddr::new(ip, port))
 }
@@ -72,11 +77,15 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {
     let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => "; another process listens there: stop it or choose another port",
+        io::ErrorKind::AddrInUse => {
+            "; another process listens there: stop it or choose another port"
+        }
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it or choose a higher port"
         }
-        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address: choose one of its own",
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine does not have that address: choose one of its own"
+        }
         _ => "",
     };
     format!("cannot listen on {address}: {error}{advice}")
@@ -96,7 +105,16 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap().to_string(), expect);
         }
-        for text in ["", "8080", "a:80", "127.0.0.1:", "127.0.0.1:+1", "127.0.0.1:65536", "::1:80", "[::1:80"] {
+        for text in [
+            "",
+            "8080",
+            "a:80",
+            "127.0.0.1:",
+            "127.0.0.1:+1",
+            "127.0.0.1:65536",
+            "::1:80",
+            "[::1:80",
+        ] {
             assert!(parse(text).is_err() || text == "[::1:80", "{text}");
         }
     }

@@ -25,7 +25,12 @@ pub(crate) struct ClientBody {
 }
 
 impl ClientBody {
-    pub(crate) fn new(link: &Rc<Link>, watch: &Rc<Watch>, pace: Pace, expects_continue: bool) -> Self {
+    pub(crate) fn new(
+        link: &Rc<Link>,
+        watch: &Rc<Watch>,
+        pace: Pace,
+        expects_continue: bool,
+    ) -> Self {
         Self {
             link: Rc::clone(link),
             watch: Rc::clone(watch),
@@ -38,7 +43,9 @@ impl ClientBody {
     fn poll_invite(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
         while !self.invitation.is_empty() {
             match self.link.poll_write(context, self.invitation) {
-                Poll::Ready(Ok(written)) => self.invitation = self.invitation.get(written..).unwrap_or_default(),
+                Poll::Ready(Ok(written)) => {
+                    self.invitation = self.invitation.get(written..).unwrap_or_default()
+                }
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::Cut)),
                 Poll::Pending => return Poll::Pending,
             }
@@ -71,13 +78,21 @@ impl ClientBody {
 }
 
 impl BodyRead for ClientBody {
-    fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<Flow, BodyError>> {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<Result<Flow, BodyError>> {
         if let Poll::Pending = self.poll_invite(context)? {
-            return if self.link.deadline.has_come(context) { Poll::Ready(Err(BodyError::Stalled)) } else { Poll::Pending };
+            return if self.link.deadline.has_come(context) {
+                Poll::Ready(Err(BodyError::Stalled))
+            } else {
+                Poll::Pending
+            };
         }
         loop {
             let from = out.len();
-            let room = out.capacity() - from;
             if self.link.rest().borrow().is_empty() {
                 match self.link.poll_read(context, out, room) {
                     Poll::Ready(Ok(read)) if read > 0 => self.pace.came(read)?,
@@ -85,7 +100,11 @@ impl BodyRead for ClientBody {
                     Poll::Pending => {
                         self.pace.wait(&self.link);
                         let late = self.link.deadline.has_come(context);
-                        return if late { Poll::Ready(Err(BodyError::Stalled)) } else { Poll::Pending };
+                        return if late {
+                            Poll::Ready(Err(BodyError::Stalled))
+                        } else {
+                            Poll::Pending
+                        };
                     }
                 }
             } else {

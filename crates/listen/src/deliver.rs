@@ -121,19 +121,25 @@ impl Parcel<'_> {
                 self.watch.sent.set(self.watch.sent.get() + data as u64);
                 return filled;
             }
-            Body::Stream(stream, _) => fill_plain(stream.as_mut(), context, buffer),
+            Body::Stream(stream, _) => fill_plain(stream.as_mut(), context, buffer, usize::MAX),
         };
         self.watch.sent.set(self.watch.sent.get() + (buffer.len() - before) as u64);
         filled
     }
 }
 
-fn fill_plain(stream: &mut dyn BodyRead, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> Filled {
-    if buffer.capacity() == buffer.len() {
+fn fill_plain(
+    stream: &mut dyn BodyRead,
+    context: &mut Context<'_>,
+    buffer: &mut Vec<u8>,
+    room_max: usize,
+) -> Filled {
+    let room = (buffer.capacity() - buffer.len()).min(room_max);
+    if room == 0 {
         // A head that fills the buffer goes out by itself.
         return Filled::More;
     }
-    match stream.poll_read(context, buffer) {
+    match stream.poll_read(context, buffer, room) {
         Poll::Pending => Filled::Waiting,
         Poll::Ready(Ok(Flow::More)) => Filled::More,
         Poll::Ready(Ok(Flow::End)) => Filled::All,
@@ -142,11 +148,15 @@ fn fill_plain(stream: &mut dyn BodyRead, context: &mut Context<'_>, buffer: &mut
 }
 
 /// Fills in one chunk; says how many bytes of data it holds.
-fn fill_chunk(stream: &mut dyn BodyRead, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> (Filled, usize) {
+fn fill_chunk(
+    stream: &mut dyn BodyRead,
+    context: &mut Context<'_>,
+    buffer: &mut Vec<u8>,
+) -> (Filled, usize) {
     let at = buffer.len();
     buffer.extend_from_slice(&[0; chunked::HEAD_ROOM]);
     let data_at = buffer.len();
-    let filled = fill_plain(stream, context, buffer);
+    let filled = fill_plain(stream, context, buffer, chunked::SIZE_EASY_MAX);
     let data = buffer.len() - data_at;
     if data > 0 {
         chunked::write_head(buffer, at);

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use yumen_http::{HeadEnd, Refusal, RequestHead};
+use yumen_http::{HeadEnd, Malformed, Refusal, RequestHead, can_begin_request};
 
+use crate::Serve;
 use crate::accept::Gate;
 use crate::door::Door;
 use crate::link::Link;
-use crate::Serve;
 
 /// Empty lines in front of a request that are passed over (RFC 9112 section 2.2), in bytes.
 const EMPTY_LINES_MAX: usize = 8;
@@ -31,7 +31,12 @@ struct Reading {
 }
 
 /// Waits for the next request.
-pub(crate) async fn next<S: Serve>(gate: &Rc<Gate<S>>, link: &Link, door: &Door, first: bool) -> Arrival {
+pub(crate) async fn next<S: Serve>(
+    gate: &Rc<Gate<S>>,
+    link: &Link,
+    door: &Door,
+    first: bool,
+) -> Arrival {
     let mut reading = Reading::default();
     link.allow(if first { door.patience.head } else { door.patience.keep_alive });
     std::future::poll_fn(|context| {
@@ -65,7 +70,9 @@ impl Reading {
                 buffer.reserve(1024);
                 let room = buffer.capacity() - buffer.len();
                 match link.poll_read(context, buffer, room) {
-                    Poll::Ready(Ok(read)) if read > 0 => self.take(buffer, link, door).map(Poll::Ready),
+                    Poll::Ready(Ok(read)) if read > 0 => {
+                        self.take(buffer, link, door).map(Poll::Ready)
+                    }
                     // A head that is cut off is nobody's request; there is nobody to tell.
                     Poll::Ready(_) => Some(Poll::Ready(Arrival::Nothing)),
                     Poll::Pending => {
@@ -83,12 +90,17 @@ impl Reading {
     /// Looks for a head at the front of `bytes` and keeps the rest. `None` if it is not complete.
     fn take(&mut self, bytes: &[u8], link: &Link, door: &Door) -> Option<Arrival> {
         let mut bytes = bytes;
-        while let Some(after) = bytes.strip_prefix(b"\r\n").filter(|_| self.skipped < EMPTY_LINES_MAX) {
+        while let Some(after) =
+            bytes.strip_prefix(b"\r\n").filter(|_| self.skipped < EMPTY_LINES_MAX)
+        {
             bytes = after;
             self.skipped += 2;
         }
         let found = match self.end.find(bytes, &door.head) {
             Err(refusal) => return Some(Arrival::Refused(refusal)),
+            Ok(None) if !bytes.is_empty() && bytes != b"\r" && !can_begin_request(bytes) => {
+                return Some(Arrival::Refused(Malformed("no HTTP request").into()));
+            }
             Ok(None) => {
                 *link.rest().borrow_mut() = bytes.to_vec();
                 if !self.begun && !bytes.is_empty() {

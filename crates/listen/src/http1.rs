@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use yumen_http::{
-    Body, Date, Decoder, Delivery, Forwarding, Framing, Method, Refusal, Request, RequestHead, Response, Version,
+    Body, Date, Decoder, Delivery, Forwarding, Framing, Method, Refusal, Request, RequestHead,
+    Response, Version,
 };
 use yumen_policy::{Client, Exchange, Trail, Watch};
 
@@ -42,17 +43,19 @@ struct Connection<S> {
 pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
     let link = Rc::new(Link::new(stream, gate.worker().deadline()));
     let peer_text = peer.ip().to_string().into();
-    let mut connection = Connection { gate, link, watch: Rc::default(), peer, peer_text, served: 0 };
+    let mut connection =
+        Connection { gate, link, watch: Rc::default(), peer, peer_text, served: 0 };
     if connection.read_proxy_header().await.is_err() {
         return;
     }
     loop {
         let door = connection.gate.door();
-        let kept = match next(&connection.gate, &connection.link, &door, connection.served == 0).await {
-            Arrival::Nothing => return,
-            Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
-            Arrival::Request(head) => connection.exchange(&door, *head).await,
-        };
+        let kept =
+            match next(&connection.gate, &connection.link, &door, connection.served == 0).await {
+                Arrival::Nothing => return,
+                Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
+                Arrival::Request(head) => connection.exchange(&door, head).await,
+            };
         connection.served += 1;
         match kept {
             After::Keep => {}
@@ -95,7 +98,9 @@ impl<S: Serve> Connection<S> {
                 match read {
                     Poll::Ready(Ok(read)) if read > 0 => {}
                     Poll::Ready(_) => return Poll::Ready(Err(())),
-                    Poll::Pending if link.deadline.has_come(context) => return Poll::Ready(Err(())),
+                    Poll::Pending if link.deadline.has_come(context) => {
+                        return Poll::Ready(Err(()));
+                    }
                     Poll::Pending => return Poll::Pending,
                 }
                 match yumen_http::read_proxy_header(&link.rest().borrow()) {
@@ -147,7 +152,7 @@ impl<S: Serve> Connection<S> {
     }
 
     /// Answers one request.
-    async fn exchange(&mut self, door: &Arc<Door>, head: RequestHead) -> After {
+    async fn exchange(&mut self, door: &Arc<Door>, head: Box<RequestHead>) -> After {
         let mut exchange = self.begin(door, head);
         let mut mark = S::Mark::default();
         let mut early = Vec::new();
@@ -158,7 +163,8 @@ impl<S: Serve> Connection<S> {
             return After::Close;
         };
         let status = response.head.status().code();
-        let (sent, tunnel, keep) = self.deliver(door, &exchange.request.head, response, early).await;
+        let (sent, tunnel, keep) =
+            self.deliver(door, &exchange.request.head, response, early).await;
         let is_tunnel = tunnel.is_some();
         if let (Ok(()), Some(tunnel)) = (sent, tunnel) {
             tunnel::carry(&self.link, tunnel, &self.watch, door.patience.tunnel_idle).await;
@@ -172,14 +178,15 @@ impl<S: Serve> Connection<S> {
         }
     }
 
-    fn begin(&mut self, door: &Door, mut head: RequestHead) -> Exchange {
+    fn begin(&mut self, door: &Door, mut head: Box<RequestHead>) -> Exchange {
         self.watch.received.set(0);
         self.watch.sent.set(0);
         self.watch.body_max.set(door.body_max);
         self.watch.interim.borrow_mut().clear();
         let mut client = self.client(door);
-        let believed =
-            client.forwarding.take(&mut head, door.trusts(self.peer.ip()), |address| door.trusts(address));
+        let believed = client
+            .forwarding
+            .take(&mut head, door.trusts(self.peer.ip()), |address| door.trusts(address));
         client.address = believed.unwrap_or(client.address);
         let body = self.body(door, &head);
         let trail = Trail::new(self.gate.serve().next_id(), Instant::now(), Rc::clone(&self.watch));
@@ -193,7 +200,9 @@ impl<S: Serve> Connection<S> {
             Framing::Chunked => None,
         };
         let mut rest = self.link.rest().borrow_mut();
-        let here = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= rest.len());
+        let here = length
+            .and_then(|length| usize::try_from(length).ok())
+            .filter(|length| *length <= rest.len());
         if let Some(length) = here {
             let later = rest.split_off(length);
             self.watch.received.set(length as u64);
@@ -209,15 +218,22 @@ impl<S: Serve> Connection<S> {
 
     /// Waits for the answer, passes interim answers on into `early`, and watches the client;
     /// false if it went away.
-    async fn answer(&self, door: &Door, exchange: &mut Exchange, mark: &mut S::Mark, early: &mut Vec<u8>) -> bool {
+    async fn answer(
+        &self,
+        door: &Door,
+        exchange: &mut Exchange,
+        mark: &mut S::Mark,
+        early: &mut Vec<u8>,
+    ) -> bool {
         let passes_interim = exchange.request.head.version() == Version::Http11;
         let mut answer = pin!(self.gate.serve().answer(door, exchange, mark));
         std::future::poll_fn(|context| {
-            if answer.as_mut().poll(context).is_ready() {
-                return Poll::Ready(true);
-            }
+            let answered = answer.as_mut().poll(context).is_ready();
             if passes_interim {
                 self.pass_interim(context, early);
+            }
+            if answered {
+                return Poll::Ready(true);
             }
             match self.link.poll_gone(context) {
                 Poll::Ready(()) => Poll::Ready(false),
@@ -279,7 +295,8 @@ impl<S: Serve> Connection<S> {
             && !self.gate.is_closing();
         let keep_alive = keep && request.version() == Version::Http10;
         let date = self.gate.date();
-        let delivery = Delivery { framing, close: !keep && tunnel.is_none(), keep_alive, date: &date };
+        let delivery =
+            Delivery { framing, close: !keep && tunnel.is_none(), keep_alive, date: &date };
         let parcel = Parcel {
             link: &self.link,
             watch: &self.watch,

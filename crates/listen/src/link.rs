@@ -44,7 +44,12 @@ impl Link {
     }
 
     /// Reads what the client sent into the spare capacity of `out`; 0 at the end.
-    pub(crate) fn poll_read(&self, context: &mut Context<'_>, out: &mut Vec<u8>, room: usize) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
         if self.ended.get() {
             return Poll::Ready(Ok(0));
         }
@@ -57,10 +62,16 @@ impl Link {
     }
 
     /// Writes some of the bytes.
-    pub(crate) fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let mut stream = self.stream.borrow_mut();
         match Pin::new(&mut *stream).poll_write(context, bytes) {
-            Poll::Ready(Ok(0)) if !bytes.is_empty() => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(0)) if !bytes.is_empty() => {
+                Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
+            }
             other => other,
         }
     }
@@ -105,7 +116,9 @@ impl Link {
             });
             match read {
                 Poll::Pending | Poll::Ready(Ok(0)) => return Poll::Pending,
-                Poll::Ready(Ok(_)) if self.rest.borrow().len() >= AHEAD_MAX => return Poll::Pending,
+                Poll::Ready(Ok(_)) if self.rest.borrow().len() >= AHEAD_MAX => {
+                    return Poll::Pending;
+                }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
             }

@@ -21,13 +21,19 @@ struct Way {
 }
 
 /// Carries bytes until there is nothing more to carry.
-pub(crate) async fn carry(link: &Link, mut tunnel: Box<dyn Tunnel>, watch: &Watch, idle: Option<Duration>) {
+pub(crate) async fn carry(
+    link: &Link,
+    mut tunnel: Box<dyn Tunnel>,
+    watch: &Watch,
+    idle: Option<Duration>,
+) {
     let (mut inward, mut outward) = (Way::default(), Way::default());
     link.allow(idle);
     std::future::poll_fn(|context| {
         let mut moved = false;
         let inward_left = poll_inward(context, link, tunnel.as_mut(), &mut inward, &mut moved);
-        let outward_left = poll_outward(context, link, tunnel.as_mut(), &mut outward, watch, &mut moved);
+        let outward_left =
+            poll_outward(context, link, tunnel.as_mut(), &mut outward, watch, &mut moved);
         if moved {
             link.allow(idle);
         }
@@ -52,7 +58,9 @@ fn poll_inward(
     way.unsent.append(&mut link.rest().borrow_mut());
     loop {
         while !way.unsent.is_empty() {
-            let Poll::Ready(written) = tunnel.poll_write(context, &way.unsent) else { return Poll::Pending };
+            let Poll::Ready(written) = tunnel.poll_write(context, &way.unsent) else {
+                return Poll::Pending;
+            };
             way.unsent.drain(..written.map_err(drop)?);
             *moved = true;
         }
@@ -92,7 +100,9 @@ fn poll_outward(
 ) -> Poll<Result<(), ()>> {
     loop {
         while !way.unsent.is_empty() {
-            let Poll::Ready(written) = link.poll_write(context, &way.unsent) else { return Poll::Pending };
+            let Poll::Ready(written) = link.poll_write(context, &way.unsent) else {
+                return Poll::Pending;
+            };
             let written = written.map_err(drop)?;
             way.unsent.drain(..written);
             watch.sent.set(watch.sent.get() + written as u64);

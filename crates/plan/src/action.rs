@@ -37,14 +37,21 @@ pub struct Redirection {
 }
 
 impl Redirection {
-    pub(crate) fn compile(redirect: &Redirect, names: &[String], at: &str, report: &mut Report) -> Option<Self> {
-        let status = Status::new(redirect.status).filter(|status| matches!(status.code(), 301 | 302 | 303 | 307 | 308));
+    pub(crate) fn compile(
+        redirect: &Redirect,
+        names: &[String],
+        at: &str,
+        report: &mut Report,
+    ) -> Option<Self> {
+        let status = Status::new(redirect.status)
+            .filter(|status| matches!(status.code(), 301 | 302 | 303 | 307 | 308));
         if status.is_none() {
             report
                 .error(format!("{at}.status"), format!("{} is no redirect", redirect.status))
                 .hint("use 301, 302, 303, 307 or 308");
         }
-        let location = compile_template(&redirect.location, names, &format!("{at}.location"), report)?;
+        let location =
+            compile_template(&redirect.location, names, &format!("{at}.location"), report)?;
         let text = &redirect.location;
         if !(text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://"))
             || !text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -70,7 +77,12 @@ impl Redirection {
     }
 }
 
-pub(crate) fn compile_template(text: &str, names: &[String], at: &str, report: &mut Report) -> Option<Template> {
+pub(crate) fn compile_template(
+    text: &str,
+    names: &[String],
+    at: &str,
+    report: &mut Report,
+) -> Option<Template> {
     match Template::compile(text, names) {
         Ok(template) => Some(template),
         Err(faults) => {
@@ -98,12 +110,18 @@ impl Fixed {
         let status = Status::new(answer.status).filter(|status| !status.is_interim());
         if status.is_none() {
             report
-                .error(format!("{at}.status"), format!("{} is no status of an answer", answer.status))
+                .error(
+                    format!("{at}.status"),
+                    format!("{} is no status of an answer", answer.status),
+                )
                 .hint("use a number from 200 to 599");
         }
         if status.is_some_and(Status::is_bodiless) && !answer.body.is_empty() {
             report
-                .error(format!("{at}.body"), format!("an answer of status {} has no body", answer.status))
+                .error(
+                    format!("{at}.body"),
+                    format!("an answer of status {} has no body", answer.status),
+                )
                 .hint("leave the body out or use another status");
         }
         let mut fields: Vec<(String, String)> = Vec::new();
@@ -122,15 +140,21 @@ impl Fixed {
 /// Checks a header field that a config sets.
 pub(crate) fn check_field(name: &str, value: Option<&str>, at: &str, report: &mut Report) {
     if !yumen_http::is_token(name.as_bytes()) {
-        report.error(at, format!("`{name}` is no name of a header field")).hint("letters, digits and dashes");
+        report
+            .error(at, format!("`{name}` is no name of a header field"))
+            .hint("letters, digits and dashes");
     }
     if value.is_some_and(|value| !yumen_http::is_field_value(value.as_bytes())) {
         report
             .error(at, "the value has a control character, or white space at an end")
             .hint("a header field is one line");
     }
-    let framing = ["content-length", "transfer-encoding", "connection", "upgrade", "keep-alive", "te"];
+    let framing =
+        ["content-length", "transfer-encoding", "connection", "upgrade", "keep-alive", "te"];
     if framing.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-        report.error(at, format!("`{name}` belongs to the connection, which the gateway manages itself"));
+        report.error(
+            at,
+            format!("`{name}` belongs to the connection, which the gateway manages itself"),
+        );
     }
 }

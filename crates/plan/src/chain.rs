@@ -46,21 +46,34 @@ impl Chain {
 }
 
 /// Compiles the policies of one place.
-pub(crate) fn compile(uses: &[PolicyUse], at: &str, kinds: &[Kind], report: &mut Report) -> Vec<Link> {
+pub(crate) fn compile(
+    uses: &[PolicyUse],
+    at: &str,
+    kinds: &[Kind],
+    report: &mut Report,
+) -> Vec<Link> {
     let mut links = Vec::with_capacity(uses.len());
     for (index, policy) in uses.iter().enumerate() {
-        let at = if at.is_empty() { format!("policies[{index}]") } else { format!("{at}.policies[{index}]") };
+        let at = if at.is_empty() {
+            format!("policies[{index}]")
+        } else {
+            format!("{at}.policies[{index}]")
+        };
         let Some(kind) = kinds.iter().find(|kind| kind.name() == policy.kind) else {
             let names: Vec<&str> = kinds.iter().map(Kind::name).collect();
             let hint = match nearest(&policy.kind, names.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`? known kinds: {}", names.join(", ")),
                 None => format!("known kinds: {}", names.join(", ")),
             };
-            report.error(format!("{at}.kind"), format!("there is no policy `{}`", policy.kind)).hint(hint);
+            report
+                .error(format!("{at}.kind"), format!("there is no policy `{}`", policy.kind))
+                .hint(hint);
             continue;
         };
         let config_at = format!("{at}.config");
-        if let Some(policy_ready) = kind.compile(&policy.config, &config_at, report, &Scope::default()) {
+        if let Some(policy_ready) =
+            kind.compile(&policy.config, &config_at, report, &Scope::default())
+        {
             links.push(Link {
                 kind: kind.name(),
                 phase: kind.phase(),

@@ -42,7 +42,11 @@ impl Plan {
         let attached = Attached {
             global: chain::compile(&model.policies, "", kinds, &mut report),
             services: compile_attached(
-                model.services.iter().enumerate().map(|(index, service)| (format!("services[{index}]"), &service.policies)),
+                model
+                    .services
+                    .iter()
+                    .enumerate()
+                    .map(|(index, service)| (format!("services[{index}]"), &service.policies)),
                 kinds,
                 &mut report,
             ),
@@ -52,8 +56,10 @@ impl Plan {
                 &mut report,
             ),
         };
-        let routes: Vec<Option<RoutePlan>> =
-            written.iter().map(|written| compile_route(written, model, &destinations, &mut report)).collect();
+        let routes: Vec<Option<RoutePlan>> = written
+            .iter()
+            .map(|written| compile_route(written, model, &destinations, &mut report))
+            .collect();
         let listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
         warn(model, &written, &mut report);
         let routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
@@ -93,23 +99,48 @@ fn gather(model: &Model) -> Vec<Written<'_>> {
 
 fn check_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
     let listeners = model.listeners.iter().enumerate();
-    check_unique("listener", listeners.map(|(index, one)| (one.name.as_str(), format!("listeners[{index}]"))), report);
+    check_unique(
+        "listener",
+        listeners.map(|(index, one)| (one.name.as_str(), format!("listeners[{index}]"))),
+        report,
+    );
     let services = model.services.iter().enumerate();
-    check_unique("service", services.map(|(index, one)| (one.name.as_str(), format!("services[{index}]"))), report);
-    check_unique("route", written.iter().map(|one| (one.route.name.as_str(), one.at.clone())), report);
+    check_unique(
+        "service",
+        services.map(|(index, one)| (one.name.as_str(), format!("services[{index}]"))),
+        report,
+    );
+    check_unique(
+        "route",
+        written.iter().map(|one| (one.route.name.as_str(), one.at.clone())),
+        report,
+    );
 }
 
-fn check_unique<'a>(noun: &str, names: impl Iterator<Item = (&'a str, String)>, report: &mut Report) {
+fn check_unique<'a>(
+    noun: &str,
+    names: impl Iterator<Item = (&'a str, String)>,
+    report: &mut Report,
+) {
     let mut seen: HashMap<&str, String> = HashMap::new();
     for (name, at) in names {
-        let good = !name.is_empty() && name.len() <= 128 && name.chars().all(|one| !one.is_control());
+        let good =
+            !name.is_empty() && name.len() <= 128 && name.chars().all(|one| !one.is_control());
         if !good {
             report
-                .error(format!("{at}.name"), format!("a {noun}'s name has 1 to 128 characters, none of them a control character"))
+                .error(
+                    format!("{at}.name"),
+                    format!(
+                        "a {noun}'s name has 1 to 128 characters, none of them a control character"
+                    ),
+                )
                 .hint("such as `orders`");
         } else if let Some(other) = seen.get(name) {
             report
-                .error(format!("{at}.name"), format!("the {noun} `{name}` exists already, at {other}"))
+                .error(
+                    format!("{at}.name"),
+                    format!("the {noun} `{name}` exists already, at {other}"),
+                )
                 .hint("every name is used once");
         } else {
             seen.insert(name, at);
@@ -143,11 +174,18 @@ fn compile_route(
     let rewrite = compile_rewrite(route, &names, at, report);
     let service = find_service(written, model, report);
     let action = match (service, &route.redirect, &route.answer) {
-        (Some(service), None, None) => forward(route, destinations.get(service)?.as_ref()?, at, report),
-        (None, Some(redirect), None) => {
-            Action::Redirect(Redirection::compile(redirect, &names, &format!("{at}.redirect"), report)?)
+        (Some(service), None, None) => {
+            forward(route, destinations.get(service)?.as_ref()?, at, report)
         }
-        (None, None, Some(answer)) => Action::Answer(Fixed::compile(answer, &format!("{at}.answer"), report)?),
+        (None, Some(redirect), None) => Action::Redirect(Redirection::compile(
+            redirect,
+            &names,
+            &format!("{at}.redirect"),
+            report,
+        )?),
+        (None, None, Some(answer)) => {
+            Action::Answer(Fixed::compile(answer, &format!("{at}.answer"), report)?)
+        }
         (None, None, None) => {
             if route.service.is_none() {
                 report
@@ -176,7 +214,8 @@ fn compile_route(
                 .hint("take it out: nothing is sent to a service here");
         }
     }
-    let service = service.and_then(|service| model.services.get(service)).map_or("", |service| &service.name);
+    let service =
+        service.and_then(|service| model.services.get(service)).map_or("", |service| &service.name);
     Some(RoutePlan {
         name: route.name.as_str().into(),
         service: service.into(),
@@ -207,19 +246,29 @@ fn find_service(written: &Written<'_>, model: &Model, report: &mut Report) -> Op
         && *inside != found
     {
         report
-            .error(format!("{at}.service"), format!("the route is inside another service than `{name}`"))
+            .error(
+                format!("{at}.service"),
+                format!("the route is inside another service than `{name}`"),
+            )
             .hint("leave `service` out, or move the route");
     }
     if found.is_none() {
         let names = model.services.iter().map(|service| service.name.as_str());
-        let hint = nearest(name, names)
-            .map_or_else(|| "add it under `services`".to_owned(), |near| format!("did you mean `{near}`?"));
+        let hint = nearest(name, names).map_or_else(
+            || "add it under `services`".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
         report.error(format!("{at}.service"), format!("there is no service `{name}`")).hint(hint);
     }
     found.or(*inside)
 }
 
-fn compile_rewrite(route: &Route, names: &[String], at: &str, report: &mut Report) -> Option<Rewrite> {
+fn compile_rewrite(
+    route: &Route,
+    names: &[String],
+    at: &str,
+    report: &mut Report,
+) -> Option<Rewrite> {
     match (&route.strip_prefix, &route.rewrite) {
         (None, None) => Some(Rewrite::Keep),
         (Some(prefix), None) => {
@@ -228,7 +277,9 @@ fn compile_rewrite(route: &Route, names: &[String], at: &str, report: &mut Repor
             match canonical_path(prefix.as_bytes()) {
                 Ok(None) if !trimmed.is_empty() => Some(Rewrite::Strip(trimmed.to_owned())),
                 Ok(Some(canonical)) => {
-                    report.error(at, format!("`{prefix}` is not canonical")).hint(format!("write `{canonical}`"));
+                    report
+                        .error(at, format!("`{prefix}` is not canonical"))
+                        .hint(format!("write `{canonical}`"));
                     None
                 }
                 Ok(None) => {
@@ -236,7 +287,9 @@ fn compile_rewrite(route: &Route, names: &[String], at: &str, report: &mut Repor
                     None
                 }
                 Err(malformed) => {
-                    report.error(at, format!("`{prefix}`: {malformed}")).hint("whole segments, such as `/api`");
+                    report
+                        .error(at, format!("`{prefix}`: {malformed}"))
+                        .hint("whole segments, such as `/api`");
                     None
                 }
             }
@@ -244,13 +297,17 @@ fn compile_rewrite(route: &Route, names: &[String], at: &str, report: &mut Repor
         (None, Some(template)) => {
             let at = format!("{at}.rewrite");
             if !template.starts_with('/') {
-                report.error(at, format!("`{template}` does not start with a slash")).hint(format!("write `/{template}`"));
+                report
+                    .error(at, format!("`{template}` does not start with a slash"))
+                    .hint(format!("write `/{template}`"));
                 return None;
             }
             compile_template(template, names, &at, report).map(Rewrite::Make)
         }
         (Some(_), Some(_)) => {
-            report.error(format!("{at}.rewrite"), "both `strip_prefix` and `rewrite` are given").hint("keep one of them");
+            report
+                .error(format!("{at}.rewrite"), "both `strip_prefix` and `rewrite` are given")
+                .hint("keep one of them");
             None
         }
     }
@@ -269,14 +326,29 @@ fn compile_listeners(
     let mut listeners = Vec::with_capacity(model.listeners.len());
     for (index, listener) in model.listeners.iter().enumerate() {
         let own = chain::compile(&listener.policies, &format!("listeners[{index}]"), kinds, report);
-        let offered = |route: &Route| route.listeners.is_empty() || route.listeners.contains(&listener.name);
-        let numbers: Vec<usize> =
-            (0..).zip(written).filter(|(_, written)| offered(written.route)).map(|(number, _)| number).collect();
-        let known = routers.iter().find(|(others, _)| *others == numbers).map(|(_, router)| Arc::clone(router));
-        let Some(router) = known.or_else(|| compile_router(&numbers, written, report)) else { continue };
+        let offered =
+            |route: &Route| route.listeners.is_empty() || route.listeners.contains(&listener.name);
+        let numbers: Vec<usize> = (0..)
+            .zip(written)
+            .filter(|(_, written)| offered(written.route))
+            .map(|(number, _)| number)
+            .collect();
+        let known = routers
+            .iter()
+            .find(|(others, _)| *others == numbers)
+            .map(|(_, router)| Arc::clone(router));
+        let Some(router) = known.or_else(|| compile_router(&numbers, written, report)) else {
+            continue;
+        };
         routers.push((numbers.clone(), Arc::clone(&router)));
-        let offers = numbers.iter().map(|&route| Offer { route, chain: join(route, &own, model, written, attached) });
-        listeners.push(ListenerPlan { listener: listener.clone(), router, offers: offers.collect() });
+        let offers = numbers
+            .iter()
+            .map(|&route| Offer { route, chain: join(route, &own, model, written, attached) });
+        listeners.push(ListenerPlan {
+            listener: listener.clone(),
+            router,
+            offers: offers.collect(),
+        });
     }
     if model.listeners.is_empty() {
         report
@@ -289,13 +361,20 @@ fn compile_listeners(
     listeners
 }
 
-fn join(route: usize, listener: &[Link], model: &Model, written: &[Written<'_>], attached: &Attached) -> Chain {
+fn join(
+    route: usize,
+    listener: &[Link],
+    model: &Model,
+    written: &[Written<'_>],
+    attached: &Attached,
+) -> Chain {
     let written = written.get(route);
     let service = written.and_then(|written| match (&written.route.service, written.inside) {
         (Some(name), _) => model.services.iter().position(|service| service.name == *name),
         (None, inside) => inside,
     });
-    let service = service.and_then(|service| attached.services.get(service)).map_or(&[][..], Vec::as_slice);
+    let service =
+        service.and_then(|service| attached.services.get(service)).map_or(&[][..], Vec::as_slice);
     let own = attached.routes.get(route).map_or(&[][..], Vec::as_slice);
     Chain::join([&attached.global, listener, service, own])
 }
@@ -304,24 +383,48 @@ fn check_listener_names(model: &Model, written: &[Written<'_>], report: &mut Rep
     for Written { route, at, .. } in written {
         for (index, name) in route.listeners.iter().enumerate() {
             if !model.listeners.iter().any(|listener| listener.name == *name) {
-                let hint = nearest(name, model.listeners.iter().map(|listener| listener.name.as_str()))
-                    .map_or_else(|| "add it under `listeners`".to_owned(), |near| format!("did you mean `{near}`?"));
-                report.error(format!("{at}.listeners[{index}]"), format!("there is no listener `{name}`")).hint(hint);
+                let hint =
+                    nearest(name, model.listeners.iter().map(|listener| listener.name.as_str()))
+                        .map_or_else(
+                            || "add it under `listeners`".to_owned(),
+                            |near| format!("did you mean `{near}`?"),
+                        );
+                report
+                    .error(
+                        format!("{at}.listeners[{index}]"),
+                        format!("there is no listener `{name}`"),
+                    )
+                    .hint(hint);
             }
         }
     }
 }
 
-fn compile_router(numbers: &[usize], written: &[Written<'_>], report: &mut Report) -> Option<Arc<Router>> {
-    let rules = numbers.iter().filter_map(|&number| written.get(number)).map(|written| rule(written.route)).collect();
+fn compile_router(
+    numbers: &[usize],
+    written: &[Written<'_>],
+    report: &mut Report,
+) -> Option<Arc<Router>> {
+    let rules = numbers
+        .iter()
+        .filter_map(|&number| written.get(number))
+        .map(|written| rule(written.route))
+        .collect();
     match Router::compile(rules) {
         Ok(router) => Some(Arc::new(router)),
         Err(problems) => {
             for problem in problems {
-                let at = numbers.get(problem.rule).and_then(|&number| written.get(number)).map_or("", |one| &one.at);
+                let at = numbers
+                    .get(problem.rule)
+                    .and_then(|&number| written.get(number))
+                    .map_or("", |one| &one.at);
                 let path = format!("{at}.{}", problem.key);
                 // A route that several listeners offer is wrong once.
-                if !report.problems().iter().any(|known| known.path == path && known.message == problem.message) {
+                if !report
+                    .problems()
+                    .iter()
+                    .any(|known| known.path == path && known.message == problem.message)
+                {
                     report.error(path, problem.message).hint(problem.hint);
                 }
             }
@@ -358,16 +461,27 @@ fn condition(value: &ValueMatch) -> Condition {
 /// What can be used, but hardly means what was intended.
 fn warn(model: &Model, written: &[Written<'_>], report: &mut Report) {
     if written.is_empty() && !report.has_errors() {
-        report.warning("routes", "there is no route, so every request is answered with 404").hint("add one");
+        report
+            .warning("routes", "there is no route, so every request is answered with 404")
+            .hint("add one");
     }
     if report.has_errors() || model.listeners.len() > 1 {
         return;
     }
     let rules: Vec<Rule> = written.iter().map(|written| rule(written.route)).collect();
     for shadow in yumen_route::shadowed(&rules) {
-        let (Some(hidden), Some(winner)) = (written.get(shadow.rule), written.get(shadow.by)) else { continue };
+        let (Some(hidden), Some(winner)) = (written.get(shadow.rule), written.get(shadow.by))
+        else {
+            continue;
+        };
         report
-            .warning(hidden.at.as_str(), format!("the route `{}` can never win: `{}` takes all its requests", hidden.route.name, winner.route.name))
+            .warning(
+                hidden.at.as_str(),
+                format!(
+                    "the route `{}` can never win: `{}` takes all its requests",
+                    hidden.route.name, winner.route.name
+                ),
+            )
             .hint("make its match narrower, give it a higher `priority`, or take it out");
     }
 }

@@ -43,13 +43,21 @@ pub enum Outcome {
 impl Plan {
     /// Explains a request that arrives at this listener.
     #[must_use]
-    pub fn explain(&self, on: &ListenerPlan, head: &RequestHead, client: &Client, count_max: usize) -> Explanation {
+    pub fn explain(
+        &self,
+        on: &ListenerPlan,
+        head: &RequestHead,
+        client: &Client,
+        count_max: usize,
+    ) -> Explanation {
         let asked = Asked { head, client: client.address };
-        let route_of = |rule: usize| on.offers.get(rule).and_then(|offer| self.routes.get(offer.route));
-        let considered = on.router.explain(&asked, count_max).into_iter().filter_map(|considered| {
-            let route = route_of(considered.rule)?;
-            Some((route.name.to_string(), route.at.clone(), considered.verdict))
-        });
+        let route_of =
+            |rule: usize| on.offers.get(rule).and_then(|offer| self.routes.get(offer.route));
+        let considered =
+            on.router.explain(&asked, count_max).into_iter().filter_map(|considered| {
+                let route = route_of(considered.rule)?;
+                Some((route.name.to_string(), route.at.clone(), considered.verdict))
+            });
         let considered = considered.collect();
         let found = on.router.find(&asked);
         let outcome = found.and_then(|found| {
@@ -58,7 +66,7 @@ impl Plan {
             let parameters = on.router.parameters(found, head.path().as_bytes());
             let action = match &route.action {
                 Action::Forward { destination, host, .. } => {
-                    let path = match route.rewrite.apply(head.path(), &parameters) {
+                    let path = match route.rewrite.apply(head, &parameters) {
                         Ok(path) => path.unwrap_or_else(|| head.path().to_owned()),
                         Err(malformed) => return Some(Outcome::Found {
                             route: route.name.to_string(),
@@ -90,12 +98,18 @@ impl Plan {
                 action,
             })
         });
-        Explanation { listener: on.listener.name.clone(), considered, outcome: outcome.unwrap_or(Outcome::NoRoute) }
+        Explanation {
+            listener: on.listener.name.clone(),
+            considered,
+            outcome: outcome.unwrap_or(Outcome::NoRoute),
+        }
     }
 }
 
 fn texts<'a>(parameters: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<(String, String)> {
-    parameters.map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect()
+    parameters
+        .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+        .collect()
 }
 
 impl fmt::Display for Explanation {
@@ -106,7 +120,9 @@ impl fmt::Display for Explanation {
             writeln!(out, "  {name} ({at}) {verdict}")?;
         }
         match &self.outcome {
-            Outcome::NoRoute => writeln!(out, "no route matches: the request is answered with 404 no_route"),
+            Outcome::NoRoute => {
+                writeln!(out, "no route matches: the request is answered with 404 no_route")
+            }
             Outcome::Found { route, parameters, chain, action } => {
                 for (name, value) in parameters {
                     writeln!(out, "parameter {name} = {value}")?;

@@ -24,11 +24,11 @@ impl Question for Asked<'_> {
     }
 
     fn path(&self) -> &[u8] {
-        self.head.path().as_bytes()
+        self.head.path_bytes()
     }
 
     fn query(&self) -> Option<&[u8]> {
-        self.head.query().map(str::as_bytes)
+        self.head.query_bytes()
     }
 
     fn client(&self) -> IpAddr {

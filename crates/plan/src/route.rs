@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yumen_http::{Malformed, canonical_path};
+use yumen_http::{Malformed, RequestHead, canonical_path};
 use yumen_route::{Parameters, Template};
 
 use crate::action::Action;
@@ -40,15 +40,22 @@ impl Rewrite {
     ///
     /// # Errors
     /// If the parameters make a path of it that cannot be canonical.
-    pub fn apply(&self, path: &str, parameters: &Parameters<'_>) -> Result<Option<String>, Malformed> {
+    pub fn apply(
+        &self,
+        head: &RequestHead,
+        parameters: &Parameters<'_>,
+    ) -> Result<Option<String>, Malformed> {
         match self {
             Self::Keep => Ok(None),
-            Self::Strip(prefix) => Ok(strip(path, prefix)),
+            Self::Strip(prefix) => Ok(strip(head.path(), prefix)),
             Self::Make(template) => {
                 let mut made = Vec::new();
                 template.render(parameters, &mut made);
                 let canonical = canonical_path(&made)?;
-                let made = || String::from_utf8(made).map_err(|_not_ascii| Malformed("a path that is not ASCII"));
+                let made = || {
+                    String::from_utf8(made)
+                        .map_err(|_not_ascii| Malformed("a path that is not ASCII"))
+                };
                 canonical.map_or_else(made, Ok).map(Some)
             }
         }

@@ -103,6 +103,11 @@ pub struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { received: Cell::new(0), sent: Cell::new(0), body_max: Cell::new(u64::MAX), interim: RefCell::default() }
+        Self {
+            received: Cell::new(0),
+            sent: Cell::new(0),
+            body_max: Cell::new(u64::MAX),
+            interim: RefCell::default(),
+        }
     }
 }

@@ -82,16 +82,24 @@ impl FailureKind {
             Self::BodyTimeout => (408, "body_timeout", "The request body did not arrive in time."),
             Self::BodyTooLarge => (413, "body_too_large", "The request body is too large."),
             Self::TargetTooLong => (414, "target_too_long", "The request target is too long."),
-            Self::ExpectationFailed => (417, "expectation_failed", "The expectation cannot be met."),
+            Self::ExpectationFailed => {
+                (417, "expectation_failed", "The expectation cannot be met.")
+            }
             Self::HeadTooLarge => (431, "head_too_large", "The request head is too large."),
             Self::ClientGone => (499, "client_gone", "The client closed the connection."),
             Self::Internal => (500, "internal", "Something went wrong in the gateway."),
-            Self::UpstreamUnreachable => (502, "upstream_unreachable", "The service cannot be reached."),
+            Self::UpstreamUnreachable => {
+                (502, "upstream_unreachable", "The service cannot be reached.")
+            }
             Self::UpstreamClosed => (502, "upstream_closed", "The service closed the connection."),
-            Self::UpstreamBadAnswer => (502, "upstream_bad_answer", "The service gave an invalid answer."),
+            Self::UpstreamBadAnswer => {
+                (502, "upstream_bad_answer", "The service gave an invalid answer.")
+            }
             Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
             Self::UpstreamTimeout => (504, "upstream_timeout", "The service took too long."),
-            Self::VersionRefused => (505, "version_refused", "The HTTP version is not served here."),
+            Self::VersionRefused => {
+                (505, "version_refused", "The HTTP version is not served here.")
+            }
         }
     }
 

@@ -88,7 +88,13 @@ impl Kind {
     }
 
     /// Reads and compiles one use of it. `None` when the report has got a reason.
-    pub fn compile(&self, config: &Node, at: &str, report: &mut Report, scope: &Scope) -> Option<Arc<dyn Policy>> {
+    pub fn compile(
+        &self,
+        config: &Node,
+        at: &str,
+        report: &mut Report,
+        scope: &Scope,
+    ) -> Option<Arc<dyn Policy>> {
         (self.compile)(config, at, report, scope)
     }
 }

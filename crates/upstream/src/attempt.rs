@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use yumen_http::{
-    Body, BodyError, Decoder, Framing, HeadEnd, HeadLimits, Outgoing, Response, ResponseHead, Status,
+    Body, BodyError, Decoder, Framing, HeadEnd, HeadLimits, Outgoing, Response, ResponseHead,
+    Status,
 };
 use yumen_model::HostHeader;
 use yumen_policy::{Exchange, Failure, FailureKind};
@@ -58,9 +59,19 @@ pub(crate) async fn attempt(
         target: destination.head_max,
         field: destination.head_max,
         fields: destination.fields_max,
+        path_parameters: true,
     };
-    let mut asking = Asking { exchange, way, limits, end: HeadEnd::default(), wait: None, interim: 0, silent: true };
-    let head = std::future::poll_fn(|context| asking.poll(context, &mut connection, &mut upload)).await;
+    let mut asking = Asking {
+        exchange,
+        way,
+        limits,
+        end: HeadEnd::default(),
+        wait: None,
+        interim: 0,
+        silent: true,
+    };
+    let head =
+        std::future::poll_fn(|context| asking.poll(context, &mut connection, &mut upload)).await;
     let silent = asking.silent;
     exchange.trail.answered = Some(exchange.trail.began.elapsed());
     let head = match head {
@@ -99,7 +110,12 @@ fn restore(body: Box<dyn yumen_http::BodyRead>, exchange: &Exchange) -> Body {
 }
 
 /// Writes the head, with the body if it is at hand, as far as the system takes it.
-fn start(connection: &mut Connection, destination: &Destination, exchange: &mut Exchange, way: &Way<'_>) -> Upload {
+fn start(
+    connection: &mut Connection,
+    destination: &Destination,
+    exchange: &mut Exchange,
+    way: &Way<'_>,
+) -> Upload {
     let Exchange { request, path, client, trail, .. } = exchange;
     let framing = match request.body.length() {
         Some(0) => Framing::None,
@@ -109,20 +125,27 @@ fn start(connection: &mut Connection, destination: &Destination, exchange: &mut 
     let authority = Arc::clone(&connection.endpoint.authority);
     let host: &str = match way.host {
         HostHeader::Target => &authority,
-        HostHeader::Client => request.head.authority().map_or(&*authority, yumen_http::Authority::as_str),
+        HostHeader::Client => {
+            request.head.authority().map_or(&*authority, yumen_http::Authority::as_str)
+        }
         HostHeader::Set(host) => host,
     };
-    let path = path.as_deref().unwrap_or(request.head.path());
+    let path = path.as_deref().map_or(request.head.path_bytes(), str::as_bytes);
     let joined;
-    let path = if destination.base_path.is_empty() || path == "*" {
+    let path = if destination.base_path.is_empty() || path == b"*" {
         path
     } else {
-        joined = [&destination.base_path, path].concat();
+        joined = [destination.base_path.as_bytes(), path].concat();
         &joined
     };
     let unsent = yumen_worker::with_scratch(|buffer| {
-        let outgoing =
-            Outgoing { path, host, framing, forwarding: &client.forwarding, request_id: trail.id() };
+        let outgoing = Outgoing {
+            path,
+            host,
+            framing,
+            forwarding: &client.forwarding,
+            request_id: trail.id(),
+        };
         request.head.write(buffer, &outgoing);
         if let Body::Full(bytes) = &request.body {
             buffer.extend_from_slice(bytes);
@@ -175,7 +198,8 @@ impl Asking<'_, '_> {
                 Poll::Pending => {
                     self.arm(wait, connection);
                     let late = connection.is_late(context);
-                    let failure = || Failure::new(FailureKind::UpstreamTimeout).because("no answer in time");
+                    let failure =
+                        || Failure::new(FailureKind::UpstreamTimeout).because("no answer in time");
                     return if late { Poll::Ready(Err(failure())) } else { Poll::Pending };
                 }
             };
@@ -207,7 +231,11 @@ impl Asking<'_, '_> {
         connection.allow(self.way.timeouts.within_total(patience, self.exchange.trail.began));
     }
 
-    fn poll_head(&mut self, context: &mut Context<'_>, connection: &mut Connection) -> Poll<Result<ResponseHead, Failure>> {
+    fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: &mut Connection,
+    ) -> Poll<Result<ResponseHead, Failure>> {
         if !connection.rest.is_empty() {
             let rest = std::mem::take(&mut connection.rest);
             if let Some(head) = self.take(&rest, connection) {
@@ -230,7 +258,9 @@ impl Asking<'_, '_> {
                             Ok(_) => "closed without an answer".to_owned(),
                             Err(error) => error.to_string(),
                         };
-                        Some(Poll::Ready(Err(Failure::new(FailureKind::UpstreamClosed).because(cause))))
+                        Some(Poll::Ready(Err(
+                            Failure::new(FailureKind::UpstreamClosed).because(cause)
+                        )))
                     }
                     Poll::Pending => {
                         connection.rest = early;
@@ -245,9 +275,15 @@ impl Asking<'_, '_> {
     }
 
     /// Looks for a head at the front of `bytes` and keeps the rest. `None` if it is not complete.
-    fn take(&mut self, bytes: &[u8], connection: &mut Connection) -> Option<Result<ResponseHead, Failure>> {
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        connection: &mut Connection,
+    ) -> Option<Result<ResponseHead, Failure>> {
         let found = match self.end.find(bytes, &self.limits) {
-            Err(_refusal) => return Some(Err(bad_answer("the head is too large or has a bare LF"))),
+            Err(_refusal) => {
+                return Some(Err(bad_answer("the head is too large or has a bare LF")));
+            }
             Ok(None) => {
                 connection.rest = bytes.to_vec();
                 return None;
@@ -278,7 +314,11 @@ fn blame_client(error: BodyError) -> Failure {
 }
 
 /// The connection becomes a tunnel, if that was asked for.
-fn switch(head: ResponseHead, connection: Connection, exchange: &Exchange) -> Result<Response, Setback> {
+fn switch(
+    head: ResponseHead,
+    connection: Connection,
+    exchange: &Exchange,
+) -> Result<Response, Setback> {
     if !exchange.request.head.is_websocket() || !head.is_websocket() {
         return Err(Setback::last(bad_answer("switched to a protocol that nobody asked for")));
     }
@@ -303,7 +343,9 @@ fn receive(
         Framing::Length(length) => Some(length),
         Framing::Chunked | Framing::UntilClose => None,
     };
-    let here = length.and_then(|length| usize::try_from(length).ok()).filter(|here| *here <= connection.rest.len());
+    let here = length
+        .and_then(|length| usize::try_from(length).ok())
+        .filter(|here| *here <= connection.rest.len());
     if let Some(here) = here {
         let surplus = connection.rest.split_off(here);
         let bytes = std::mem::take(&mut connection.rest);

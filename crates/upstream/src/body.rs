@@ -43,8 +43,12 @@ impl ServiceBody {
         }
     }
 
-    fn poll_some(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<usize, BodyError>> {
-        let room = out.capacity() - out.len();
+    fn poll_some(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<Result<usize, BodyError>> {
         if !self.connection.rest.is_empty() {
             let taken = self.connection.rest.len().min(room);
             out.extend(self.connection.rest.drain(..taken));
@@ -59,7 +63,8 @@ impl ServiceBody {
             Poll::Pending => {
                 if !self.waiting {
                     self.waiting = true;
-                    self.connection.allow(self.timeouts.within_total(self.timeouts.idle, self.began));
+                    self.connection
+                        .allow(self.timeouts.within_total(self.timeouts.idle, self.began));
                 }
                 let late = self.connection.is_late(context);
                 if late { Poll::Ready(Err(BodyError::Stalled)) } else { Poll::Pending }
@@ -77,11 +82,16 @@ impl ServiceBody {
 }
 
 impl BodyRead for ServiceBody {
-    fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<Flow, BodyError>> {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<Result<Flow, BodyError>> {
         self.poll_upload(context);
         loop {
             let from = out.len();
-            let read = std::task::ready!(self.poll_some(context, out))?;
+            let read = std::task::ready!(self.poll_some(context, out, room))?;
             let Some(decoder) = &mut self.decoder else { return Poll::Ready(Ok(Flow::End)) };
             if read == 0 {
                 if !decoder.ends_at_close() {

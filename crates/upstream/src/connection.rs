@@ -36,14 +36,21 @@ impl Connection {
     }
 
     /// A new connection.
-    pub(crate) async fn open(endpoint: &Rc<Endpoint>, worker: &Worker, patience: Option<Duration>) -> io::Result<Self> {
+    pub(crate) async fn open(
+        endpoint: &Rc<Endpoint>,
+        worker: &Worker,
+        patience: Option<Duration>,
+    ) -> io::Result<Self> {
         let deadline = worker.deadline();
         deadline.set(patience);
-        let socket = if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let socket =
+            if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_nodelay(true)?;
         let mut connect = std::pin::pin!(socket.connect(endpoint.address));
         let stream = std::future::poll_fn(|context| match connect.as_mut().poll(context) {
-            Poll::Pending if deadline.has_come(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending if deadline.has_come(context) => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
             other => other,
         })
         .await?;
@@ -54,24 +61,44 @@ impl Connection {
 
     fn with(wire: Wire, endpoint: &Rc<Endpoint>, reused: bool) -> Self {
         let flight = Flight::to(endpoint);
-        Self { wire: Some(wire), endpoint: Rc::clone(endpoint), reused, rest: Vec::new(), _flight: flight }
+        Self {
+            wire: Some(wire),
+            endpoint: Rc::clone(endpoint),
+            reused,
+            rest: Vec::new(),
+            _flight: flight,
+        }
     }
 
     fn stream(&mut self) -> io::Result<&mut TcpStream> {
-        self.wire.as_mut().map(|wire| &mut wire.stream).ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.wire
+            .as_mut()
+            .map(|wire| &mut wire.stream)
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Reads into the spare capacity of `out`, `room` bytes at most; 0 at the end.
-    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>, room: usize) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
         let stream = self.stream()?;
         poll_read_buf(Pin::new(stream), context, &mut out.limit(room))
     }
 
     /// Writes some of the bytes.
-    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let stream = self.stream()?;
         match Pin::new(stream).poll_write(context, bytes) {
-            Poll::Ready(Ok(0)) if !bytes.is_empty() => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(0)) if !bytes.is_empty() => {
+                Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
+            }
             other => other,
         }
     }

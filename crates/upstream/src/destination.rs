@@ -67,7 +67,11 @@ impl From<&ServiceTimeouts> for Timeouts {
 
 impl Timeouts {
     /// What is left of a patience when the whole exchange has its own, and began at `began`.
-    pub(crate) fn within_total(&self, patience: Option<Duration>, began: Instant) -> Option<Duration> {
+    pub(crate) fn within_total(
+        &self,
+        patience: Option<Duration>,
+        began: Instant,
+    ) -> Option<Duration> {
         let Some(total) = self.total else { return patience };
         let left = total.saturating_sub(began.elapsed());
         Some(patience.map_or(left, |patience| patience.min(left)))
@@ -85,7 +89,11 @@ impl Destination {
             (None, Some(upstream)) => {
                 let at = format!("{at}.upstream");
                 check_balance(&upstream.balance, &at, report);
-                (upstream.balance.clone(), compile_targets(&upstream.targets, &at, report)?, String::new())
+                (
+                    upstream.balance.clone(),
+                    compile_targets(&upstream.targets, &at, report)?,
+                    String::new(),
+                )
             }
             (Some(_), Some(_)) => {
                 report.error(at, "both `url` and `upstream` are given").hint("keep one of them");
@@ -154,7 +162,10 @@ fn check_balance(balance: &Balance, at: &str, report: &mut Report) {
         if let HashOn::Header(name) | HashOn::Cookie(name) = on
             && !yumen_http::is_token(name.as_bytes())
         {
-            report.error(format!("{at}.balance.hash.on"), format!("`{name}` is no name of a field or cookie"));
+            report.error(
+                format!("{at}.balance.hash.on"),
+                format!("`{name}` is no name of a field or cookie"),
+            );
         }
     }
 }
@@ -164,11 +175,13 @@ fn compile_targets(targets: &[Target], at: &str, report: &mut Report) -> Option<
     let before = report.problems().len();
     for (index, target) in targets.iter().enumerate() {
         let at = format!("{at}.targets[{index}].url");
-        let Some((spot, path)) = read_url(&target.url, target.weight, &at, report) else { continue };
+        let Some((spot, path)) = read_url(&target.url, target.weight, &at, report) else {
+            continue;
+        };
         if !path.is_empty() {
-            report
-                .error(at, "a target has no path")
-                .hint("set the path with `rewrite` in a route, or use `url` for a service in one place");
+            report.error(at, "a target has no path").hint(
+                "set the path with `rewrite` in a route, or use `url` for a service in one place",
+            );
         } else if spots.iter().any(|other| other.authority == spot.authority) {
             report.error(at, "the same target twice").hint("give it a higher `weight` instead");
         } else {
@@ -210,7 +223,8 @@ fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
         Some(slash) => rest.split_at_checked(slash).unwrap_or((rest, "")),
         None => (rest, ""),
     };
-    let read = Authority::read(authority.as_bytes()).map_err(|malformed| (malformed.to_string(), FORM))?;
+    let read =
+        Authority::read(authority.as_bytes()).map_err(|malformed| (malformed.to_string(), FORM))?;
     let port = read.port().unwrap_or(80);
     if port == 0 {
         return Err(fail("port 0 is no port to connect to"));
@@ -242,9 +256,21 @@ mod tests {
             ("http://127.0.0.1/v1", 80, "127.0.0.1", "/v1"),
         ] {
             let (_, found_port, found_authority, found_path) = parse_url(url).unwrap();
-            assert_eq!((found_port, &*found_authority, found_path.as_str()), (port, authority, path));
+            assert_eq!(
+                (found_port, &*found_authority, found_path.as_str()),
+                (port, authority, path)
+            );
         }
-        for url in ["a:80", "https://a", "http://", "http://a:0", "http://u@a", "http://a?x", "http://a/%2f", "ftp://a"] {
+        for url in [
+            "a:80",
+            "https://a",
+            "http://",
+            "http://a:0",
+            "http://u@a",
+            "http://a?x",
+            "http://a/%2f",
+            "ftp://a",
+        ] {
             assert!(parse_url(url).is_err(), "{url}");
         }
     }

@@ -76,9 +76,9 @@ impl Pool {
             parts.push((target.weight, addresses.len()));
             for address in addresses {
                 let address = SocketAddr::new(address, target.port);
-                let known = old
-                    .iter()
-                    .find(|endpoint| endpoint.address == address && endpoint.authority == target.authority);
+                let known = old.iter().find(|endpoint| {
+                    endpoint.address == address && endpoint.authority == target.authority
+                });
                 let fresh = || Rc::new(Endpoint::new(address, Arc::clone(&target.authority)));
                 endpoints.push(known.map_or_else(fresh, Rc::clone));
             }
@@ -113,7 +113,10 @@ impl Pool {
             self.rebuild();
         }
         let endpoints = self.endpoints.borrow();
-        let state = Now { endpoints: &endpoints, connections_max: self.destination.borrow().connections_max };
+        let state = Now {
+            endpoints: &endpoints,
+            connections_max: self.destination.borrow().connections_max,
+        };
         let index = self.balancer.borrow_mut().choose(&state, ask)?;
         endpoints.get(index).map(|endpoint| (index, Rc::clone(endpoint)))
     }

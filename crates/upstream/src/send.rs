@@ -51,7 +51,8 @@ pub async fn send(
         let connection = match kept {
             Some(connection) => connection,
             None => {
-                let patience = way.timeouts.within_total(way.timeouts.connect, exchange.trail.began);
+                let patience =
+                    way.timeouts.within_total(way.timeouts.connect, exchange.trail.began);
                 match Connection::open(&endpoint, outbound.worker(), patience).await {
                     Ok(connection) => connection,
                     Err(error) => {

@@ -11,16 +11,26 @@ use crate::connection::Connection;
 pub(crate) struct ServiceTunnel(pub(crate) Connection);
 
 impl Tunnel for ServiceTunnel {
-    fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), BodyError>> {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Poll<Result<(), BodyError>> {
         if !self.0.rest.is_empty() {
             out.append(&mut self.0.rest);
             return Poll::Ready(Ok(()));
         }
         let room = out.capacity() - out.len();
-        self.0.poll_read(context, out, room).map(|read| read.map(drop).map_err(|_broken| BodyError::Cut))
+        self.0
+            .poll_read(context, out, room)
+            .map(|read| read.map(drop).map_err(|_broken| BodyError::Cut))
     }
 
-    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, BodyError>> {
+    fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, BodyError>> {
         self.0.poll_write(context, bytes).map_err(|_broken| BodyError::Cut)
     }
 

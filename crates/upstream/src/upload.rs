@@ -40,7 +40,11 @@ pub(crate) enum Fault {
 
 impl Upload {
     /// Sends what can be sent now; says what is waited for.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>, connection: &mut Connection) -> Result<Wait, Fault> {
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: &mut Connection,
+    ) -> Result<Wait, Fault> {
         loop {
             if !self.flush(context, connection)? {
                 return Ok(Wait::Service);
@@ -72,7 +76,11 @@ impl Upload {
     }
 
     /// Whether nothing is left to be written.
-    fn flush(&mut self, context: &mut Context<'_>, connection: &mut Connection) -> Result<bool, Fault> {
+    fn flush(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: &mut Connection,
+    ) -> Result<bool, Fault> {
         while !self.unsent.is_empty() {
             match connection.poll_write(context, &self.unsent) {
                 Poll::Ready(Ok(sent)) => drop(self.unsent.drain(..sent)),
@@ -93,10 +101,12 @@ fn fill(
     buffer: &mut Vec<u8>,
 ) -> Poll<Result<Flow, BodyError>> {
     if !framed {
-        return body.poll_read(context, buffer);
+        let room = buffer.capacity();
+        return body.poll_read(context, buffer, room);
     }
     buffer.extend_from_slice(&[0; chunked::HEAD_ROOM]);
-    let flow = body.poll_read(context, buffer);
+    let room = (buffer.capacity() - buffer.len()).min(chunked::SIZE_EASY_MAX);
+    let flow = body.poll_read(context, buffer, room);
     if buffer.len() > chunked::HEAD_ROOM && !matches!(flow, Poll::Ready(Err(_))) {
         chunked::write_head(buffer, 0);
     } else {

@@ -45,7 +45,10 @@ impl Origin {
     pub(crate) fn read(&self) -> Result<Vec<Source>, String> {
         let path = match self {
             Self::Example => {
-                return Ok(vec![Source { name: "example.yaml".to_owned(), text: EXAMPLE.to_owned() }]);
+                return Ok(vec![Source {
+                    name: "example.yaml".to_owned(),
+                    text: EXAMPLE.to_owned(),
+                }]);
             }
             Self::Path(path) => path,
         };
@@ -64,7 +67,8 @@ impl Origin {
         let Self::Path(path) = self else { return Look::new() };
         let look = |file: PathBuf| {
             let seen = fs::metadata(&file).ok();
-            let seen = seen.and_then(|seen| seen.modified().ok().map(|modified| (modified, seen.len())));
+            let seen =
+                seen.and_then(|seen| seen.modified().ok().map(|modified| (modified, seen.len())));
             (file, seen)
         };
         files(path).unwrap_or_else(|_gone| vec![path.clone()]).into_iter().map(look).collect()
@@ -86,8 +90,10 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| explain(&error))? {
         let file = entry.map_err(|error| explain(&error))?.path();
-        let is_hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let is_config = file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
+        let is_hidden =
+            file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_config =
+            file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
         if is_config && !is_hidden && file.is_file() {
             files.push(file);
         }
@@ -103,10 +109,14 @@ fn read_file(file: &Path) -> Result<Source, String> {
     let name = file.display().to_string();
     let length = fs::metadata(file).map_or(0, |seen| seen.len());
     if length > SOURCE_BYTES as u64 {
-        return Err(format!("{name}: the file is larger than {} MiB; split it in a folder", SOURCE_BYTES >> 20));
+        return Err(format!(
+            "{name}: the file is larger than {} MiB; split it in a folder",
+            SOURCE_BYTES >> 20
+        ));
     }
     let bytes = fs::read(file).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_not_utf8| format!("{name}: the file is not UTF-8 text"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_not_utf8| format!("{name}: the file is not UTF-8 text"))?;
     Ok(Source { name, text })
 }
 

@@ -117,7 +117,9 @@ impl Control {
                 Ok(SIGUSR1) => self.reopen_log(),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => self.look(&mut look),
-                Err(RecvTimeoutError::Disconnected) => return Err("signals cannot be received any more".to_owned()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err("signals cannot be received any more".to_owned());
+                }
             }
             self.retired.retain(|plan| Arc::strong_count(plan) > 1);
             if self.workers.have_ended() {
@@ -176,7 +178,12 @@ impl Control {
         let old_names = std::mem::take(&mut self.watched);
         self.watch_names(&plan);
         drop(old_names);
-        self.equipment.registry.config_applied(self.revision, names(&plan), SystemTime::now(), Instant::now());
+        self.equipment.registry.config_applied(
+            self.revision,
+            names(&plan),
+            SystemTime::now(),
+            Instant::now(),
+        );
         self.retired.push(self.equipment.present.swap(Arc::clone(&plan)));
         self.close(&plan);
         self.open(&plan, fresh);
@@ -190,7 +197,8 @@ impl Control {
     fn bind(&self, plan: &Plan) -> Result<HashMap<String, Bound>, String> {
         let mut fresh = HashMap::new();
         for listener in plan.listeners.iter().map(|one| &one.listener) {
-            let known = self.open.get(&listener.name).is_some_and(|open| open.address == listener.address);
+            let known =
+                self.open.get(&listener.name).is_some_and(|open| open.address == listener.address);
             if !known {
                 let bound = bind(&listener.address, self.workers.count())
                     .map_err(|problem| format!("listener {}: {problem}", listener.name))?;
@@ -216,7 +224,8 @@ impl Control {
                 }
                 None => self.workers.order(|_| Some(Order::Change(Arc::clone(&door)))),
             }
-            self.open.insert(listener.name.clone(), Open { address: listener.address.clone(), door });
+            self.open
+                .insert(listener.name.clone(), Open { address: listener.address.clone(), door });
         }
     }
 
@@ -265,7 +274,10 @@ impl Control {
         if self.watched.is_empty() {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build()
+        else {
+            return;
+        };
         for unknown in runtime.block_on(self.equipment.names.looked_up(patience)) {
             let why = unknown.status().error.clone().unwrap_or_else(|| "no answer yet".to_owned());
             say::say(format_args!("cannot look up {}: {why}; trying on", unknown.host()));
@@ -300,14 +312,19 @@ pub(crate) fn names(plan: &Plan) -> Counted {
     Counted {
         listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),
         services: plan.destinations.keys().map(|name| name.to_string()).collect(),
-        routes: plan.routes.iter().map(|one| (one.service.to_string(), one.name.to_string())).collect(),
+        routes: plan
+            .routes
+            .iter()
+            .map(|one| (one.service.to_string(), one.name.to_string()))
+            .collect(),
     }
 }
 
 /// Signals, as they come.
 fn signals() -> Result<Receiver<i32>, String> {
     let explain = |error: std::io::Error| format!("cannot receive signals: {error}");
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(explain)?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(explain)?;
     let (sender, receiver) = sync_channel(SIGNALS_MAX);
     let thread = std::thread::Builder::new().name("signals".to_owned());
     thread

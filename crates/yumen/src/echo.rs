@@ -19,7 +19,8 @@ mod frames;
 
 /// Serves until the process is stopped.
 pub(crate) fn run(address: &str) -> ExitCode {
-    let serving = bind(address, 1).and_then(|bound| start(bound).map_err(|error| error.to_string()));
+    let serving =
+        bind(address, 1).and_then(|bound| start(bound).map_err(|error| error.to_string()));
     match serving {
         Ok(thread) => {
             drop(thread.join());
@@ -108,7 +109,10 @@ async fn swallow(body: &mut Body) -> Result<u64, BodyError> {
     let mut count = 0;
     std::future::poll_fn(|context| {
         loop {
-            let (flow, read) = yumen_worker::with_scratch(|buffer| (stream.poll_read(context, buffer), buffer.len()));
+            let (flow, read) = yumen_worker::with_scratch(|buffer| {
+                let room = buffer.capacity();
+                (stream.poll_read(context, buffer, room), buffer.len())
+            });
             count += read as u64;
             match std::task::ready!(flow)? {
                 Flow::More => {}
@@ -127,7 +131,9 @@ fn switch(exchange: &Exchange) -> Option<Response> {
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
     );
-    let head = ResponseHead::read(answer.as_bytes()).ok().filter(|head| head.status() == Status::SWITCHING)?;
+    let head = ResponseHead::read(answer.as_bytes())
+        .ok()
+        .filter(|head| head.status() == Status::SWITCHING)?;
     let mut response = Response::new(head, Body::Empty);
     response.tunnel = Some(Box::new(EchoTunnel::default()));
     Some(response)
@@ -143,7 +149,11 @@ struct EchoTunnel {
 }
 
 impl Tunnel for EchoTunnel {
-    fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), BodyError>> {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Poll<Result<(), BodyError>> {
         if self.answer.is_empty() && !self.closed {
             self.reader = Some(context.waker().clone());
             return Poll::Pending;
@@ -152,7 +162,11 @@ impl Tunnel for EchoTunnel {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_write(&mut self, _context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, BodyError>> {
+    fn poll_write(
+        &mut self,
+        _context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, BodyError>> {
         self.received.extend_from_slice(bytes);
         self.closed |= frames::turn(&mut self.received, &mut self.answer)?;
         self.reader.take().into_iter().for_each(Waker::wake);

@@ -51,9 +51,13 @@ pub(crate) fn explain(options: &Options) -> ExitCode {
 }
 
 fn try_explain(options: &Options) -> Result<String, String> {
-    let sources = Origin::Path(options.config.clone()).read().map_err(|problem| format!("yumen: {problem}\n"))?;
+    let sources = Origin::Path(options.config.clone())
+        .read()
+        .map_err(|problem| format!("yumen: {problem}\n"))?;
     let compiled = compile(&sources, 1);
-    let Some(plan) = compiled.plan else { return Err(compiled.report.render(&compiled.document).to_string()) };
+    let Some(plan) = compiled.plan else {
+        return Err(compiled.report.render(&compiled.document).to_string());
+    };
     let client = Client {
         peer: SocketAddr::new(options.from, 0),
         address: options.from,
@@ -63,18 +67,25 @@ fn try_explain(options: &Options) -> Result<String, String> {
         Ok(head) => head,
         Err(failure) => {
             let status = failure.kind().status().code();
-            return Ok(format!("the request is refused with {status} before any route is looked at: {failure}\n"));
+            return Ok(format!(
+                "the request is refused with {status} before any route is looked at: {failure}\n"
+            ));
         }
     };
-    let texts = on(&plan, options)?.map(|listener| plan.explain(listener, &head, &client, CONSIDERED_MAX).to_string());
+    let texts = on(&plan, options)?
+        .map(|listener| plan.explain(listener, &head, &client, CONSIDERED_MAX).to_string());
     Ok(texts.collect::<Vec<_>>().join("\n"))
 }
 
-fn on<'a>(plan: &'a Plan, options: &'a Options) -> Result<impl Iterator<Item = &'a yumen_plan::ListenerPlan>, String> {
+fn on<'a>(
+    plan: &'a Plan,
+    options: &'a Options,
+) -> Result<impl Iterator<Item = &'a yumen_plan::ListenerPlan>, String> {
     let wanted = options.listener.as_ref();
     let is_wanted = move |name: &str| wanted.is_none_or(|wanted| wanted == name);
     if !plan.listeners.iter().any(|one| is_wanted(&one.listener.name)) {
-        let names: Vec<&str> = plan.listeners.iter().map(|one| one.listener.name.as_str()).collect();
+        let names: Vec<&str> =
+            plan.listeners.iter().map(|one| one.listener.name.as_str()).collect();
         return Err(format!("yumen: there is no such listener; there are: {}\n", names.join(", ")));
     }
     Ok(plan.listeners.iter().filter(move |one| is_wanted(&one.listener.name)))
@@ -104,6 +115,12 @@ fn read_head(options: &Options) -> Result<RequestHead, Failure> {
         text.push_str("\r\n");
     }
     text.push_str("\r\n");
-    let limits = HeadLimits { head: 32 * 1024, target: 8 * 1024, field: 8 * 1024, fields: 100 };
+    let limits = HeadLimits {
+        head: 32 * 1024,
+        target: 8 * 1024,
+        field: 8 * 1024,
+        fields: 100,
+        path_parameters: false,
+    };
     RequestHead::read(text.as_bytes(), &limits).map_err(Failure::from)
 }

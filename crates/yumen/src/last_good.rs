@@ -20,9 +20,10 @@ impl LastGood {
     pub(crate) fn new(folder: &Path, origin: &Path) -> Self {
         let origin = fs::canonicalize(origin).unwrap_or_else(|_gone| origin.to_owned());
         // FNV-1a: the name must stay the same in every version.
-        let hash = origin.to_string_lossy().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash =
+            origin.to_string_lossy().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         Self { file: folder.join(format!("last-good-{hash:016x}.json")) }
     }
 
@@ -33,8 +34,10 @@ impl LastGood {
     pub(crate) fn keep(&self, sources: &[Source]) -> io::Result<()> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let sources: Vec<Value> =
-            sources.iter().map(|source| json!({ "name": source.name, "text": source.text })).collect();
+        let sources: Vec<Value> = sources
+            .iter()
+            .map(|source| json!({ "name": source.name, "text": source.text }))
+            .collect();
         let fresh = self.file.with_extension("new");
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;

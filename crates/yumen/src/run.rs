@@ -57,17 +57,21 @@ fn try_run(options: &Options) -> Result<(), String> {
     let plan = Arc::new(plan);
     let names = start_resolver()?;
     let tally = Arc::new(LogTally::default());
-    let log = LogWriter::start(plan.access_log.clone(), Arc::clone(&tally), |text: &str| say::say(text));
+    let log =
+        LogWriter::start(plan.access_log.clone(), Arc::clone(&tally), |text: &str| say::say(text));
     let log = log.map_err(|error| error.to_string())?;
     let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
-    registry.config_applied(plan.revision, control::names(&plan), SystemTime::now(), Instant::now());
-    let equipment = Equipment {
-        present: Arc::new(Present::new(Arc::clone(&plan))),
-        names,
-        registry,
-    };
+    registry.config_applied(
+        plan.revision,
+        control::names(&plan),
+        SystemTime::now(),
+        Instant::now(),
+    );
+    let equipment =
+        Equipment { present: Arc::new(Present::new(Arc::clone(&plan))), names, registry };
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
-    let workers = Workers::start(count, &equipment, &log).map_err(|error| format!("cannot start a thread: {error}"))?;
+    let workers = Workers::start(count, &equipment, &log)
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
     let mut control = Control::new(origin, last_good, equipment, workers, log);
     control.begin(&plan, LOOK_UP)?;
     control.keep(&sources);
@@ -75,7 +79,10 @@ fn try_run(options: &Options) -> Result<(), String> {
 }
 
 /// The plan to begin with: that of the files, or, if they have errors, the last good one.
-fn first_plan(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Plan, Vec<Source>), String> {
+fn first_plan(
+    origin: &Origin,
+    last_good: Option<&LastGood>,
+) -> Result<(Plan, Vec<Source>), String> {
     let problem = match origin.read() {
         Ok(sources) => {
             let Compiled { plan, report, document, .. } = compile(&sources, 1);
@@ -90,7 +97,10 @@ fn first_plan(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Plan, Ve
     let Some(last_good) = last_good else { return Err(problem) };
     let kept = last_good.read().ok_or_else(|| format!("{problem}; mend it and start again"))?;
     let plan = compile(&kept, 1).plan.ok_or_else(|| {
-        format!("{problem}, and the last good one in {} cannot be used either", last_good.path().display())
+        format!(
+            "{problem}, and the last good one in {} cannot be used either",
+            last_good.path().display()
+        )
     })?;
     say::say(format_args!("{problem}"));
     say::say(format_args!(
@@ -104,7 +114,8 @@ fn start_resolver() -> Result<Names, String> {
     let explain = |error: std::io::Error| format!("cannot start the resolver: {error}");
     let seed = u64::from(std::process::id());
     let (resolver, names) = Resolver::new(yumen_upstream::resolve::Source::default(), seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
     let thread = std::thread::Builder::new().name("resolver".to_owned());
     thread.spawn(move || runtime.block_on(resolver.run())).map_err(explain)?;
     Ok(names)
@@ -116,7 +127,8 @@ fn cores() -> usize {
 
 /// Where the last good configuration is kept unless the command line says so.
 fn state_folder(options: &Options) -> PathBuf {
-    let from_environment = |name: &str, rest: &str| std::env::var_os(name).map(|folder| Path::new(&folder).join(rest));
+    let from_environment =
+        |name: &str, rest: &str| std::env::var_os(name).map(|folder| Path::new(&folder).join(rest));
     options
         .state
         .clone()

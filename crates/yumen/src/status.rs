@@ -34,14 +34,24 @@ impl StatusPages {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn start(bound: Bound, registry: Arc<Registry>, ready: Arc<AtomicBool>) -> io::Result<Self> {
+    pub(crate) fn start(
+        bound: Bound,
+        registry: Arc<Registry>,
+        ready: Arc<AtomicBool>,
+    ) -> io::Result<Self> {
         let Bound { address, sockets } = bound;
         let (stop, stopped) = tokio::sync::oneshot::channel();
         Worker::start(usize::MAX, move |worker| async move {
             let pages = Rc::new(Pages { registry, ready });
             let door = Arc::new(Door::new(&plain_listener("status")));
             for socket in sockets {
-                let gate = Gate::open(Rc::clone(&pages), worker.clone(), Arc::clone(&door), Arc::new(Connections::default()), socket);
+                let gate = Gate::open(
+                    Rc::clone(&pages),
+                    worker.clone(),
+                    Arc::clone(&door),
+                    Arc::new(Connections::default()),
+                    socket,
+                );
                 drop(gate);
             }
             drop(stopped.await);
@@ -57,6 +67,7 @@ pub(crate) fn plain_listener(name: &str) -> Listener {
         address: String::new(),
         trusted_proxies: Vec::new(),
         proxy_protocol: None,
+        path_parameters: true,
         forwarded: false,
         limits: yumen_model::ListenerLimits::default(),
         timeouts: yumen_model::ListenerTimeouts::default(),
@@ -76,7 +87,9 @@ impl Pages {
         const PLAIN: &str = "text/plain; charset=utf-8";
         match path {
             "/livez" => text(200, PLAIN, b"alive\n".to_vec()),
-            "/readyz" if self.ready.load(Ordering::Relaxed) => text(200, PLAIN, b"ready\n".to_vec()),
+            "/readyz" if self.ready.load(Ordering::Relaxed) => {
+                text(200, PLAIN, b"ready\n".to_vec())
+            }
             "/readyz" => text(503, PLAIN, b"not ready\n".to_vec()),
             "/metrics" => {
                 let mut page = Vec::new();
@@ -111,5 +124,9 @@ impl Serve for Pages {
 /// The answer of a plain server to a request that it cannot read.
 pub(crate) fn refused(refusal: Refusal) -> Response {
     let failure = Failure::from(refusal);
-    text(failure.kind().status().code(), "text/plain; charset=utf-8", format!("{}\n", failure.sentence()).into_bytes())
+    text(
+        failure.kind().status().code(),
+        "text/plain; charset=utf-8",
+        format!("{}\n", failure.sentence()).into_bytes(),
+    )
 }

@@ -199,8 +199,8 @@ fn chunk_sizes() -> Vec<Case> {
     list.push(case("23 extension of 64 KiB", chunks(long), abort()));
     let many = "1;extension=value\r\nx\r\n".repeat(20_000);
     list.push(case("23 20,000 tiny chunks with extensions", chunks(format!("{many}0\r\n\r\n")), posted(&"x".repeat(20_000)).or_refuse()));
-    list.push(case("24 trailing space", chunks("2 \r\nxx\r\n0\r\n\r\n"), posted("xx").or_refuse()));
-    list.push(case("24 forty noughts", chunks(format!("{}2\r\nxx\r\n0\r\n\r\n", "0".repeat(40))), posted("xx").or_refuse()));
+    list.push(case("24 trailing space", chunks("2 \r\nxx\r\n0\r\n\r\n"), abort()));
+    list.push(case("24 forty noughts", chunks(format!("{}2\r\nxx\r\n0\r\n\r\n", "0".repeat(40))), abort()));
     list
 }
 

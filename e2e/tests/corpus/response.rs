@@ -32,11 +32,22 @@ pub struct Case {
     interim: Option<&'static [u16]>,
     /// How often the service may see the request.
     tries: usize,
+    /// How long the next client waits, so that what the service sends late has come by then.
+    pause: Duration,
 }
 
 fn case(name: impl Into<String>, steps: Vec<Step>, right: Right) -> Case {
     let name = name.into();
-    Case { name, method: "GET", body: "", steps, right, interim: None, tries: 2 }
+    Case {
+        name,
+        method: "GET",
+        body: "",
+        steps,
+        right,
+        interim: None,
+        tries: 2,
+        pause: Duration::ZERO,
+    }
 }
 
 /// A service that sends these bytes and keeps the connection open.
@@ -172,16 +183,19 @@ fn surplus() -> Vec<Case> {
             format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{STRAY}"),
             Right::Whole(200, ""),
         )),
-        case(
-            "117 an answer before anybody asks",
-            vec![
-                Step::Body,
-                Step::Send(with("")),
-                Step::Wait(Duration::from_millis(20)),
-                raw(STRAY),
-            ],
-            whole(),
-        ),
+        Case {
+            pause: Duration::from_millis(150),
+            ..case(
+                "117 an answer before anybody asks",
+                vec![
+                    Step::Body,
+                    Step::Send(with("")),
+                    Step::Wait(Duration::from_millis(20)),
+                    raw(STRAY),
+                ],
+                whole(),
+            )
+        },
     ]
 }
 
@@ -436,6 +450,10 @@ fn failure(rig: &Rig, number: usize, case: &Case) -> Option<String> {
         Err(Lost::Bad(why, bytes)) => Some(format!("not clean: {why}: {}", show(bytes))),
         Err(Lost::Late(bytes)) => Some(format!("late: {}", show(bytes))),
     };
+    if !case.pause.is_zero() {
+        // Nothing tells a client when a service sends what nobody asked for.
+        std::thread::sleep(case.pause);
+    }
     let why = why
         .or_else(|| (tries > case.tries).then(|| format!("the service saw it {tries} times")))
         .or_else(|| stray(rig, client, outcome.is_ok_and(|answer| !answer.closes())));

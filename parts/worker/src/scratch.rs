@@ -3,9 +3,9 @@
 
 use std::cell::Cell;
 
-/// What the buffer holds without growing: a head and a good read of a body. Just below 64 KiB, so
-/// that a chunk's size has four digits at most. A buffer that had to grow is not kept.
-pub const CAPACITY: usize = 0xfff0;
+/// What the buffer holds without growing: a head and a good read of a body. It should fit into a
+/// core's own cache. A buffer that had to grow is not kept.
+pub const CAPACITY: usize = 128 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

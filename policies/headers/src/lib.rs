@@ -71,12 +71,16 @@ impl Changes {
 
 fn check_name(name: &str, at: &str, report: &mut Report) {
     if !is_token(name.as_bytes()) {
-        report.error(at, format!("`{name}` is no name of a header field")).hint("letters, digits and dashes");
+        report
+            .error(at, format!("`{name}` is no name of a header field"))
+            .hint("letters, digits and dashes");
         return;
     }
     match Known::of(name.as_bytes()) {
         Known::Host => {
-            report.error(at, "`Host` is not changed here").hint("use `host` in the route or the service");
+            report
+                .error(at, "`Host` is not changed here")
+                .hint("use `host` in the route or the service");
         }
         Known::Connection
         | Known::ContentLength
@@ -86,10 +90,18 @@ fn check_name(name: &str, at: &str, report: &mut Report) {
         | Known::Hop
         | Known::Expect => {
             report
-                .error(at, format!("`{name}` belongs to the connection, which the gateway manages itself"))
+                .error(
+                    at,
+                    format!("`{name}` belongs to the connection, which the gateway manages itself"),
+                )
                 .hint("take it out");
         }
-        Known::Via | Known::ForwardedFor | Known::ForwardedProto | Known::ForwardedHost | Known::Forwarded | Known::RequestId => {
+        Known::Via
+        | Known::ForwardedFor
+        | Known::ForwardedProto
+        | Known::ForwardedHost
+        | Known::Forwarded
+        | Known::RequestId => {
             report
                 .error(at, format!("`{name}` is always written by the gateway"))
                 .hint("take it out; see the page on headers and trust");

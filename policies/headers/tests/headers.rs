@@ -14,7 +14,8 @@ fn compile(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
     let mut report = Report::default();
     let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
     let document = Document::read(&[source], &|_| None, &mut report);
-    let policy = Kind::of::<Config>().compile(document.root(), "config", &mut report, &Scope::default());
+    let policy =
+        Kind::of::<Config>().compile(document.root(), "config", &mut report, &Scope::default());
     policy.ok_or(report)
 }
 
@@ -49,7 +50,8 @@ fn what_would_break_a_message_is_a_problem_of_the_config() {
         ("reponse: {}", "config.reponse"),
     ] {
         let report = compile(yaml).unwrap_err();
-        let paths: Vec<&str> = report.problems().iter().map(|problem| problem.path.as_str()).collect();
+        let paths: Vec<&str> =
+            report.problems().iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, [path], "{yaml}");
     }
 }

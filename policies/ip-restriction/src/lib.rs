@@ -32,7 +32,10 @@ impl Settings for Config {
                 .hint("such as `allow: [10.0.0.0/8]`");
             return None;
         }
-        Some(Arc::new(IpRestriction { allow: Networks::new(&self.allow), deny: Networks::new(&self.deny) }))
+        Some(Arc::new(IpRestriction {
+            allow: Networks::new(&self.allow),
+            deny: Networks::new(&self.deny),
+        }))
     }
 }
 
@@ -45,7 +48,8 @@ struct IpRestriction {
 impl Policy for IpRestriction {
     fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let address = exchange.client.address;
-        let welcome = (self.allow.0.is_empty() || self.allow.contains(address)) && !self.deny.contains(address);
+        let welcome = (self.allow.0.is_empty() || self.allow.contains(address))
+            && !self.deny.contains(address);
         if welcome {
             return Verdict::Next.into();
         }
@@ -63,8 +67,10 @@ struct Networks(Vec<(u128, u128)>);
 
 impl Networks {
     fn new(networks: &[IpNet]) -> Self {
-        let mut ranges: Vec<(u128, u128)> =
-            networks.iter().map(|network| (number(network.network()), number(network.broadcast()))).collect();
+        let mut ranges: Vec<(u128, u128)> = networks
+            .iter()
+            .map(|network| (number(network.network()), number(network.broadcast())))
+            .collect();
         ranges.sort_unstable();
         let mut joined: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
         for (first, last) in ranges {

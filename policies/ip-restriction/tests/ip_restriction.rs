@@ -13,7 +13,8 @@ fn compile(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
     let mut report = Report::default();
     let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
     let document = Document::read(&[source], &|_| None, &mut report);
-    let policy = Kind::of::<Config>().compile(document.root(), "config", &mut report, &Scope::default());
+    let policy =
+        Kind::of::<Config>().compile(document.root(), "config", &mut report, &Scope::default());
     policy.ok_or(report)
 }
 
@@ -34,10 +35,22 @@ fn is_welcome(policy: &Arc<dyn Policy>, address: &str) -> bool {
 #[test]
 fn addresses_are_let_in_as_written() {
     for (yaml, inside, outside) in [
-        ("allow: [10.0.0.0/8]", vec!["10.0.0.0", "10.255.255.255"], vec!["9.255.255.255", "11.0.0.0", "::1"]),
+        (
+            "allow: [10.0.0.0/8]",
+            vec!["10.0.0.0", "10.255.255.255"],
+            vec!["9.255.255.255", "11.0.0.0", "::1"],
+        ),
         ("deny: [10.0.0.0/8]", vec!["9.9.9.9", "::1"], vec!["10.1.2.3", "::ffff:10.1.2.3"]),
-        ("{allow: [10.0.0.0/8], deny: [10.1.0.0/16]}", vec!["10.2.0.0"], vec!["10.1.0.0", "10.1.255.255"]),
-        ("allow: [10.0.0.0/9, 10.128.0.0/9, 10.1.0.0/16]", vec!["10.200.0.1", "10.1.2.3"], vec!["11.0.0.1"]),
+        (
+            "{allow: [10.0.0.0/8], deny: [10.1.0.0/16]}",
+            vec!["10.2.0.0"],
+            vec!["10.1.0.0", "10.1.255.255"],
+        ),
+        (
+            "allow: [10.0.0.0/9, 10.128.0.0/9, 10.1.0.0/16]",
+            vec!["10.200.0.1", "10.1.2.3"],
+            vec!["11.0.0.1"],
+        ),
         ("allow: ['2001:db8::/32']", vec!["2001:db8::1"], vec!["2001:db9::", "10.0.0.1"]),
         ("allow: [0.0.0.0/0]", vec!["255.255.255.255", "0.0.0.0"], vec!["::2"]),
     ] {

@@ -2,7 +2,8 @@ use std::net::IpAddr;
 
 use super::*;
 
-const LIMITS: HeadLimits = HeadLimits { head: 4096, target: 256, field: 512, fields: 10 };
+const LIMITS: HeadLimits =
+    HeadLimits { head: 4096, target: 256, field: 512, fields: 10, path_parameters: false };
 
 fn read(head: &str) -> Result<RequestHead, Refusal> {
     let length = HeadEnd::default().find(head.as_bytes(), &LIMITS)?.expect("a whole head");
@@ -13,7 +14,7 @@ fn sent(head: &RequestHead) -> String {
     let mut out = Vec::new();
     let forwarding = Forwarding::direct("192.0.2.7".into(), "http", false);
     let outgoing = Outgoing {
-        path: head.path(),
+        path: head.path_bytes(),
         host: "backend:81",
         framing: head.framing(),
         forwarding: &forwarding,
@@ -109,6 +110,7 @@ fn ambiguous_requests_are_refused() {
         get("GET http://user@a/ HTTP/1.1"),
         get("GET http:///x HTTP/1.1"),
         get("GET /x#/../admin HTTP/1.1"),
+        get("GET /admin;x HTTP/1.1"),
         get("GET /?a#b HTTP/1.1"),
         get("GET /?\u{e4} HTTP/1.1"),
     ] {
@@ -160,6 +162,18 @@ fn a_head_is_found_however_it_arrives() {
 }
 
 #[test]
+fn other_protocols_are_seen_at_once() {
+    for bytes in ["G", "GET", "GET ", "GET /a", "GET / HTTP/1.1\r", "GET / HTTP/1.1\r\nHo"] {
+        assert!(can_begin_request(bytes.as_bytes()), "{bytes:?}");
+    }
+    for bytes in
+        ["\x16\x03\x01", "SSH-2.0-OpenSSH_9.6\r\n", " GET", "GET /\r\n", "GET\t/", &"A".repeat(100)]
+    {
+        assert!(!can_begin_request(bytes.as_bytes()), "{bytes:?}");
+    }
+}
+
+#[test]
 fn forwarding_fields_are_believed_of_trusted_peers_only() {
     let text = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9, 198.51.100.1\r\nX-Forwarded-For: 10.0.0.2\r\n\
                 X-Forwarded-Proto: https\r\nX-Forwarded-Host: Shop.example\r\nForwarded: for=1.2.3.4\r\n\r\n";
@@ -180,7 +194,7 @@ fn forwarding_fields_are_believed_of_trusted_peers_only() {
         assert_eq!(found.map(|address| address.to_string()).as_deref(), client);
         let mut out = Vec::new();
         let outgoing = Outgoing {
-            path: "/",
+            path: b"/",
             host: "b",
             framing: Framing::None,
             forwarding: &forwarding,

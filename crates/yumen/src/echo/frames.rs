@@ -42,7 +42,9 @@ fn read(bytes: &[u8]) -> Result<Option<Frame>, BodyError> {
     }
     let (size, rest) = match (second & 0x7f, rest) {
         (126, [a, b, rest @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), rest),
-        (127, [a, b, c, d, e, f, g, h, rest @ ..]) => (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), rest),
+        (127, [a, b, c, d, e, f, g, h, rest @ ..]) => {
+            (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), rest)
+        }
         (126 | 127, _) => return Ok(None),
         (size, rest) => (u64::from(size), rest),
     };
@@ -82,7 +84,8 @@ mod tests {
     fn frames_come_back_however_they_are_cut() {
         // A masked "Hello" (RFC 6455 section 5.7), a masked ping, a masked close.
         let input = [
-            0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58, 0x89, 0x80, 1, 2, 3, 4, 0x88, 0x80, 0, 0, 0, 0,
+            0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58, 0x89, 0x80, 1, 2, 3,
+            4, 0x88, 0x80, 0, 0, 0, 0,
         ];
         for size in 1..=input.len() {
             let (mut received, mut answer, mut closed) = (Vec::new(), Vec::new(), false);

@@ -1,0 +1,110 @@
+//! What an operator sees of the traffic: access log lines, metrics, and no harm from a log that
+//! nobody reads.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use yumen_e2e::client::get;
+use yumen_e2e::gateway::Launch;
+use yumen_e2e::load::{Load, Plan};
+use yumen_e2e::{Backend, Client, Gateway, SOON};
+
+fn config(backend: &Backend, more: &str) -> String {
+    format!(
+        "
+listeners:
+  - {{ name: web, address: '127.0.0.1:0' }}
+status: {{ address: '127.0.0.1:0' }}
+services:
+  - name: backend
+    url: http://{}
+    routes: [{{ name: all, match: {{ paths: ['/x/*', /] }} }}]
+{more}
+",
+        backend.authority()
+    )
+}
+
+#[test]
+fn one_line_for_each_exchange() {
+    let backend = Backend::answering("ok");
+    let gateway = Gateway::start(&config(&backend, ""));
+    let mut client = Client::connect(gateway.web());
+    let odd = "GET /x/1?a=%0d%0ab HTTP/1.1\r\nHost: test.example\r\n\
+               User-Agent: \"quoted\" \\ {\"status\":999} caf\u{e9}\r\n\r\n";
+    let served = client.ask(odd).expect("an answer");
+    let lost = client.ask("GET /none HTTP/1.1\r\nHost: test.example\r\n\r\n").expect("an answer");
+    let bad = client.ask("GET /x/..;/ HTTP/1.1\r\nHost: test.example\r\n\r\n").expect("an answer");
+    let statuses = [served.status(), lost.status(), bad.status()];
+    assert_eq!(statuses, [200, 404, 400]);
+    let mut lines = Vec::new();
+    for (number, status) in statuses.into_iter().enumerate() {
+        gateway.stdout.wait(number, SOON, |_| true).expect("a line in time");
+        let text = gateway.stdout.all()[number].clone();
+        let line: Value = serde_json::from_str(&text).unwrap_or_else(|why| panic!("{why}: {text}"));
+        assert_eq!(line["status"], status, "{text}");
+        lines.push((text, line));
+    }
+    assert!(lines[0].0.contains("/x/1") && lines[0].0.contains("backend"), "{}", lines[0].0);
+    let told: Value = serde_json::from_str(&lost.text()).expect("an error in JSON");
+    let id = told["request_id"].as_str().expect("a request id");
+    assert!(lines[1].0.contains(id) && lines[1].0.contains("no_route"), "{}", lines[1].0);
+    assert!(lines[2].0.contains("bad_request"), "{}", lines[2].0);
+}
+
+#[test]
+fn combined_lines_cannot_be_broken() {
+    let backend = Backend::answering("ok");
+    let gateway = Gateway::start(&config(&backend, "access_log: { format: combined }"));
+    let mut client = Client::connect(gateway.web());
+    let agent = format!("x\" 200 1 \"-\" \"{}", "y".repeat(7000));
+    let request = format!("GET /x/1 HTTP/1.1\r\nHost: test.example\r\nUser-Agent: {agent}\r\n\r\n");
+    client.ask(request).expect("an answer");
+    let line = gateway.stdout.wait(0, SOON, |_| true).expect("a line in time");
+    assert!(line.starts_with("127.0.0.1 - - [") && line.contains("\"GET /x/1 HTTP/1.1\" 200"));
+    assert_eq!(line.matches('"').count(), 6, "{line}");
+    assert!(line.len() < 4096, "fields are capped: {}", line.len());
+}
+
+#[test]
+fn metrics_count_what_happened() {
+    let backend = Backend::answering("ok");
+    let gateway = Gateway::start(&config(&backend, "access_log: { to: off }"));
+    for n in 0..50 {
+        get(gateway.web(), &format!("/x/{n}"));
+    }
+    get(gateway.web(), "/none");
+    let page = get(gateway.status(), "/metrics");
+    assert_eq!(page.status(), 200);
+    let text = page.text();
+    let sample = |line: &&str| {
+        line.contains("requests_total") && line.contains("route=\"all\"") && line.ends_with(" 50")
+    };
+    assert!(text.lines().any(|line| sample(&line)), "{text}");
+    assert!(!text.contains("/x/"), "no label comes from a client");
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let value = line.rsplit(' ').next().unwrap_or_default();
+        assert!(value.parse::<f64>().is_ok(), "not a sample: {line}");
+    }
+}
+
+/// Behind a pipe that nobody reads, lines are lost and requests are not.
+#[test]
+fn a_log_that_nobody_reads() {
+    let backend = Backend::answering("ok");
+    let how = Launch { unread: true, ..Launch::default() };
+    let gateway = Gateway::launch(&config(&backend, ""), how).expect("it starts");
+    let load = Load::start(&Plan::steady(gateway.web(), 8));
+    // By then every queue is full.
+    let full = load.reach(20_000, Duration::from_secs(60));
+    let before = gateway.memory();
+    let enough = full && load.reach(60_000, Duration::from_secs(60));
+    let report = load.stop();
+    assert!(enough && report.failed.is_empty(), "{report:?}");
+    let grown = gateway.memory().saturating_sub(before);
+    assert!(grown < 4 << 10, "the log queue grows: {grown} KiB");
+    assert!(report.slowest < Duration::from_secs(1), "{report:?}");
+    gateway.signal("TERM");
+    let status = gateway.exit(Duration::from_secs(10)).expect("it ends although its log hangs");
+    assert_eq!(status.code(), Some(0));
+}
