@@ -1,7 +1,7 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
-use yumen_http::{Body, Framing, Response, ResponseHead};
+use yumen_http::{Body, Framing, Malformed, Response, ResponseHead};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fixed};
 use yumen_policy::{Exchange, Failure, FailureKind, Step, Verdict};
@@ -21,8 +21,8 @@ impl Engine {
     ) -> Result<Response, Failure> {
         let lost = || Failure::new(FailureKind::NoRoute);
         let listener = bound.listener(&door.name).ok_or_else(lost)?;
-        let asked = Asked { head: &exchange.request.head, client: exchange.client.address };
-        let found = listener.router.find(&asked).ok_or_else(lost)?;
+        let asked = Asked::new(&exchange.request.head, exchange.client.address);
+        let found = listener.find(&asked).map_err(malformed)?.ok_or_else(lost)?;
         let offer = listener.offers.get(found.rule).ok_or_else(lost)?;
         let route = bound.plan().routes.get(offer.route).ok_or_else(lost)?;
         *mark = Some(offer.route);
@@ -34,8 +34,7 @@ impl Engine {
             Action::Redirect(redirect) => redirect.location(&parameters, head),
             Action::Forward { .. } | Action::Answer(_) => Vec::new(),
         };
-        exchange.path =
-            path.map_err(|malformed| Failure::new(FailureKind::BadRequest).because(malformed.0))?;
+        exchange.path = path.map_err(malformed)?;
         if let Some(answer) = inward(&offer.chain, exchange).await? {
             return outward(&offer.chain, exchange, answer).await;
         }
@@ -76,7 +75,11 @@ fn check_length(exchange: &Exchange, body_max: u64) -> Result<(), Failure> {
 
 fn put(head: &mut ResponseHead, name: &str, value: &[u8]) -> Result<(), Failure> {
     let put = head.fields_mut().add(name, value);
-    put.map_err(|malformed| Failure::new(FailureKind::BadRequest).because(malformed.0))
+    put.map_err(malformed)
+}
+
+fn malformed(malformed: Malformed) -> Failure {
+    Failure::new(FailureKind::BadRequest).because(malformed.0)
 }
 
 fn answer(fixed: &Fixed) -> Result<Response, Failure> {

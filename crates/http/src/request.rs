@@ -44,8 +44,6 @@ pub struct HeadLimits {
     pub field: usize,
     /// Fields.
     pub fields: usize,
-    /// `;` may stand in the path.
-    pub path_parameters: bool,
 }
 
 /// Looks for the end of a head while it arrives, without reading any byte twice, and refuses what
@@ -150,10 +148,6 @@ impl RequestHead {
             return Err(Refusal::TargetTooLong);
         }
         let target = Target::read(line.target, line.method.len() + 1, &method)?;
-        let raw_path = line.target.split(|&byte| byte == b'?').next().unwrap_or_default();
-        if !limits.path_parameters && memchr::memchr(b';', raw_path).is_some() {
-            return Err(Malformed("a path with parameters").into());
-        }
         let mut fields = Fields::read(head.to_vec(), line_end + 1)?;
         let host = read_host(&fields, version)?;
         let authority = target.authority.clone().or(host);
@@ -203,6 +197,24 @@ impl RequestHead {
             Path::At(range) => self.fields.slice(range),
             Path::Made(path) => path.as_bytes(),
         }
+    }
+
+    /// The path as servers see it that cut parameters off its segments (`/admin;x/y` is
+    /// `/admin/y` to them); `None` if it has no parameters.
+    #[must_use]
+    pub fn path_without_parameters(&self) -> Option<Vec<u8>> {
+        let path = self.path_bytes();
+        memchr::memchr(b';', path)?;
+        let mut plain = Vec::with_capacity(path.len());
+        for segment in path.split_inclusive(|&byte| byte == b'/') {
+            let name = segment.split(|&byte| byte == b';').next().unwrap_or_default();
+            plain.extend_from_slice(name);
+            if name.len() < segment.len() && segment.ends_with(b"/") {
+                plain.push(b'/');
+            }
+        }
+        let canonical = crate::canonical_path(&plain).ok().flatten();
+        Some(canonical.map_or(plain, String::into_bytes))
     }
 
     /// What stands behind the question mark, as it came.

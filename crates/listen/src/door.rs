@@ -53,7 +53,6 @@ impl Door {
                 target: size(limits.target),
                 field: size(limits.field),
                 fields: usize::try_from(limits.fields).unwrap_or(usize::MAX),
-                path_parameters: listener.path_parameters,
             },
             trailers_max: size(limits.trailers),
             requests_max: limits.requests_per_connection,

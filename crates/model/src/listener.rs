@@ -24,11 +24,6 @@ pub struct Listener {
     /// Expect a PROXY protocol header (v1 or v2) in front of every connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyProtocol>,
-    /// Let `;` stand in paths. Many servers cut parameters off a segment (`/admin;x` is `/admin`
-    /// to them), so a path with one could get past a rule, and is refused with 400 unless this is
-    /// on.
-    #[serde(default)]
-    pub path_parameters: bool,
     /// Also tell services about the client in the standard `Forwarded` field (RFC 7239).
     #[serde(default)]
     pub forwarded: bool,

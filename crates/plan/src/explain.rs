@@ -27,6 +27,8 @@ pub struct Explanation {
 pub enum Outcome {
     /// No route matches: 404.
     NoRoute,
+    /// The request can be read in two ways: 400.
+    Refused(String),
     /// A route was found.
     Found {
         /// The route's name.
@@ -50,7 +52,7 @@ impl Plan {
         client: &Client,
         count_max: usize,
     ) -> Explanation {
-        let asked = Asked { head, client: client.address };
+        let asked = Asked::new(head, client.address);
         let route_of =
             |rule: usize| on.offers.get(rule).and_then(|offer| self.routes.get(offer.route));
         let considered =
@@ -59,7 +61,13 @@ impl Plan {
                 Some((route.name.to_string(), route.at.clone(), considered.verdict))
             });
         let considered = considered.collect();
-        let found = on.router.find(&asked);
+        let found = match on.find(&asked) {
+            Ok(found) => found,
+            Err(malformed) => {
+                let outcome = Outcome::Refused(malformed.to_string());
+                return Explanation { listener: on.listener.name.clone(), considered, outcome };
+            }
+        };
         let outcome = found.and_then(|found| {
             let offer = on.offers.get(found.rule)?;
             let route = self.routes.get(offer.route)?;
@@ -122,6 +130,9 @@ impl fmt::Display for Explanation {
         match &self.outcome {
             Outcome::NoRoute => {
                 writeln!(out, "no route matches: the request is answered with 404 no_route")
+            }
+            Outcome::Refused(why) => {
+                writeln!(out, "the request is refused with 400 bad_request: {why}")
             }
             Outcome::Found { route, parameters, chain, action } => {
                 for (name, value) in parameters {

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use yumen_http::RequestHead;
-use yumen_route::Question;
+use yumen_http::{Malformed, RequestHead};
+use yumen_route::{Found, Question};
+
+use crate::ListenerPlan;
 
 /// A request head and who sent it.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +14,34 @@ pub struct Asked<'a> {
     pub head: &'a RequestHead,
     /// The client's address.
     pub client: IpAddr,
+    /// Ask with this path instead of the head's own.
+    path: Option<&'a [u8]>,
+}
+
+impl<'a> Asked<'a> {
+    /// A head, from this client.
+    #[must_use]
+    pub fn new(head: &'a RequestHead, client: IpAddr) -> Self {
+        Self { head, client, path: None }
+    }
+}
+
+impl ListenerPlan {
+    /// The offer for a request, by the router's number.
+    ///
+    /// # Errors
+    /// When the path has parameters and would go another way without them: services that cut them
+    /// off would see a request that no rule of its own has seen.
+    pub fn find(&self, asked: &Asked<'_>) -> Result<Option<Found>, Malformed> {
+        let found = self.router.find(asked);
+        if let Some(plain) = asked.head.path_without_parameters() {
+            let again = self.router.find(&Asked { path: Some(&plain), ..*asked });
+            if again.map(|found| found.rule) != found.map(|found| found.rule) {
+                return Err(Malformed("path parameters that lead around a route"));
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Question for Asked<'_> {
@@ -24,7 +54,7 @@ impl Question for Asked<'_> {
     }
 
     fn path(&self) -> &[u8] {
-        self.head.path_bytes()
+        self.path.unwrap_or(self.head.path_bytes())
     }
 
     fn query(&self) -> Option<&[u8]> {

@@ -12,8 +12,7 @@ use crate::{Client, Exchange, Step, Trail, Verdict};
 #[must_use]
 #[expect(clippy::expect_used, reason = "a test wants to hear of its own mistakes at once")]
 pub fn exchange(head: &str) -> Exchange {
-    let limits =
-        HeadLimits { head: 65_536, target: 8192, field: 8192, fields: 100, path_parameters: true };
+    let limits = HeadLimits { head: 65_536, target: 8192, field: 8192, fields: 100 };
     let text = format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n"));
     let head = RequestHead::read(text.as_bytes(), &limits).expect("a good request head");
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));

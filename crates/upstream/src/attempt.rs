@@ -59,7 +59,6 @@ pub(crate) async fn attempt(
         target: destination.head_max,
         field: destination.head_max,
         fields: destination.fields_max,
-        path_parameters: true,
     };
     let mut asking = Asking {
         exchange,

@@ -115,12 +115,6 @@ fn read_head(options: &Options) -> Result<RequestHead, Failure> {
         text.push_str("\r\n");
     }
     text.push_str("\r\n");
-    let limits = HeadLimits {
-        head: 32 * 1024,
-        target: 8 * 1024,
-        field: 8 * 1024,
-        fields: 100,
-        path_parameters: false,
-    };
+    let limits = HeadLimits { head: 32 * 1024, target: 8 * 1024, field: 8 * 1024, fields: 100 };
     RequestHead::read(text.as_bytes(), &limits).map_err(Failure::from)
 }

@@ -67,7 +67,6 @@ pub(crate) fn plain_listener(name: &str) -> Listener {
         address: String::new(),
         trusted_proxies: Vec::new(),
         proxy_protocol: None,
-        path_parameters: true,
         forwarded: false,
         limits: yumen_model::ListenerLimits::default(),
         timeouts: yumen_model::ListenerTimeouts::default(),

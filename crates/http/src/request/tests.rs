@@ -2,8 +2,7 @@ use std::net::IpAddr;
 
 use super::*;
 
-const LIMITS: HeadLimits =
-    HeadLimits { head: 4096, target: 256, field: 512, fields: 10, path_parameters: false };
+const LIMITS: HeadLimits = HeadLimits { head: 4096, target: 256, field: 512, fields: 10 };
 
 fn read(head: &str) -> Result<RequestHead, Refusal> {
     let length = HeadEnd::default().find(head.as_bytes(), &LIMITS)?.expect("a whole head");
@@ -110,7 +109,6 @@ fn ambiguous_requests_are_refused() {
         get("GET http://user@a/ HTTP/1.1"),
         get("GET http:///x HTTP/1.1"),
         get("GET /x#/../admin HTTP/1.1"),
-        get("GET /admin;x HTTP/1.1"),
         get("GET /?a#b HTTP/1.1"),
         get("GET /?\u{e4} HTTP/1.1"),
     ] {
@@ -159,6 +157,21 @@ fn a_head_is_found_however_it_arrives() {
     }
     let endless = vec![b'a'; 5000];
     assert_eq!(HeadEnd::default().find(&endless, &LIMITS), Err(Refusal::TargetTooLong));
+}
+
+#[test]
+fn parameters_can_be_cut_off() {
+    for (path, plain) in [
+        ("/admin;x", Some("/admin")),
+        ("/admin;x/y;z=1;w", Some("/admin/y")),
+        ("/;x/y", Some("/y")),
+        ("/a;/", Some("/a/")),
+        ("/a/b", None),
+    ] {
+        let head = read(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+        let cut = head.path_without_parameters();
+        assert_eq!(cut.as_deref(), plain.map(str::as_bytes), "{path}");
+    }
 }
 
 #[test]
