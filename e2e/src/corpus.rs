@@ -292,8 +292,10 @@ fn observe(target: &Target, case: &Case) -> Outcome {
     Outcome { answers, flaw, closed, recorded: target.backend.since(&mark) }
 }
 
-/// Waits until every connection with an unfinished message has ended.
+/// Waits until every connection with an unfinished message has ended. The part of a message that
+/// was passed on may arrive after the client got its refusal, so this begins with a short wait.
 fn settle(target: &Target, mark: &crate::backend::Mark) {
+    target.backend.wait(QUIET, |_| false);
     let deadline = std::time::Instant::now() + CLOSING;
     let unfinished = || {
         let recorded = target.backend.since(mark);

@@ -71,6 +71,7 @@ impl Engine {
     /// for long enough, and hands the access log's lines on.
     pub fn tidy(&self) {
         self.outbound.sweep();
+        self.outbound.each_open(|name, count| self.metrics.service(name).connections_open(count));
         self.log.borrow_mut().flush();
         // Plans that nobody uses any more are let go of even when no request comes.
         let _bound = self.bound();

@@ -43,6 +43,7 @@ impl Engine {
             status: end.status,
             source: if from_service { Source::Upstream } else { Source::Gateway },
             failure: trail.failure.map(yumen_policy::FailureKind::code),
+            cause: trail.cause.as_deref(),
             attempts: trail.attempts,
             received: Size { head: head.fields().size() as u64, body: trail.watch.received.get() },
             sent: Size { head: 0, body: trail.watch.sent.get() },
@@ -87,6 +88,7 @@ impl Engine {
             listener: &door.name,
             status,
             failure: Some(failure.kind().code()),
+            cause: failure.cause(),
             ..Record::default()
         };
         self.log.borrow_mut().write(&record);

@@ -44,7 +44,7 @@ impl ClientBody {
         while !self.invitation.is_empty() {
             match self.link.poll_write(context, self.invitation) {
                 Poll::Ready(Ok(written)) => {
-                    self.invitation = self.invitation.get(written..).unwrap_or_default()
+                    self.invitation = self.invitation.get(written..).unwrap_or_default();
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::Cut)),
                 Poll::Pending => return Poll::Pending,
@@ -84,7 +84,7 @@ impl BodyRead for ClientBody {
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<Result<Flow, BodyError>> {
-        if let Poll::Pending = self.poll_invite(context)? {
+        if self.poll_invite(context)?.is_pending() {
             return if self.link.deadline.has_come(context) {
                 Poll::Ready(Err(BodyError::Stalled))
             } else {

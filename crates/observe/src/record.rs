@@ -44,6 +44,8 @@ pub struct Record<'a> {
     pub source: Source,
     /// Stable code of the failure, if there was one.
     pub failure: Option<&'a str>,
+    /// The operator's part of the reason; never shown to a client.
+    pub cause: Option<&'a str>,
     /// How often a service was asked: 0 when it never was.
     pub attempts: u32,
     /// What came from the client.
@@ -120,6 +122,7 @@ impl Default for Record<'_> {
             status: 0,
             source: Source::Gateway,
             failure: None,
+            cause: None,
             attempts: 0,
             received: Size::default(),
             sent: Size::default(),

@@ -52,8 +52,11 @@ pub struct Kind {
     name: &'static str,
     phase: Phase,
     schema: fn(&mut SchemaGenerator) -> Schema,
-    compile: fn(&Node, &str, &mut Report, &Scope) -> Option<Arc<dyn Policy>>,
+    compile: Compile,
 }
+
+/// Reads a config, which stands at the given path, and compiles it.
+type Compile = fn(&Node, &str, &mut Report, &Scope) -> Option<Arc<dyn Policy>>;
 
 impl Kind {
     /// The kind whose config is `S`.

@@ -53,6 +53,11 @@ impl Endpoint {
         self.in_flight.get()
     }
 
+    /// Open connections, idle or not.
+    pub(crate) fn open(&self) -> u32 {
+        self.open.get()
+    }
+
     /// Whether a request may use a connection of it: an idle one, or one more.
     pub(crate) fn has_room(&self, connections_max: u32) -> bool {
         self.open.get() < connections_max || !self.idle.borrow().is_empty()

@@ -52,6 +52,11 @@ impl Outbound {
         });
     }
 
+    /// How many connections to each service are open.
+    pub fn each_open(&self, mut tell: impl FnMut(&str, u64)) {
+        self.pools.borrow().iter().for_each(|(name, pool)| tell(name, pool.open_connections()));
+    }
+
     /// Closes idle connections that have been kept long enough; to be called every second or so.
     pub fn sweep(&self) {
         let now = self.worker.unix_seconds();

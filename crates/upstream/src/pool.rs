@@ -149,6 +149,10 @@ impl Pool {
         self.endpoints.borrow().iter().for_each(|endpoint| endpoint.sweep(before));
     }
 
+    pub(crate) fn open_connections(&self) -> u64 {
+        self.endpoints.borrow().iter().map(|endpoint| u64::from(endpoint.open())).sum()
+    }
+
     /// Closes all idle connections.
     pub(crate) fn clear(&self) {
         self.endpoints.borrow().iter().for_each(|endpoint| endpoint.clear());

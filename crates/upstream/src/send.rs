@@ -1,5 +1,7 @@
 //! One exchange to a service: choose an endpoint, try, and try again where that is safe.
 
+use std::sync::Arc;
+
 use yumen_http::Response;
 use yumen_model::HostHeader;
 use yumen_policy::{Exchange, Failure, FailureKind};
@@ -46,7 +48,7 @@ pub async fn send(
         let ask = Ask { tried: &tried, random: outbound.random(), key };
         let Some((index, endpoint)) = pool.choose(&ask) else { break };
         exchange.trail.attempts += 1;
-        exchange.trail.target = Some(endpoint.name.clone());
+        exchange.trail.target = Some(Arc::clone(&endpoint.name));
         let kept = if stale { None } else { Connection::reuse(&endpoint) };
         let connection = match kept {
             Some(connection) => connection,

@@ -311,7 +311,7 @@ impl Control {
 pub(crate) fn names(plan: &Plan) -> Counted {
     Counted {
         listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),
-        services: plan.destinations.keys().map(|name| name.to_string()).collect(),
+        services: plan.destinations.keys().map(ToString::to_string).collect(),
         routes: plan
             .routes
             .iter()

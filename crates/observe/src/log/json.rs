@@ -33,6 +33,7 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
     object.number("status", u64::from(record.status));
     object.text("source", record.source.name().as_bytes());
     object.text("failure", record.failure.unwrap_or_default().as_bytes());
+    object.text("cause", record.cause.unwrap_or_default().as_bytes());
     object.number("attempts", u64::from(record.attempts));
     object.times(record);
     object.number("received_head_bytes", record.received.head);

@@ -31,6 +31,7 @@ pub(super) fn full() -> Record<'static> {
         status: 201,
         source: Source::Upstream,
         failure: None,
+        cause: None,
         attempts: 2,
         received: Size { head: 311, body: 1_024 },
         sent: Size { head: 205, body: 17 },
@@ -80,7 +81,8 @@ fn a_failed_exchange_as_json() {
         method: b"GET",
         path: b"/",
         status: 504,
-        failure: Some("upstream.timeout"),
+        failure: Some("upstream_timeout"),
+        cause: Some("no answer in time"),
         aborted_by: Some(Side::Client),
         tunnelled: true,
         ..Record::default()
@@ -89,7 +91,7 @@ fn a_failed_exchange_as_json() {
         json_line(&record),
         concat!(
             r#"{"time":"1970-01-01T00:00:00.000Z","client":"2001:db8::1","method":"GET","#,
-            r#""path":"/","status":504,"source":"gateway","failure":"upstream.timeout","#,
+            r#""path":"/","status":504,"source":"gateway","failure":"upstream_timeout","cause":"no answer in time","#,
             r#""attempts":0,"total_ms":0.000,"overhead_ms":0.000,"received_head_bytes":0,"#,
             r#""received_body_bytes":0,"sent_head_bytes":0,"sent_body_bytes":0,"revision":0,"#,
             r#""aborted_by":"client","tunnelled":true}"#,

@@ -16,6 +16,10 @@ impl Count {
         self.0.store(self.read().wrapping_sub(less), Ordering::Relaxed);
     }
 
+    pub(super) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     pub(super) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

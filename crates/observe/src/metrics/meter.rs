@@ -157,13 +157,11 @@ impl ServiceMeter {
     /// A connection to a target was made.
     pub fn connection_opened(&self) {
         self.cells.opened.add(1);
-        self.cells.open.add(1);
     }
 
-    /// A connection to a target is gone. Called once for each
-    /// [`ServiceMeter::connection_opened`].
-    pub fn connection_closed(&self) {
-        self.cells.open.subtract(1);
+    /// So many connections to targets are open now.
+    pub fn connections_open(&self, count: u64) {
+        self.cells.open.set(count);
     }
 
     /// A request was sent over a connection that had served one before.

@@ -94,7 +94,7 @@ fn listeners_services_config_and_log_are_counted() {
     let service = worker.service("shop");
     service.connection_opened();
     service.connection_opened();
-    service.connection_closed();
+    service.connections_open(1);
     service.connection_reused();
     service.retried();
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123);
