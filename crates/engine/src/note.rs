@@ -1,7 +1,7 @@
 //! The end of an exchange as observe is told of it: one record for the log and the metrics.
 
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use yumen_http::Version;
 use yumen_listen::{Broken, Door, End};
@@ -20,7 +20,7 @@ impl Engine {
         let head = &request.head;
         let from_service = trail.answered.is_some() && trail.failure.is_none();
         let record = Record {
-            began: SystemTime::now().checked_sub(total).unwrap_or(SystemTime::UNIX_EPOCH),
+            began: if self.log.borrow().is_off() { SystemTime::UNIX_EPOCH } else { before(total) },
             times: Times {
                 total,
                 upstream: trail
@@ -94,6 +94,11 @@ impl Engine {
         self.log.borrow_mut().write(&record);
         self.listener(door).request_refused(status);
     }
+}
+
+/// So long ago, by the clock on the wall.
+fn before(passed: Duration) -> SystemTime {
+    SystemTime::now().checked_sub(passed).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn protocol(version: Version) -> &'static str {

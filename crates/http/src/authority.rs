@@ -118,7 +118,8 @@ pub fn canonical_host(host: &str) -> Result<String, Malformed> {
     if host.is_empty() || host.len() > HOST_LENGTH_MAX {
         return Err(Malformed("a host that is empty or too long"));
     }
-    if !host.bytes().all(is_host_byte) || host.starts_with('.') || host.contains("..") {
+    let has_empty_label = host.split('.').any(str::is_empty);
+    if has_empty_label || !host.bytes().all(is_host_byte) {
         return Err(Malformed("a character that no host name has"));
     }
     Ok(host.to_ascii_lowercase())
@@ -168,6 +169,8 @@ mod tests {
             "[]",
             "a\0",
             "a..b",
+            "a..",
+            "a..:80",
             ".a",
             "a%20b",
             "::1",

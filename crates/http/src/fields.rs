@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::grammar::{is_value, token_run, trim};
+use crate::grammar::{is_clean_head, token_run, trim};
 use crate::refusal::Malformed;
 
 /// Field names that the gateway itself knows.
@@ -149,8 +149,13 @@ impl Fields {
             if length <= 1 {
                 break;
             }
-            lines.push(read_line(rest.get(..length.saturating_sub(1)).unwrap_or_default(), at)?);
+            lines.push(read_line(rest.get(..length - 1).unwrap_or_default(), at)?);
             at += length + 1;
+        }
+        // The empty line ends in CRLF too, and so does the first line, if there is one.
+        let ends = lines.len() + 1 + usize::from(from > 0);
+        if !is_clean_head(&head, ends) {
+            return Err(Malformed("a control character in the head"));
         }
         Ok(Self { bytes: head, lines })
     }
@@ -312,9 +317,6 @@ fn read_line(line: &[u8], at: usize) -> Result<Line, Malformed> {
         (_, _) => return Err(Malformed("a field name that is no token")),
     }
     let raw = rest.get(1..).unwrap_or_default();
-    if !is_value(raw) {
-        return Err(Malformed("a control character in a field value"));
-    }
     let value = trim(raw);
     let leading = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let value_start = at + name_length + 1 + if value.is_empty() { 0 } else { leading };

@@ -384,15 +384,20 @@ pub(crate) fn write_length(out: &mut Vec<u8>, length: u64) {
 }
 
 pub(crate) fn write_decimal(out: &mut Vec<u8>, number: u64) {
-    let mut divisor = 1_u64;
-    while number / divisor >= 10 {
-        divisor *= 10;
+    /// As many digits as the largest number has.
+    const DIGITS_MAX: usize = 20;
+    let mut digits = [b'0'; DIGITS_MAX];
+    let mut rest = number;
+    let mut length = 0;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
     }
-    while divisor > 0 {
-        let digit = u8::try_from(number / divisor % 10).unwrap_or(0);
-        out.push(b'0' + digit);
-        divisor /= 10;
-    }
+    out.extend_from_slice(digits.get(DIGITS_MAX - length..).unwrap_or_default());
 }
 
 #[cfg(test)]

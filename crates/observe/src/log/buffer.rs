@@ -40,6 +40,11 @@ impl LogBuffer {
         Self { shared, queue, generation, sink, stamp: Stamp::default(), bytes, lines: 0 }
     }
 
+    /// Whether records go nowhere, so that what only the log needs is not worth finding out.
+    pub fn is_off(&self) -> bool {
+        self.sink.is_none()
+    }
+
     /// Formats one record. Never waits: a full queue costs lines, which are counted.
     pub fn write(&mut self, record: &Record<'_>) {
         self.follow();
