@@ -20,6 +20,7 @@ test: setup lint deny ## everything that must hold before a change lands
 	@cargo build --profile quick -p yumen
 	@$(say) 'unit, tidy, policy, example and end-to-end tests'
 	@YUMEN_BIN="$(quick)/yumen" cargo test --workspace --no-fail-fast
+	@cargo test --quiet --manifest-path fuzz/Cargo.toml --target-dir "$(dir $(quick))"
 
 lint: ## formatting, clippy and rustdoc; warnings are errors
 	@$(say) 'formatting'
@@ -41,6 +42,6 @@ bench: setup ## measure next to NGINX, HAProxy, Envoy and others; writes docs/be
 	@$(say) 'benchmarks (this takes a while)'
 	@bench/run
 
-fuzz: ## every fuzz target for SECONDS_EACH seconds (600)
+fuzz: ## attack every parser for SECONDS_EACH seconds (600); `make test` replays seeds and findings
 	@$(say) 'fuzzing'
 	@scripts/fuzz "$${SECONDS_EACH:-600}"

@@ -17,8 +17,11 @@ pub mod response_head;
 pub mod router;
 mod strict;
 
+/// Panics when something does not hold for the input.
+pub type Check = fn(&[u8]);
+
 /// All targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),

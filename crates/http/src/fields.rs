@@ -132,18 +132,19 @@ impl Fields {
     }
 
     /// Indexes the field lines of `head`, a whole head whose lines start at `from` and end with
-    /// an empty line. The caller has made sure that every LF has a CR before it and that the head
-    /// is shorter than 4 GiB.
+    /// an empty line. `ends` says where the first lines end, as far as that is known. The caller has
+    /// made sure that every LF has a CR before it and that the head is shorter than 4 GiB.
     ///
     /// # Errors
     /// A line that is not `name ":" OWS value OWS CRLF` with a token for a name and no control
     /// character in the value (RFC 9112 section 5), among them folded lines.
-    pub(crate) fn read(head: Vec<u8>, from: usize) -> Result<Self, Malformed> {
+    pub(crate) fn read(head: Vec<u8>, from: usize, ends: &[u32]) -> Result<Self, Malformed> {
         let mut lines = Vec::with_capacity(16);
         let mut at = from;
         loop {
             let rest = head.get(at..).unwrap_or_default();
-            let Some(length) = memchr::memchr(b'\n', rest) else {
+            let known = ends.get(lines.len()).and_then(|end| (*end as usize).checked_sub(at));
+            let Some(length) = known.or_else(|| memchr::memchr(b'\n', rest)) else {
                 return Err(Malformed("the head does not end"));
             };
             if length <= 1 {

@@ -53,7 +53,12 @@ pub struct HeadEnd {
     scanned: usize,
     line_start: usize,
     lines: usize,
+    /// Where the first lines end, so that whoever reads the head need not look again.
+    ends: [u32; LINE_ENDS_KEPT],
 }
+
+/// Line ends that are remembered; heads of more lines are looked through a second time.
+const LINE_ENDS_KEPT: usize = 32;
 
 /// The longest method, the version, and the spaces between them.
 const LINE_EXTRA: usize = 32 + 8 + 2;
@@ -78,6 +83,9 @@ impl HeadEnd {
             }
             self.check_line(end, limits)?;
             let is_empty_line = end == self.line_start + 1;
+            if let (Some(place), Ok(end)) = (self.ends.get_mut(self.lines), u32::try_from(end)) {
+                *place = end;
+            }
             self.scanned = end + 1;
             self.line_start = end + 1;
             self.lines += 1;
@@ -85,6 +93,11 @@ impl HeadEnd {
                 return Ok(Some(end + 1));
             }
         }
+    }
+
+    /// Where the lines of the head end that was found, as far as they were kept.
+    pub(crate) fn line_ends(&self) -> &[u32] {
+        self.ends.get(..self.lines.min(LINE_ENDS_KEPT)).unwrap_or_default()
     }
 
     /// Checks the line that goes from the last line end to `end`.
@@ -132,14 +145,14 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    /// Reads a whole head, as [`HeadEnd`] found it. Framing and connection fields, fields of
+    /// Reads a whole head, as `end` found it. Framing and connection fields, fields of
     /// names with an underscore, and fields that only the gateway may set are taken out of
     /// [`RequestHead::fields`].
     ///
     /// # Errors
     /// On whatever is not exactly the grammar or could be read in two ways.
-    pub fn read(head: &[u8], limits: &HeadLimits) -> Result<Self, Refusal> {
-        let line_end = memchr::memchr(b'\n', head).ok_or(Malformed("the head does not end"))?;
+    pub fn read(head: &[u8], end: &HeadEnd, limits: &HeadLimits) -> Result<Self, Refusal> {
+        let line_end = end.line_ends().first().map_or(0, |end| *end as usize);
         let line = head.get(..line_end.saturating_sub(1)).unwrap_or_default();
         let line = split_line(line)?;
         let version = Version::read(line.version)?;
@@ -148,7 +161,11 @@ impl RequestHead {
             return Err(Refusal::TargetTooLong);
         }
         let target = Target::read(line.target, line.method.len() + 1, &method)?;
-        let mut fields = Fields::read(head.to_vec(), line_end + 1)?;
+        let mut fields = Fields::read(
+            head.to_vec(),
+            line_end + 1,
+            end.line_ends().get(1..).unwrap_or_default(),
+        )?;
         let host = read_host(&fields, version)?;
         let authority = target.authority.clone().or(host);
         let framing = Framing::of_request(&fields, version)?;

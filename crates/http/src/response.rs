@@ -5,7 +5,7 @@ use crate::fields::{Fields, Known};
 use crate::framing::Framing;
 use crate::method::Method;
 use crate::refusal::Malformed;
-use crate::request::{Version, write_decimal, write_length};
+use crate::request::{HeadEnd, Version, write_decimal, write_length};
 use crate::status::{Status, reason};
 
 /// The head of an answer, checked.
@@ -26,16 +26,20 @@ impl ResponseHead {
         Self { status, fields, framing: Framing::None, kept_alive: true, websocket: false }
     }
 
-    /// Reads a whole head, as [`crate::HeadEnd`] found it. Framing and connection fields are taken
+    /// Reads a whole head, as `end` found it. Framing and connection fields are taken
     /// out of [`ResponseHead::fields`], and those that name the make of the service.
     ///
     /// # Errors
     /// On whatever is not exactly the grammar or could be read in two ways.
-    pub fn read(head: &[u8]) -> Result<Self, Malformed> {
-        let line_end = memchr::memchr(b'\n', head).ok_or(Malformed("the head does not end"))?;
+    pub fn read(head: &[u8], end: &HeadEnd) -> Result<Self, Malformed> {
+        let line_end = end.line_ends().first().map_or(0, |end| *end as usize);
         let line = head.get(..line_end.saturating_sub(1)).unwrap_or_default();
         let (version, status) = read_status_line(line)?;
-        let mut fields = Fields::read(head.to_vec(), line_end + 1)?;
+        let mut fields = Fields::read(
+            head.to_vec(),
+            line_end + 1,
+            end.line_ends().get(1..).unwrap_or_default(),
+        )?;
         let framing = if status.is_interim() {
             Framing::None
         } else {
@@ -183,7 +187,12 @@ mod tests {
     use super::*;
 
     fn read(head: &str) -> Result<ResponseHead, Malformed> {
-        ResponseHead::read(head.as_bytes())
+        let limits = crate::HeadLimits { head: 4096, target: 4096, field: 4096, fields: 100 };
+        let mut end = HeadEnd::default();
+        match end.find(head.as_bytes(), &limits) {
+            Ok(Some(_)) => ResponseHead::read(head.as_bytes(), &end),
+            _ => Err(Malformed("no head")),
+        }
     }
 
     #[test]

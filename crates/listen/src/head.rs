@@ -115,7 +115,7 @@ impl Reading {
         if !rest.is_empty() {
             *link.rest().borrow_mut() = rest.to_vec();
         }
-        Some(match RequestHead::read(head, &door.head) {
+        Some(match RequestHead::read(head, &self.end, &door.head) {
             Ok(head) => Arrival::Request(Box::new(head)),
             Err(refusal) => Arrival::Refused(refusal),
         })

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Instant;
 
-use yumen_http::{Body, Forwarding, HeadLimits, Request, RequestHead};
+use yumen_http::{Body, Forwarding, HeadEnd, HeadLimits, Request, RequestHead};
 
 use crate::{Client, Exchange, Step, Trail, Verdict};
 
@@ -14,7 +14,9 @@ use crate::{Client, Exchange, Step, Trail, Verdict};
 pub fn exchange(head: &str) -> Exchange {
     let limits = HeadLimits { head: 65_536, target: 8192, field: 8192, fields: 100 };
     let text = format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n"));
-    let head = RequestHead::read(text.as_bytes(), &limits).expect("a good request head");
+    let mut end = HeadEnd::default();
+    end.find(text.as_bytes(), &limits).expect("a good request head");
+    let head = RequestHead::read(text.as_bytes(), &end, &limits).expect("a good request head");
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     Exchange {
         client: Client {

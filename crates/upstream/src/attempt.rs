@@ -290,11 +290,11 @@ impl Asking<'_, '_> {
             Ok(Some(length)) => length,
         };
         let (head, rest) = bytes.split_at_checked(found).unwrap_or_default();
-        self.end = HeadEnd::default();
         if !rest.is_empty() {
             connection.rest = rest.to_vec();
         }
-        Some(ResponseHead::read(head).map_err(|malformed| bad_answer(malformed.0)))
+        let end = std::mem::take(&mut self.end);
+        Some(ResponseHead::read(head, &end).map_err(|malformed| bad_answer(malformed.0)))
     }
 }
 

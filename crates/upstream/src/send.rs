@@ -58,7 +58,11 @@ pub async fn send(
                 match Connection::open(&endpoint, outbound.worker(), patience).await {
                     Ok(connection) => connection,
                     Err(error) => {
-                        last = Failure::new(FailureKind::UpstreamUnreachable)
+                        let kind = match error.kind() {
+                            std::io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
+                            _ => FailureKind::UpstreamUnreachable,
+                        };
+                        last = Failure::new(kind)
                             .because(format!("cannot connect to {}: {error}", endpoint.name));
                         tried.push(index);
                         continue;

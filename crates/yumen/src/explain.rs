@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use yumen_http::{Forwarding, HeadLimits, RequestHead};
+use yumen_http::{Forwarding, HeadEnd, HeadLimits, Malformed, Refusal, RequestHead};
 use yumen_plan::Plan;
 use yumen_policy::{Client, Failure};
 
@@ -116,5 +116,11 @@ fn read_head(options: &Options) -> Result<RequestHead, Failure> {
     }
     text.push_str("\r\n");
     let limits = HeadLimits { head: 32 * 1024, target: 8 * 1024, field: 8 * 1024, fields: 100 };
-    RequestHead::read(text.as_bytes(), &limits).map_err(Failure::from)
+    let mut end = HeadEnd::default();
+    match end.find(text.as_bytes(), &limits)? {
+        Some(length) if length == text.len() => {
+            Ok(RequestHead::read(text.as_bytes(), &end, &limits)?)
+        }
+        _ => Err(Refusal::from(Malformed("a line end in the request")).into()),
+    }
 }

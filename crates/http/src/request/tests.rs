@@ -5,8 +5,9 @@ use super::*;
 const LIMITS: HeadLimits = HeadLimits { head: 4096, target: 256, field: 512, fields: 10 };
 
 fn read(head: &str) -> Result<RequestHead, Refusal> {
-    let length = HeadEnd::default().find(head.as_bytes(), &LIMITS)?.expect("a whole head");
-    RequestHead::read(&head.as_bytes()[..length], &LIMITS)
+    let mut end = HeadEnd::default();
+    let length = end.find(head.as_bytes(), &LIMITS)?.expect("a whole head");
+    RequestHead::read(&head.as_bytes()[..length], &end, &LIMITS)
 }
 
 fn sent(head: &RequestHead) -> String {
