@@ -153,9 +153,7 @@ impl Fields {
             lines.push(read_line(rest.get(..length - 1).unwrap_or_default(), at)?);
             at += length + 1;
         }
-        // The empty line ends in CRLF too, and so does the first line, if there is one.
-        let ends = lines.len() + 1 + usize::from(from > 0);
-        if !is_clean_head(&head, ends) {
+        if !is_clean_head(&head) {
             return Err(Malformed("a control character in the head"));
         }
         Ok(Self { bytes: head, lines })
