@@ -85,7 +85,6 @@ impl Control {
         self.open(plan, fresh);
         self.open_status(plan, status)?;
         self.ready.store(true, Ordering::Relaxed);
-        say::say("ready");
         Ok(())
     }
 
@@ -104,12 +103,10 @@ impl Control {
     ///
     /// # Errors
     /// In words for the operator.
-    pub(crate) fn serve(mut self) -> Result<(), String> {
-        let signals = signals()?;
-        let mut look = self.origin.look();
+    pub(crate) fn serve(mut self, signals: &Receiver<i32>, mut look: Look) -> Result<(), String> {
         loop {
             match signals.recv_timeout(LOOK) {
-                Ok(SIGTERM | SIGINT) => return self.drain(&signals),
+                Ok(SIGTERM | SIGINT) => return self.drain(signals),
                 Ok(SIGHUP) => {
                     look = self.origin.look();
                     self.reload();
@@ -171,6 +168,7 @@ impl Control {
         self.revision = revision;
         self.take_up(Arc::new(plan), fresh, status);
         self.keep(&sources);
+        say::say(format_args!("configuration {} is live", self.revision));
     }
 
     /// Makes a plan the present one.
@@ -190,7 +188,6 @@ impl Control {
         if let Err(problem) = self.open_status(&plan, status) {
             say::say(problem);
         }
-        say::say(format_args!("configuration {} is live", self.revision));
     }
 
     /// Binds the addresses that are new in a plan.
@@ -320,8 +317,11 @@ pub(crate) fn names(plan: &Plan) -> Counted {
     }
 }
 
-/// Signals, as they come.
-fn signals() -> Result<Receiver<i32>, String> {
+/// Signals, as they come. From this call on, none of them ends the process by itself.
+///
+/// # Errors
+/// In words for the operator.
+pub(crate) fn signals() -> Result<Receiver<i32>, String> {
     let explain = |error: std::io::Error| format!("cannot receive signals: {error}");
     let mut signals =
         signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(explain)?;

@@ -47,8 +47,11 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 
 fn try_run(options: &Options) -> Result<(), String> {
     raise_file_limit();
+    // Before anything else: a signal or a change that comes while the start is under way counts.
+    let signals = control::signals()?;
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
     let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
+    let look = origin.look();
     let (plan, sources) = first_plan(&origin, last_good.as_ref())?;
     if let Origin::Example = origin {
         let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
@@ -75,7 +78,8 @@ fn try_run(options: &Options) -> Result<(), String> {
     let mut control = Control::new(origin, last_good, equipment, workers, log);
     control.begin(&plan, LOOK_UP)?;
     control.keep(&sources);
-    control.serve()
+    say::say("ready");
+    control.serve(&signals, look)
 }
 
 /// The plan to begin with: that of the files, or, if they have errors, the last good one.
