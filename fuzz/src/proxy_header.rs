@@ -19,6 +19,14 @@ pub fn check(data: &[u8]) {
         assert_eq!(read_proxy_header(&data[..end]), Ok(None), "{end} of {}", header.length);
     }
     let Some(client) = header.client else { return };
+    if let Some(line) = data[..header.length].strip_prefix(b"PROXY ") {
+        let port = line.split(|byte| *byte == b' ').nth(3).expect("a port");
+        assert_eq!(
+            port,
+            client.port().to_string().as_bytes(),
+            "a port that can be read in two ways"
+        );
+    }
     let (family, target) = if client.is_ipv4() { ("TCP4", "192.0.2.1") } else { ("TCP6", "::1") };
     let line = format!("PROXY {family} {} {target} {} 80\r\n", client.ip(), client.port());
     let again = read_proxy_header(line.as_bytes()).expect("good").expect("whole");

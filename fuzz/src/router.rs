@@ -98,7 +98,8 @@ fn check_explanation(router: &Router, rules: &[Rule], question: &Asked, found: O
             Verdict::Won => true,
             Verdict::Lost(Lost::Outranked { by }) => {
                 assert_eq!(Some(*by), found);
-                assert!(rules[*by].priority >= rule.priority);
+                let order = |rule: &Rule| (rule.priority, host_labels(rule, &question.host));
+                assert!(order(&rules[*by]) >= order(rule), "{question:?} {one:?}");
                 true
             }
             Verdict::Lost(Lost::Differs { .. }) => false,
@@ -171,6 +172,16 @@ fn fits_host(pattern: &str, host: &str) -> bool {
         Some(below) => host.len() > below.len() && host.ends_with(below),
         None => canonical_host(&pattern).as_deref() == Ok(host),
     }
+}
+
+/// How many labels of the most specific host that fits count: an exact name has all of them.
+fn host_labels(rule: &Rule, host: &str) -> usize {
+    let fitting = rule.hosts.iter().filter(|pattern| fits_host(pattern, host));
+    let labels = fitting.map(|pattern| match pattern.strip_prefix("*.") {
+        Some(below) => below.split('.').count(),
+        None => usize::MAX,
+    });
+    labels.max().unwrap_or_default()
 }
 
 fn fits_path(pattern: &str, path: &str) -> bool {

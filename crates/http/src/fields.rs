@@ -29,7 +29,8 @@ pub enum Known {
     Te,
     /// `Trailer`
     Trailer,
-    /// Other fields that speak of one connection only: `Keep-Alive`, `Proxy-Connection`, ...
+    /// Other fields that speak of one connection only: `Keep-Alive`, `Proxy-Connection`,
+    /// `Close` (reserved, because `Connection: close` would name it), ...
     Hop,
     /// `Via`
     Via,
@@ -64,6 +65,7 @@ impl Known {
             3 if is("via") => Self::Via,
             4 if is("host") => Self::Host,
             4 if is("date") => Self::Date,
+            5 if is("close") => Self::Hop,
             5 if is("proxy") => Self::Owned,
             6 if is("expect") => Self::Expect,
             6 if is("server") => Self::Product,

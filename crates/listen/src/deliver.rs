@@ -26,6 +26,13 @@ pub(crate) struct Parcel<'a> {
     pub(crate) stalled: bool,
 }
 
+/// Less room than this is not worth another read before the write, in bytes.
+const ROOM_WORTH_FILLING: usize = 32 * 1024;
+
+fn room(buffer: &Vec<u8>) -> usize {
+    buffer.capacity() - buffer.len()
+}
+
 /// How far the filling of a buffer came.
 enum Filled {
     /// There may be more.
@@ -54,7 +61,11 @@ impl Parcel<'_> {
                     Filled::More | Filled::Waiting => {}
                 }
                 filled = yumen_worker::with_scratch(|buffer| {
-                    let filled = self.fill(context, buffer);
+                    let mut filled = self.fill(context, buffer);
+                    // What is there goes out in as few writes as possible.
+                    while matches!(filled, Filled::More) && room(buffer) >= ROOM_WORTH_FILLING {
+                        filled = self.fill(context, buffer);
+                    }
                     self.write(context, buffer)?;
                     Ok(filled)
                 })?;
@@ -134,7 +145,7 @@ fn fill_plain(
     buffer: &mut Vec<u8>,
     room_max: usize,
 ) -> Filled {
-    let room = (buffer.capacity() - buffer.len()).min(room_max);
+    let room = room(buffer).min(room_max);
     if room == 0 {
         // A head that fills the buffer goes out by itself.
         return Filled::More;

@@ -162,6 +162,7 @@ impl<S: Serve> Connection<S> {
             self.gate.serve().ended(door, &exchange, mark, end);
             return After::Close;
         };
+        yumen_worker::turn().await;
         let status = response.head.status().code();
         let (sent, tunnel, keep) =
             self.deliver(door, &exchange.request.head, response, early).await;

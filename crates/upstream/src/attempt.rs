@@ -53,7 +53,8 @@ pub(crate) async fn attempt(
     let destination = pool.destination();
     let asked = exchange.trail.began.elapsed();
     exchange.trail.asked.get_or_insert(asked);
-    let mut upload = start(&mut connection, &destination, exchange, way);
+    let mut upload = start(&connection, &destination, exchange, way);
+    yumen_worker::turn().await;
     let limits = HeadLimits {
         head: destination.head_max,
         target: destination.head_max,
@@ -108,9 +109,9 @@ fn restore(body: Box<dyn yumen_http::BodyRead>, exchange: &Exchange) -> Body {
     Body::Stream(body, length)
 }
 
-/// Writes the head, with the body if it is at hand, as far as the system takes it.
+/// Makes the head ready, with the body if it is at hand.
 fn start(
-    connection: &mut Connection,
+    connection: &Connection,
     destination: &Destination,
     exchange: &mut Exchange,
     way: &Way<'_>,
@@ -149,8 +150,7 @@ fn start(
         if let Body::Full(bytes) = &request.body {
             buffer.extend_from_slice(bytes);
         }
-        let sent = connection.write_now(buffer);
-        buffer.get(sent..).unwrap_or_default().to_vec()
+        buffer.clone()
     });
     let body = match &mut request.body {
         Body::Stream(..) => match request.body.take() {

@@ -103,12 +103,6 @@ impl Connection {
         }
     }
 
-    /// Writes what the system takes at once; says how much. A failure shows later, when more is
-    /// written or the answer is read.
-    pub(crate) fn write_now(&mut self, bytes: &[u8]) -> usize {
-        self.stream().and_then(|stream| stream.try_write(bytes)).unwrap_or(0)
-    }
-
     /// Says that nothing more will be written.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self.stream() {

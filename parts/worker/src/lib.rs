@@ -10,11 +10,27 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use scratch::{CAPACITY as SCRATCH_CAPACITY, with as with_scratch};
 pub use wheel::{Deadline, Wheel};
+
+/// Lets all tasks that are ready go first, once. Whoever has read something calls this before it
+/// writes: so a worker reads from everybody before it writes to anybody, its writes come in one go,
+/// and a peer on the same machine is woken once for many of them instead of once for each.
+pub async fn turn() {
+    let mut turned = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut turned, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
 
 /// How often deadlines are looked at: they are this exact.
 pub const TICK: Duration = Duration::from_millis(20);

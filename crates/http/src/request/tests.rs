@@ -50,7 +50,7 @@ fn requests_are_read_and_written_anew() {
             "PUT / HTTP/1.1\r\nHost: backend:81\r\nA: b\r\nTransfer-Encoding: chunked\r\n",
         ),
         (
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Drop, close\r\nX-Drop: 1\r\nKeep-Alive: 5\r\nTE: gzip\r\nUpgrade: h2c\r\n\
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Drop, close\r\nX-Drop: 1\r\nClose: 1\r\nKeep-Alive: 5\r\nTE: gzip\r\nUpgrade: h2c\r\n\
              Proxy: evil\r\nX_Under: 1\r\nX-Real-IP: 1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: backend:81\r\n",
         ),
