@@ -142,6 +142,7 @@ pub struct RequestHead {
     connection: Connection,
     expects_continue: bool,
     websocket: bool,
+    size: usize,
 }
 
 impl RequestHead {
@@ -186,6 +187,7 @@ impl RequestHead {
             connection,
             expects_continue,
             websocket,
+            size: head.len(),
         })
     }
 
@@ -274,6 +276,12 @@ impl RequestHead {
     #[must_use]
     pub fn framing(&self) -> Framing {
         self.framing
+    }
+
+    /// Its size as it came, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// Whether the client wants to see `100 Continue` before it sends the body.

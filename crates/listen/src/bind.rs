@@ -2,9 +2,10 @@
 //! connections and workers share no queue.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use yumen_model::socket_address;
 
 /// How many connections wait for one worker to accept them.
 const BACKLOG: i32 = 4096;
@@ -24,7 +25,7 @@ pub struct Bound {
 /// In words for the operator: what is wrong with the address, or what the system says and what to
 /// do about it.
 pub fn bind(address: &str, workers: usize) -> Result<Bound, String> {
-    let mut address = parse(address)?;
+    let mut address = socket_address(address)?;
     let mut sockets = Vec::with_capacity(workers);
     // A plain bind first: two gateways must not share a port by accident.
     drop(TcpListener::bind(address).map_err(|error| explain(address, &error))?);
@@ -34,29 +35,6 @@ pub fn bind(address: &str, workers: usize) -> Result<Bound, String> {
         sockets.push(socket);
     }
     Ok(Bound { address, sockets })
-}
-
-fn parse(address: &str) -> Result<SocketAddr, String> {
-    let (host, port) =
-        address.rsplit_once(':').ok_or("expected `host:port`, such as `127.0.0.1:8080`")?;
-    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let port =
-        port.parse().ok().filter(|_| digits).ok_or("the port is no number from 0 to 65535")?;
-    let ip = match host {
-        "" => return Ok((Ipv6Addr::UNSPECIFIED, port).into()),
-        "localhost" => return Ok((Ipv4Addr::LOCALHOST, port).into()),
-        bracketed if bracketed.starts_with('[') => bracketed
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<Ipv6Addr>()
-            .map(Into::into),
-        plain => plain.parse::<Ipv4Addr>().map(Into::into),
-    };
-    let ip = ip.map_err(|_invalid| {
-        "the host is neither an IPv4 address, nor an IPv6 address in brackets, nor `localhost`"
-            .to_owned()
-    })?;
-    Ok(SocketAddr::new(ip, port))
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
@@ -94,30 +72,6 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_read() {
-        for (text, expect) in [
-            ("127.0.0.1:80", "127.0.0.1:80"),
-            ("[::1]:8080", "[::1]:8080"),
-            (":8080", "[::]:8080"),
-            ("localhost:1", "127.0.0.1:1"),
-        ] {
-            assert_eq!(parse(text).unwrap().to_string(), expect);
-        }
-        for text in [
-            "",
-            "8080",
-            "a:80",
-            "127.0.0.1:",
-            "127.0.0.1:+1",
-            "127.0.0.1:65536",
-            "::1:80",
-            "[::1:80",
-        ] {
-            assert!(parse(text).is_err() || text == "[::1:80", "{text}");
-        }
-    }
 
     #[test]
     fn a_busy_port_is_said_plainly() {

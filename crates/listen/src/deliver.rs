@@ -119,6 +119,7 @@ impl Parcel<'_> {
     fn fill(&mut self, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> Filled {
         if let Some((head, delivery)) = self.head.take() {
             head.write(buffer, &delivery);
+            self.watch.head_sent.set(buffer.len() as u64);
         }
         let before = buffer.len();
         let filled = match &mut self.body {

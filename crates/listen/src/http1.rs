@@ -182,6 +182,7 @@ impl<S: Serve> Connection<S> {
     fn begin(&mut self, door: &Door, mut head: Box<RequestHead>) -> Exchange {
         self.watch.received.set(0);
         self.watch.sent.set(0);
+        self.watch.head_sent.set(0);
         self.watch.body_max.set(door.body_max);
         self.watch.interim.borrow_mut().clear();
         let mut client = self.client(door);

@@ -6,6 +6,7 @@
 //! ([`document`], [`mod@read`]) turns YAML or JSON text into them and names every problem at once,
 //! each with its path and its place in the file ([`report`]).
 
+mod address;
 pub mod document;
 mod listener;
 mod measure;
@@ -18,6 +19,7 @@ pub mod schema;
 mod service;
 mod watch;
 
+pub use address::socket_address;
 pub use listener::{Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
 pub use measure::{Bytes, Refusal, Span};
 pub use policy_use::{Broader, PolicyUse};

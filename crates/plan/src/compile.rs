@@ -1,11 +1,12 @@
 //! The compilation itself: listeners, services, routes, and how they refer to each other.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use yumen_http::canonical_path;
 use yumen_model::report::{Report, nearest};
-use yumen_model::{Model, Route, Service, ValueMatch};
+use yumen_model::{Model, Route, Service, ValueMatch, socket_address};
 use yumen_policy::Kind;
 use yumen_route::{Condition, Router, Rule};
 use yumen_upstream::{Destination, Timeouts, check_host};
@@ -321,6 +322,7 @@ fn compile_listeners(
     report: &mut Report,
 ) -> Vec<ListenerPlan> {
     check_listener_names(model, written, report);
+    check_addresses(model, report);
     // Most listeners offer the same routes: their router is made once.
     let mut routers: Vec<(Vec<usize>, Arc<Router>)> = Vec::new();
     let mut listeners = Vec::with_capacity(model.listeners.len());
@@ -377,6 +379,42 @@ fn join(
         service.and_then(|service| attached.services.get(service)).map_or(&[][..], Vec::as_slice);
     let own = attached.routes.get(route).map_or(&[][..], Vec::as_slice);
     Chain::join([&attached.global, listener, service, own])
+}
+
+/// Whether each address can be one, and is listened on once.
+fn check_addresses(model: &Model, report: &mut Report) {
+    let mut seen: Vec<(SocketAddr, &str)> = Vec::new();
+    for (index, listener) in model.listeners.iter().enumerate() {
+        let at = format!("listeners[{index}]");
+        match socket_address(&listener.address) {
+            Err(problem) => drop(report.error(format!("{at}.address"), problem)),
+            Ok(address) => {
+                let taken = seen.iter().find(|(other, _)| *other == address && address.port() != 0);
+                if let Some((_, name)) = taken {
+                    report
+                        .error(
+                            format!("{at}.address"),
+                            format!("the listener `{name}` has this address already"),
+                        )
+                        .hint("choose another port");
+                }
+                seen.push((address, &listener.name));
+            }
+        }
+        if listener.proxy_protocol.as_ref().is_some_and(|proxy| proxy.from.is_empty()) {
+            report
+                .error(
+                    format!("{at}.proxy_protocol.from"),
+                    "nobody may connect: there is no network",
+                )
+                .hint("list the load balancers, such as `from: [10.0.0.0/8]`");
+        }
+    }
+    if model.status.address != "off"
+        && let Err(problem) = socket_address(&model.status.address)
+    {
+        report.error("status.address", problem).hint("or `off`");
+    }
 }
 
 fn check_listener_names(model: &Model, written: &[Written<'_>], report: &mut Report) {

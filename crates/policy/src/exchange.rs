@@ -94,6 +94,8 @@ pub struct Watch {
     pub received: Cell<u64>,
     /// Body bytes that went to the client.
     pub sent: Cell<u64>,
+    /// Bytes of the answer's head that went to the client.
+    pub head_sent: Cell<u64>,
     /// The most bytes that the request's body may have.
     pub body_max: Cell<u64>,
     /// Answers of status 1xx that a service sent before the real one and that the client has not
@@ -106,6 +108,7 @@ impl Default for Watch {
         Self {
             received: Cell::new(0),
             sent: Cell::new(0),
+            head_sent: Cell::new(0),
             body_max: Cell::new(u64::MAX),
             interim: RefCell::default(),
         }

@@ -23,8 +23,14 @@ pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
     }
     let (Some(model), Some(plan)) = (model, plan) else { return ExitCode::FAILURE };
     if effective {
-        match yaml_serde::to_string(&model) {
-            Ok(text) => say::print(text),
+        // By way of JSON, which has no tags: the configuration reader refuses those.
+        let text = serde_json::to_value(&model).map(|model| yaml_serde::to_string(&model));
+        match text {
+            Ok(Ok(text)) => say::print(text),
+            Ok(Err(error)) => {
+                say::say(error);
+                return ExitCode::FAILURE;
+            }
             Err(error) => {
                 say::say(error);
                 return ExitCode::FAILURE;

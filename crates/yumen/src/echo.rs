@@ -38,7 +38,7 @@ pub(crate) fn run(address: &str) -> ExitCode {
 /// Starts to serve on a thread of its own.
 pub(crate) fn start(bound: Bound) -> std::io::Result<std::thread::JoinHandle<()>> {
     let Bound { address, sockets } = bound;
-    let thread = Worker::start(usize::MAX - 1, move |worker| async move {
+    let thread = Worker::start("echo", 0, move |worker| async move {
         let mut listener = plain_listener("echo");
         listener.limits.body = Bytes(u64::MAX);
         listener.limits.requests_per_connection = u32::MAX;

@@ -41,7 +41,7 @@ impl StatusPages {
     ) -> io::Result<Self> {
         let Bound { address, sockets } = bound;
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        Worker::start(usize::MAX, move |worker| async move {
+        Worker::start("status", 0, move |worker| async move {
             let pages = Rc::new(Pages { registry, ready });
             let door = Arc::new(Door::new(&plain_listener("status")));
             for socket in sockets {
@@ -122,10 +122,10 @@ impl Serve for Pages {
 
 /// The answer of a plain server to a request that it cannot read.
 pub(crate) fn refused(refusal: Refusal) -> Response {
-    let failure = Failure::from(refusal);
+    let kind = Failure::from(refusal).kind();
     text(
-        failure.kind().status().code(),
+        kind.status().code(),
         "text/plain; charset=utf-8",
-        format!("{}\n", failure.sentence()).into_bytes(),
+        format!("{}\n", kind.code()).into_bytes(),
     )
 }

@@ -60,9 +60,8 @@ impl Workers {
             let (sender, orders) = channel(ORDERS_MAX);
             let (equipment, log) = (equipment.clone(), log.buffer());
             workers.orders.push(sender);
-            workers
-                .threads
-                .push(Worker::start(index, move |worker| work(worker, equipment, log, orders))?);
+            let work = move |worker| work(worker, equipment, log, orders);
+            workers.threads.push(Worker::start(&format!("worker-{index}"), index, work)?);
         }
         Ok(workers)
     }

@@ -50,11 +50,11 @@ struct Inner {
 }
 
 impl Worker {
-    /// Starts a thread with a runtime of its own and runs `work` on it to its end.
+    /// Starts a thread of this name with a runtime of its own and runs `work` on it to its end.
     ///
     /// # Errors
     /// When the system gives no thread or no event queue.
-    pub fn start<W, F>(index: usize, work: W) -> io::Result<JoinHandle<()>>
+    pub fn start<W, F>(name: &str, index: usize, work: W) -> io::Result<JoinHandle<()>>
     where
         W: FnOnce(Worker) -> F + Send + 'static,
         F: Future<Output = ()> + 'static,
@@ -67,22 +67,21 @@ impl Worker {
         };
         // A runtime cannot move between threads, so a failure to make one is sent back.
         let (sender, made) = std::sync::mpsc::sync_channel(1);
-        let thread =
-            std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-                let runtime = match runtime() {
-                    Ok(runtime) => runtime,
-                    Err(error) => {
-                        drop(sender.send(Err(error)));
-                        return;
-                    }
-                };
-                drop(sender.send(Ok(())));
-                runtime.block_on(async move {
-                    let worker = Worker::here(index);
-                    worker.spawn(tick(worker.clone()));
-                    work(worker).await;
-                });
-            })?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let runtime = match runtime() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    drop(sender.send(Err(error)));
+                    return;
+                }
+            };
+            drop(sender.send(Ok(())));
+            runtime.block_on(async move {
+                let worker = Worker::here(index);
+                worker.spawn(tick(worker.clone()));
+                work(worker).await;
+            });
+        })?;
         made.recv().map_err(io::Error::other)??;
         Ok(thread)
     }
