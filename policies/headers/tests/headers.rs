@@ -47,7 +47,7 @@ fn what_would_break_a_message_is_a_problem_of_the_config() {
         ("request: {add: {'a b': x}}", "config.request.add.a b"),
         ("response: {set: {a: \"x\\r\\ny\"}}", "config.response.set.a"),
         ("response: {set: {X-Request-Id: x}}", "config.response.set.X-Request-Id"),
-        ("reponse: {}", "config.reponse"),
+        ("reponse: {}", "config"),
     ] {
         let report = compile(yaml).unwrap_err();
         let paths: Vec<&str> =
