@@ -1,12 +1,16 @@
-//! For the tests of policies: an exchange from a request's text.
+//! For the tests of policies: an exchange from a request's text, a policy from its config's.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use yumen_http::{Body, Forwarding, HeadEnd, HeadLimits, Request, RequestHead};
 
-use crate::{Client, Exchange, Step, Trail, Verdict};
+use yumen_model::document::{Document, Source};
+use yumen_model::report::Report;
+
+use crate::{Client, Exchange, Kind, Policy, Scope, Settings, Step, Trail, Verdict};
 
 /// An exchange whose request has this head (the empty line is added), from 192.0.2.1.
 #[must_use]
@@ -29,6 +33,18 @@ pub fn exchange(head: &str) -> Exchange {
         response: None,
         trail: Trail::new([b'0'; 32], Instant::now(), Rc::default()),
     }
+}
+
+/// A policy from the text of its config, or what is wrong with that.
+///
+/// # Errors
+/// The report, with paths below `config`.
+pub fn compile<S: Settings>(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
+    let mut report = Report::default();
+    let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
+    let document = Document::read(&[source], &|_| None, &mut report);
+    let policy = Kind::of::<S>().compile(document.root(), "config", &mut report, &Scope::default());
+    policy.ok_or(report)
 }
 
 /// The verdict of a step that does not wait.

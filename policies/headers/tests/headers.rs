@@ -1,27 +1,15 @@
 //! What `headers` promises.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
-use std::sync::Arc;
-
 use yumen_http::{Body, Response, ResponseHead, Status};
-use yumen_model::document::{Document, Source};
-use yumen_model::report::Report;
-use yumen_policy::testing::{exchange, now};
-use yumen_policy::{Kind, Policy, Scope, Verdict};
+use yumen_policy::Verdict;
+use yumen_policy::testing::{compile, exchange, now};
 use yumen_policy_headers::Config;
-
-fn compile(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
-    let mut report = Report::default();
-    let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
-    let document = Document::read(&[source], &|_| None, &mut report);
-    let policy =
-        Kind::of::<Config>().compile(document.root(), "config", &mut report, &Scope::default());
-    policy.ok_or(report)
-}
 
 #[test]
 fn the_service_sees_the_changed_request() {
-    let policy = compile("request: {remove: [a], set: {b: '2', c: '3'}, add: {d: '4'}}").unwrap();
+    let policy =
+        compile::<Config>("request: {remove: [a], set: {b: '2', c: '3'}, add: {d: '4'}}").unwrap();
     let mut exchange = exchange("GET / HTTP/1.1\nHost: x\nA: 1\nB: 1\nb: 1\nD: 1\nE: 1");
     assert!(matches!(now(policy.on_request(&mut exchange)), Verdict::Next));
     let mut written = Vec::new();
@@ -31,7 +19,7 @@ fn the_service_sees_the_changed_request() {
 
 #[test]
 fn the_client_sees_the_changed_answer() {
-    let policy = compile("response: {set: {Cache-Control: no-store}}").unwrap();
+    let policy = compile::<Config>("response: {set: {Cache-Control: no-store}}").unwrap();
     let mut exchange = exchange("GET / HTTP/1.1\nHost: x");
     exchange.response = Some(Response::new(ResponseHead::new(Status::OK), Body::Empty));
     assert!(matches!(now(policy.on_response(&mut exchange)), Verdict::Next));
@@ -49,7 +37,7 @@ fn what_would_break_a_message_is_a_problem_of_the_config() {
         ("response: {set: {X-Request-Id: x}}", "config.response.set.X-Request-Id"),
         ("reponse: {}", "config"),
     ] {
-        let report = compile(yaml).unwrap_err();
+        let report = compile::<Config>(yaml).unwrap_err();
         let paths: Vec<&str> =
             report.problems().iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, [path], "{yaml}");

@@ -3,20 +3,9 @@
 
 use std::sync::Arc;
 
-use yumen_model::document::{Document, Source};
-use yumen_model::report::Report;
-use yumen_policy::testing::{exchange, now};
-use yumen_policy::{FailureKind, Kind, Policy, Scope, Verdict};
+use yumen_policy::testing::{compile, exchange, now};
+use yumen_policy::{FailureKind, Policy, Verdict};
 use yumen_policy_ip_restriction::Config;
-
-fn compile(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
-    let mut report = Report::default();
-    let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
-    let document = Document::read(&[source], &|_| None, &mut report);
-    let policy =
-        Kind::of::<Config>().compile(document.root(), "config", &mut report, &Scope::default());
-    policy.ok_or(report)
-}
 
 fn is_welcome(policy: &Arc<dyn Policy>, address: &str) -> bool {
     let mut exchange = exchange("GET / HTTP/1.1\nHost: x");
@@ -54,7 +43,7 @@ fn addresses_are_let_in_as_written() {
         ("allow: ['2001:db8::/32']", vec!["2001:db8::1"], vec!["2001:db9::", "10.0.0.1"]),
         ("allow: [0.0.0.0/0]", vec!["255.255.255.255", "0.0.0.0"], vec!["::2"]),
     ] {
-        let policy = compile(yaml).unwrap();
+        let policy = compile::<Config>(yaml).unwrap();
         for address in inside {
             assert!(is_welcome(&policy, address), "{yaml}: {address}");
         }
@@ -66,6 +55,6 @@ fn addresses_are_let_in_as_written() {
 
 #[test]
 fn a_restriction_of_nobody_is_a_problem() {
-    assert!(compile("{}").is_err());
-    assert!(compile("allow: [nonsense]").is_err());
+    assert!(compile::<Config>("{}").is_err());
+    assert!(compile::<Config>("allow: [nonsense]").is_err());
 }
