@@ -16,8 +16,8 @@ pub struct Listener {
     /// `host:port`: an IPv4 address, an IPv6 address in brackets, or `localhost`; `:8080` means
     /// all addresses, IPv4 and IPv6. Port 0 lets the system choose one.
     pub address: String,
-    /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed and extended. From all
-    /// others these fields are replaced.
+    /// Peers whose `X-Forwarded-For`, `-Proto` and `-Host` fields are believed and extended. From
+    /// all others these fields are replaced. `Forwarded` is believed of nobody.
     #[serde(default, deserialize_with = "networks")]
     #[schemars(with = "Vec<Network>")]
     pub trusted_proxies: Vec<IpNet>,
