@@ -15,7 +15,7 @@ mod workers;
 
 use std::process::ExitCode;
 
-/// Measured against the system's own: a request makes a dozen short-lived allocations.
+/// A request makes a dozen short-lived allocations; see `docs/adr/0014-mimalloc.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
