@@ -39,7 +39,7 @@ impl Plan {
         let mut report = Report::default();
         let written = gather(model);
         check_names(model, &written, &mut report);
-        let destinations = compile_services(&model.services, &mut report);
+        let destinations = compile_services(&model.services, revision, &mut report);
         let attached = Attached {
             global: chain::compile(&model.policies, "", kinds, &mut report),
             services: compile_attached(
@@ -149,9 +149,13 @@ fn check_unique<'a>(
     }
 }
 
-fn compile_services(services: &[Service], report: &mut Report) -> Vec<Option<Arc<Destination>>> {
+fn compile_services(
+    services: &[Service],
+    revision: u64,
+    report: &mut Report,
+) -> Vec<Option<Arc<Destination>>> {
     let compile = |(index, service): (usize, &Service)| {
-        Destination::compile(service, &format!("services[{index}]"), report).map(Arc::new)
+        Destination::compile(service, revision, &format!("services[{index}]"), report).map(Arc::new)
     };
     services.iter().enumerate().map(compile).collect()
 }

@@ -13,6 +13,8 @@ use yumen_model::{Balance, HashOn, HostHeader, Service, ServiceTimeouts, Target}
 pub struct Destination {
     /// The service's name.
     pub name: Arc<str>,
+    /// The revision of the plan that it belongs to.
+    pub(crate) revision: u64,
     /// Put in front of every path; empty or without a slash at its end.
     pub base_path: String,
     /// The `Host` field for the service.
@@ -79,8 +81,14 @@ impl Timeouts {
 }
 
 impl Destination {
-    /// Compiles a service; problems go into the report with paths below `at`.
-    pub fn compile(service: &Service, at: &str, report: &mut Report) -> Option<Self> {
+    /// Compiles a service for the plan of this revision; problems go into the report with paths
+    /// below `at`.
+    pub fn compile(
+        service: &Service,
+        revision: u64,
+        at: &str,
+        report: &mut Report,
+    ) -> Option<Self> {
         let (balance, targets, base_path) = match (&service.url, &service.upstream) {
             (Some(url), None) => {
                 let (spot, path) = read_url(url, 1, &format!("{at}.url"), report)?;
@@ -110,6 +118,7 @@ impl Destination {
         let pool = &service.pool;
         Some(Self {
             name: service.name.as_str().into(),
+            revision,
             base_path,
             host: service.host.clone(),
             timeouts: Timeouts::from(&service.timeouts),

@@ -41,9 +41,10 @@ impl Pool {
         pool
     }
 
-    /// Follows a new plan. Endpoints that stay keep their connections and their load.
+    /// Follows a newer plan; an exchange that ends late under an old one does not turn the pool
+    /// back. Endpoints that stay keep their connections and their load.
     pub(crate) fn adopt(&self, destination: &Arc<Destination>, names: &Names) {
-        if Arc::ptr_eq(&self.destination.borrow(), destination) {
+        if destination.revision <= self.destination.borrow().revision {
             return;
         }
         *self.watched.borrow_mut() = watch(destination, names);
@@ -190,3 +191,6 @@ impl Endpoints for Now<'_> {
         self.endpoints.get(index).map_or(0, |endpoint| endpoint.in_flight())
     }
 }
+
+#[cfg(test)]
+mod tests;
