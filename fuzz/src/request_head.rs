@@ -164,7 +164,7 @@ fn check_writing(bytes: &[u8], mut head: RequestHead, dice: &mut Dice) {
         host: "backend:81",
         framing: head.framing(),
         forwarding: &forwarding,
-        request_id: "0123456789abcdef",
+        request_id: b"0123456789abcdef",
     };
     head.write(&mut out, &outgoing);
     let show = || format!("{}\nbecame\n{}", bytes.escape_ascii(), out.escape_ascii());

@@ -3,38 +3,50 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
 use yumen_observe::{RouteMeter, ServiceMeter, WorkerMetrics};
 use yumen_plan::{Action, ListenerPlan, Plan};
 use yumen_upstream::{Outbound, Pool};
 
 /// The plan of the moment, for all workers.
 #[derive(Debug)]
-pub struct Present(ArcSwap<Plan>);
+pub struct Present {
+    plan: Mutex<Arc<Plan>>,
+    /// How often it was swapped: workers look at this number for every request and take the lock
+    /// only when it has changed.
+    swaps: AtomicU64,
+}
 
 impl Present {
     /// Begins with this plan.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self(ArcSwap::new(plan))
+        Self { plan: Mutex::new(plan), swaps: AtomicU64::new(0) }
     }
 
     /// Puts another plan in its place. Exchanges that have begun end under the old one, which is
     /// returned: dropping a large plan takes a moment, which is not to be a worker's.
     pub fn swap(&self, plan: Arc<Plan>) -> Arc<Plan> {
-        self.0.swap(plan)
+        let old = std::mem::replace(&mut *self.lock(), plan);
+        self.swaps.fetch_add(1, Ordering::Release);
+        old
     }
 
     /// The plan.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {
-        self.0.load_full()
+        Arc::clone(&self.lock())
     }
 
-    pub(crate) fn is(&self, plan: &Arc<Plan>) -> bool {
-        Arc::ptr_eq(&self.0.load(), plan)
+    pub(crate) fn swaps(&self) -> u64 {
+        self.swaps.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Plan>> {
+        // A plan is put in whole or not at all.
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -42,6 +54,8 @@ impl Present {
 #[derive(Debug)]
 pub(crate) struct Bound {
     plan: Arc<Plan>,
+    /// How often plans had been swapped, at least, when this one was taken.
+    swaps: u64,
     /// For each route.
     routes: Box<[OnceCell<Ends>]>,
     /// For requests without a route.
@@ -56,13 +70,20 @@ pub(crate) struct Ends {
 }
 
 impl Bound {
-    pub(crate) fn new(plan: Arc<Plan>) -> Self {
+    pub(crate) fn new(present: &Present) -> Self {
+        // In this order: a plan that is swapped in between is taken again, never missed.
+        let swaps = present.swaps();
+        let plan = present.plan();
         let routes = plan.routes.iter().map(|_| OnceCell::new()).collect();
-        Self { plan, routes, astray: OnceCell::new() }
+        Self { plan, swaps, routes, astray: OnceCell::new() }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    pub(crate) fn is_of(&self, present: &Present) -> bool {
+        self.swaps == present.swaps()
     }
 
     pub(crate) fn listener(&self, name: &str) -> Option<&ListenerPlan> {

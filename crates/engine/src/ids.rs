@@ -7,14 +7,15 @@ use std::hash::{BuildHasher, RandomState};
 /// One worker's ids: they differ from each other and, but for chance, from everybody else's.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    prefix: u64,
+    /// As text.
+    prefix: [u8; 16],
     count: Cell<u64>,
 }
 
 impl Default for Ids {
     fn default() -> Self {
         let random = RandomState::new();
-        Self { prefix: random.hash_one(0_u8), count: Cell::new(random.hash_one(1_u8)) }
+        Self { prefix: hex(random.hash_one(0_u8)), count: Cell::new(random.hash_one(1_u8)) }
     }
 }
 
@@ -27,20 +28,33 @@ impl Ids {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mut id = [b'0'; 32];
         let (front, back) = id.split_at_mut(16);
-        write_hex(front, self.prefix);
-        write_hex(back, mixed);
+        front.copy_from_slice(&self.prefix);
+        back.copy_from_slice(&hex(mixed));
         id
     }
 }
 
-fn write_hex(out: &mut [u8], number: u64) {
+/// Two digits for every byte.
+const PAIRS: [[u8; 2]; 256] = pairs();
+
+#[expect(clippy::indexing_slicing, reason = "const table of all bytes")]
+const fn pairs() -> [[u8; 2]; 256] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut shift = 64;
-    for place in out {
-        shift -= 4;
-        let digit = usize::try_from((number >> shift) & 15).unwrap_or(0);
-        *place = DIGITS.get(digit).copied().unwrap_or(b'0');
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
     }
+    table
+}
+
+fn hex(number: u64) -> [u8; 16] {
+    let mut text = [b'0'; 16];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(number.to_be_bytes()) {
+        *pair = PAIRS.get(usize::from(byte)).copied().unwrap_or(*b"00");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -50,6 +64,7 @@ mod tests {
     #[test]
     fn ids_differ_and_are_hexadecimal() {
         let ids = Ids::default();
+        assert_eq!(hex(0x0123_4567_89ab_cdef), *b"0123456789abcdef");
         let many: std::collections::HashSet<[u8; 32]> = (0..10_000).map(|_| ids.next()).collect();
         assert_eq!(many.len(), 10_000);
         assert!(many.iter().flatten().all(u8::is_ascii_hexdigit));

@@ -55,7 +55,7 @@ impl Engine {
         metrics: WorkerMetrics,
         log: LogBuffer,
     ) -> Self {
-        let bound = RefCell::new(Rc::new(Bound::new(present.plan())));
+        let bound = RefCell::new(Rc::new(Bound::new(&present)));
         Self {
             present,
             outbound,
@@ -80,8 +80,8 @@ impl Engine {
     /// The plan of the moment with this worker's ends of it.
     fn bound(&self) -> Rc<Bound> {
         let mut bound = self.bound.borrow_mut();
-        if !self.present.is(bound.plan()) {
-            *bound = Rc::new(Bound::new(self.present.plan()));
+        if !bound.is_of(&self.present) {
+            *bound = Rc::new(Bound::new(&self.present));
             let plan = bound.plan();
             self.outbound.retain(|name| plan.destinations.contains_key(name));
         }

@@ -34,13 +34,16 @@ impl Authority {
     pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(bytes)
             .map_err(|_not_ascii| Malformed("a host that is not ASCII"))?;
-        let (host, port) = split_port(text)?;
-        let port = port.map(read_port).transpose()?;
-        let host = if is_canonical(host) {
-            Canonical::Front(host.len())
-        } else {
-            Canonical::Made(canonical_host(host)?.into())
+        let front = canonical_run(bytes);
+        let (host, port) = match bytes.get(front) {
+            None if front > 0 => (Canonical::Front(front), None),
+            Some(b':') if front > 0 => (Canonical::Front(front), text.get(front + 1..)),
+            _ => {
+                let (host, port) = split_port(text)?;
+                (Canonical::Made(canonical_host(host)?.into()), port)
+            }
         };
+        let port = port.map(read_port).transpose()?;
         Ok(Self { text: text.into(), host, port })
     }
 
@@ -91,16 +94,19 @@ fn read_port(port: &str) -> Result<u16, Malformed> {
         .ok_or(Malformed("a port that is no number from 0 to 65535"))
 }
 
-/// Whether a host is good and canonical as it is, seen in one pass; anything unusual says no.
-fn is_canonical(host: &str) -> bool {
+/// The length of the host at the front that is good and canonical as it is; 0 if it may not be.
+fn canonical_run(bytes: &[u8]) -> usize {
     let mut previous = b'.';
-    let plain = host.bytes().all(|byte| {
-        let good =
-            is_host_byte(byte) && !byte.is_ascii_uppercase() && !(byte == b'.' && previous == b'.');
+    for (place, &byte) in bytes.iter().take(HOST_LENGTH_MAX + 1).enumerate() {
+        let good = is_host_byte(byte)
+            && !byte.is_ascii_uppercase()
+            && !(byte == b'.' && previous == b'.');
+        if !good {
+            return if previous == b'.' { 0 } else { place };
+        }
         previous = byte;
-        good
-    });
-    plain && previous != b'.' && host.len() <= HOST_LENGTH_MAX
+    }
+    if previous == b'.' || bytes.len() > HOST_LENGTH_MAX { 0 } else { bytes.len() }
 }
 
 /// The one form in which a host is compared: lower case, without a trailing dot.

@@ -1,7 +1,7 @@
 //! The chunked transfer coding (RFC 9112 section 7.1), strictly: every line ends in CRLF, sizes
 //! are plain hexadecimal digits, extensions and trailers are bounded.
 
-use crate::fields::{Fields, Known};
+use crate::fields::{Fields, Kinds, Known};
 use crate::framing::Step;
 use crate::grammar::{hex, is_value};
 use crate::refusal::Malformed;
@@ -131,7 +131,7 @@ impl Decoder {
         if is_empty_line && self.line.len() - start <= 2 {
             let mut trailers = Fields::read(std::mem::take(&mut self.line), 0, &[])?;
             // A trailer must not speak for the head (RFC 9110 section 6.5.1).
-            trailers.remove_known(|known| known != Known::Other);
+            trailers.remove_kinds(Kinds::of(&[Known::Other]).others());
             for name in FORBIDDEN_TRAILERS {
                 trailers.remove(name);
             }

@@ -1,8 +1,18 @@
 //! What the `Connection` field says (RFC 9110 section 7.6.1), and the removal of everything that
 //! speaks of one connection only.
 
-use crate::fields::{Fields, Known};
+use crate::fields::{Fields, Kinds, Known};
 use crate::grammar::members;
+
+/// Fields that speak of one connection only, or of how the message is framed on it.
+const ONE_CONNECTION: Kinds = Kinds::of(&[
+    Known::Connection,
+    Known::Hop,
+    Known::Te,
+    Known::Upgrade,
+    Known::ContentLength,
+    Known::TransferEncoding,
+]);
 
 /// What one side wants of its connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,17 +46,7 @@ impl Connection {
         for name in &named {
             fields.remove(name);
         }
-        fields.remove_known(|known| {
-            matches!(
-                known,
-                Known::Connection
-                    | Known::Hop
-                    | Known::Te
-                    | Known::Upgrade
-                    | Known::ContentLength
-                    | Known::TransferEncoding
-            )
-        });
+        fields.remove_kinds(ONE_CONNECTION);
         connection
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::grammar::{is_clean_head, token_run, trim};
+use crate::grammar::{is_value, line_feed, name_run, trim};
 use crate::refusal::Malformed;
 
 /// Field names that the gateway itself knows.
@@ -59,7 +59,16 @@ impl Known {
     /// What the gateway knows of this name; case does not matter.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        Self::named(name, name.contains(&b'_'))
+    }
+
+    fn named(name: &[u8], has_underscore: bool) -> Self {
+        let first = first_word(name);
+        let is = |other: &str| {
+            let other = other.as_bytes();
+            first == first_word(other)
+                && (name.len() <= WORD || behind(name).eq_ignore_ascii_case(behind(other)))
+        };
         let found = match name.len() {
             2 if is("te") => Self::Te,
             3 if is("via") => Self::Via,
@@ -99,13 +108,69 @@ impl Known {
             _ if name.len() > 13 && starts_with(name, b"x-credential-") => Self::Owned,
             _ => Self::Other,
         };
-        if found == Self::Other && name.contains(&b'_') { Self::Underscore } else { found }
+        if found == Self::Other && has_underscore { Self::Underscore } else { found }
     }
+}
+
+const WORD: usize = size_of::<u64>();
+
+/// The first eight bytes of a name as one number, in lower case. Different names of token
+/// characters have different numbers: the bit that makes a letter small changes no other character
+/// into one that names have.
+#[inline(always)]
+fn first_word(name: &[u8]) -> u64 {
+    let lower = u64::from_ne_bytes([b' '; WORD]);
+    let word = match name.first_chunk::<WORD>() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => name.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte)),
+    };
+    word | lower
+}
+
+/// What stands behind the first word of a name.
+#[inline(always)]
+fn behind(name: &[u8]) -> &[u8] {
+    name.get(WORD..).unwrap_or_default()
 }
 
 fn starts_with(name: &[u8], prefix: &[u8]) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
+
+/// A set of [`Known`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kinds(u32);
+
+impl Kinds {
+    pub(crate) const fn of(kinds: &[Known]) -> Self {
+        let mut set = 0;
+        let mut rest = kinds;
+        while let [first, tail @ ..] = rest {
+            set |= 1 << (*first as u32);
+            rest = tail;
+        }
+        Self(set)
+    }
+
+    pub(crate) const fn others(self) -> Self {
+        Self(!self.0)
+    }
+
+    fn has(self, known: Known) -> bool {
+        self.0 & Self::of(&[known]).0 != 0
+    }
+
+    fn add(&mut self, known: Known) {
+        self.0 |= Self::of(&[known]).0;
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// Room for the lines of a usual head, so that its index does not have to grow.
+const LINES_EXPECTED: usize = 12;
 
 #[derive(Debug, Clone, Copy)]
 struct Line {
@@ -124,6 +189,8 @@ struct Line {
 pub struct Fields {
     bytes: Vec<u8>,
     lines: Vec<Line>,
+    /// Of the lines there are and of some that are gone: what is not in here need not be looked for.
+    kinds: Kinds,
 }
 
 impl Fields {
@@ -141,24 +208,24 @@ impl Fields {
     /// A line that is not `name ":" OWS value OWS CRLF` with a token for a name and no control
     /// character in the value (RFC 9112 section 5), among them folded lines.
     pub(crate) fn read(head: Vec<u8>, from: usize, ends: &[u32]) -> Result<Self, Malformed> {
-        let mut lines = Vec::with_capacity(16);
+        let mut lines = Vec::with_capacity(ends.len().max(LINES_EXPECTED));
+        let mut kinds = Kinds::default();
         let mut at = from;
         loop {
             let rest = head.get(at..).unwrap_or_default();
             let known = ends.get(lines.len()).and_then(|end| (*end as usize).checked_sub(at));
-            let Some(length) = known.or_else(|| memchr::memchr(b'\n', rest)) else {
+            let Some(length) = known.or_else(|| line_feed(rest)) else {
                 return Err(Malformed("the head does not end"));
             };
             if length <= 1 {
                 break;
             }
-            lines.push(read_line(rest.get(..length - 1).unwrap_or_default(), at)?);
+            let line = read_line(rest.get(..length - 1).unwrap_or_default(), at)?;
+            kinds.add(line.known);
+            lines.push(line);
             at += length + 1;
         }
-        if !is_clean_head(&head) {
-            return Err(Malformed("a control character in the head"));
-        }
-        Ok(Self { bytes: head, lines })
+        Ok(Self { bytes: head, lines, kinds })
     }
 
     /// The bytes of the whole buffer; ranges handed out by the head's reader point into it.
@@ -220,7 +287,8 @@ impl Fields {
 
     /// The values of all lines of a known name.
     pub fn known(&self, known: Known) -> impl Iterator<Item = &[u8]> {
-        self.lines
+        let lines = if self.kinds.has(known) { &*self.lines } else { &[] };
+        lines
             .iter()
             .filter(move |line| line.known == known && !line.gone)
             .map(|line| self.part(line.value_start, line.value_end))
@@ -228,7 +296,7 @@ impl Fields {
 
     /// Takes out every line with this name.
     pub fn remove(&mut self, name: &str) {
-        let Self { bytes, lines } = self;
+        let Self { bytes, lines, .. } = self;
         for line in lines {
             let other = bytes.get(line.start as usize..line.name_end as usize);
             if other.is_some_and(|other| other.eq_ignore_ascii_case(name.as_bytes())) {
@@ -238,9 +306,12 @@ impl Fields {
     }
 
     /// Takes out every line whose name is one of these kinds.
-    pub(crate) fn remove_known(&mut self, gone: impl Fn(Known) -> bool) {
+    pub(crate) fn remove_kinds(&mut self, gone: Kinds) {
+        if !self.kinds.overlaps(gone) {
+            return;
+        }
         for line in &mut self.lines {
-            line.gone |= gone(line.known);
+            line.gone |= gone.has(line.known);
         }
     }
 
@@ -261,13 +332,15 @@ impl Fields {
         self.bytes.extend_from_slice(value);
         let value_end = self.bytes.len();
         self.bytes.extend_from_slice(b"\r\n");
+        let known = Known::of(name.as_bytes());
+        self.kinds.add(known);
         self.lines.push(Line {
             start: position(start)?,
             name_end: position(start + name.len())?,
             value_start: position(value_start)?,
             value_end: position(value_end)?,
             end: position(self.bytes.len())?,
-            known: Known::of(name.as_bytes()),
+            known,
             gone: false,
         });
         Ok(())
@@ -308,7 +381,7 @@ impl Fields {
 
 /// One line without its CRLF, at `at` in the head.
 fn read_line(line: &[u8], at: usize) -> Result<Line, Malformed> {
-    let name_length = token_run(line);
+    let (name_length, has_underscore) = name_run(line);
     let (name, rest) = line.split_at_checked(name_length).unwrap_or_default();
     match (name, rest.first()) {
         ([], Some(b' ' | b'\t')) => return Err(Malformed("a folded field line")),
@@ -319,17 +392,23 @@ fn read_line(line: &[u8], at: usize) -> Result<Line, Malformed> {
     }
     let raw = rest.get(1..).unwrap_or_default();
     let value = trim(raw);
+    if !is_value(value) {
+        return Err(Malformed("a control character in a field"));
+    }
     let leading = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let value_start = at + name_length + 1 + if value.is_empty() { 0 } else { leading };
     let position =
         |at: usize| u32::try_from(at).map_err(|_too_long| Malformed("the head is too long"));
+    // The end is the farthest, so the others fit if it does.
+    let end = position(at + line.len() + 2)?;
+    let position = |at: usize| u32::try_from(at).unwrap_or(end);
     Ok(Line {
-        start: position(at)?,
-        name_end: position(at + name_length)?,
-        value_start: position(value_start)?,
-        value_end: position(value_start + value.len())?,
-        end: position(at + line.len() + 2)?,
-        known: Known::of(name),
+        start: position(at),
+        name_end: position(at + name_length),
+        value_start: position(value_start),
+        value_end: position(value_start + value.len()),
+        end,
+        known: Known::named(name, has_underscore),
         gone: false,
     })
 }

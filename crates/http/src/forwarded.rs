@@ -2,12 +2,35 @@
 
 use std::net::IpAddr;
 
-use crate::fields::Known;
+use crate::fields::{Kinds, Known};
 use crate::grammar::members;
-use crate::request::RequestHead;
+use crate::request::{RequestHead, write_decimal};
 
 /// The most addresses that are believed of a trusted proxy's list; the rest is older history.
 const HOPS_MAX: usize = 20;
+
+/// Fields that the gateway writes itself, whoever sent them.
+const FORWARDING: Kinds = Kinds::of(&[
+    Known::ForwardedFor,
+    Known::ForwardedProto,
+    Known::ForwardedHost,
+    Known::Forwarded,
+    Known::RequestId,
+]);
+
+/// An address as text, without the detour of the formatting machinery for the usual kind.
+#[must_use]
+pub fn address_text(address: IpAddr) -> std::rc::Rc<str> {
+    let IpAddr::V4(v4) = address else { return address.to_string().into() };
+    let mut text = Vec::with_capacity(16);
+    for octet in v4.octets() {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        write_decimal(&mut text, u64::from(octet));
+    }
+    String::from_utf8(text).unwrap_or_default().into()
+}
 
 /// Where a request came from.
 #[derive(Debug, Clone)]
@@ -60,16 +83,7 @@ impl Forwarding {
                 .and_then(|host| crate::Authority::read(host).ok())
                 .map(|authority| authority.as_str().to_owned());
         }
-        head.fields_mut().remove_known(|known| {
-            matches!(
-                known,
-                Known::ForwardedFor
-                    | Known::ForwardedProto
-                    | Known::ForwardedHost
-                    | Known::Forwarded
-                    | Known::RequestId
-            )
-        });
+        head.fields_mut().remove_kinds(FORWARDING);
         client
     }
 

@@ -29,7 +29,7 @@ pub use body::{Body, BodyError, BodyRead, Flow, Tunnel};
 pub use connection::Connection;
 pub use date::Date;
 pub use fields::{Fields, Known};
-pub use forwarded::Forwarding;
+pub use forwarded::{Forwarding, address_text};
 pub use framing::{Decoder, Framing, Step};
 pub use grammar::{is_field_value, is_token};
 pub use message::{Request, Response};

@@ -2,9 +2,10 @@
 
 use crate::authority::Authority;
 use crate::connection::Connection;
-use crate::fields::{Fields, Known};
+use crate::fields::{Fields, Kinds, Known};
 use crate::forwarded::Forwarding;
 use crate::framing::Framing;
+use crate::grammar::line_feed;
 use crate::method::Method;
 use crate::refusal::{Malformed, Refusal};
 use crate::target::{Path, Target};
@@ -72,7 +73,7 @@ impl HeadEnd {
     pub fn find(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
         loop {
             let rest = bytes.get(self.scanned..).unwrap_or_default();
-            let Some(found) = memchr::memchr(b'\n', rest) else {
+            let Some(found) = line_feed(rest) else {
                 self.scanned = bytes.len();
                 self.check_line(bytes.len(), limits)?;
                 return Ok(None);
@@ -130,6 +131,10 @@ pub fn can_begin_request(bytes: &[u8]) -> bool {
     }
 }
 
+/// Fields that are the gateway's to write, and those that no client may send.
+const NOT_FROM_CLIENTS: Kinds =
+    Kinds::of(&[Known::Host, Known::Expect, Known::Owned, Known::Underscore]);
+
 /// The head of a request, checked and canonical.
 #[derive(Debug)]
 pub struct RequestHead {
@@ -173,9 +178,7 @@ impl RequestHead {
         let expects_continue = read_expect(&fields, version)?;
         let websocket = is_websocket(&fields, &method, version, framing);
         let connection = Connection::take(&mut fields);
-        fields.remove_known(|known| {
-            matches!(known, Known::Host | Known::Expect | Known::Owned | Known::Underscore)
-        });
+        fields.remove_kinds(NOT_FROM_CLIENTS);
         let websocket = websocket && connection.upgrade;
         Ok(Self {
             method,
@@ -363,7 +366,7 @@ pub struct Outgoing<'a> {
     /// Where the request came from.
     pub forwarding: &'a Forwarding,
     /// The request's id.
-    pub request_id: &'a str,
+    pub request_id: &'a [u8],
 }
 
 impl RequestHead {
@@ -397,7 +400,7 @@ impl RequestHead {
         }
         outgoing.forwarding.write(out, self.authority.as_ref().map_or("", Authority::as_str));
         out.extend_from_slice(b"Via: 1.1 yumen\r\nX-Request-Id: ");
-        out.extend_from_slice(outgoing.request_id.as_bytes());
+        out.extend_from_slice(outgoing.request_id);
         out.extend_from_slice(b"\r\n\r\n");
     }
 }

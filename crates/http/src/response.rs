@@ -1,12 +1,15 @@
 //! Answer heads: read from a service, made by the gateway, written for a client.
 
 use crate::connection::Connection;
-use crate::fields::{Fields, Known};
+use crate::fields::{Fields, Kinds, Known};
 use crate::framing::Framing;
 use crate::method::Method;
 use crate::refusal::Malformed;
 use crate::request::{HeadEnd, Version, write_decimal, write_length};
 use crate::status::{Status, reason};
+
+/// Fields that name the make of a service, and those that the gateway writes.
+const NOT_FROM_SERVICES: Kinds = Kinds::of(&[Known::Product, Known::Via]);
 
 /// The head of an answer, checked.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl ResponseHead {
             .next()
             .is_some_and(|token| token.eq_ignore_ascii_case(b"websocket"));
         let connection = Connection::take(&mut fields);
-        fields.remove_known(|known| matches!(known, Known::Product | Known::Via));
+        fields.remove_kinds(NOT_FROM_SERVICES);
         let kept_alive = match version {
             Version::Http11 => !connection.close,
             Version::Http10 => connection.keep_alive && !connection.close,
@@ -174,6 +177,9 @@ impl ResponseHead {
     }
 
     fn write_status_line(&self, out: &mut Vec<u8>) {
+        if self.status == Status::OK {
+            return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        }
         out.extend_from_slice(b"HTTP/1.1 ");
         write_decimal(out, u64::from(self.status.code()));
         out.push(b' ');

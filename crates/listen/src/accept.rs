@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use yumen_http::Date;
-use yumen_worker::Worker;
+use yumen_worker::{Stream, Worker};
 
 use crate::count::Connections;
 use crate::door::Door;
@@ -151,7 +151,7 @@ fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
     gate.serve.connection(&door, ConnectionEvent::Opened);
     let present = Present(Rc::clone(gate));
     gate.worker.spawn(async move {
-        http1::serve(here, stream, peer).await;
+        http1::serve(here, Stream::new(stream), peer).await;
         drop((held, present));
     });
 }

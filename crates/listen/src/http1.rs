@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use yumen_http::{
     Body, Date, Decoder, Delivery, Forwarding, Framing, Method, Refusal, Request, RequestHead,
     Response, Version,
 };
 use yumen_policy::{Client, Exchange, Trail, Watch};
+use yumen_worker::Stream;
 
 use crate::accept::Gate;
 use crate::body::{ClientBody, Pace};
@@ -40,9 +40,9 @@ struct Connection<S> {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
+pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: SocketAddr) {
     let link = Rc::new(Link::new(stream, gate.worker().deadline()));
-    let peer_text = peer.ip().to_string().into();
+    let peer_text = yumen_http::address_text(peer.ip());
     let mut connection =
         Connection { gate, link, watch: Rc::default(), peer, peer_text, served: 0 };
     if connection.read_proxy_header().await.is_err() {
@@ -114,7 +114,7 @@ impl<S: Serve> Connection<S> {
         self.link.rest().borrow_mut().drain(..header.length);
         if let Some(client) = header.client {
             self.peer = SocketAddr::new(client.ip().to_canonical(), client.port());
-            self.peer_text = self.peer.ip().to_string().into();
+            self.peer_text = yumen_http::address_text(self.peer.ip());
         }
         Ok(())
     }
@@ -162,7 +162,6 @@ impl<S: Serve> Connection<S> {
             self.gate.serve().ended(door, &exchange, mark, end);
             return After::Close;
         };
-        yumen_worker::turn().await;
         let status = response.head.status().code();
         let (sent, tunnel, keep) =
             self.deliver(door, &exchange.request.head, response, early).await;

@@ -5,16 +5,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BufMut;
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
-use tokio_util::io::poll_read_buf;
 use yumen_http::Decoder;
-use yumen_worker::Deadline;
+use yumen_worker::{Deadline, Stream};
 
 /// Bytes of later requests that are read while one is answered; beyond this the client waits.
 const AHEAD_MAX: usize = 64 * 1024;
@@ -22,7 +17,7 @@ const AHEAD_MAX: usize = 64 * 1024;
 /// The connection to one client.
 #[derive(Debug)]
 pub(crate) struct Link {
-    stream: RefCell<TcpStream>,
+    stream: Stream,
     /// Read from the socket, not yet used.
     rest: RefCell<Vec<u8>>,
     /// The body of the current request, while it has not ended.
@@ -33,9 +28,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(stream: TcpStream, deadline: Deadline) -> Self {
+    pub(crate) fn new(stream: Stream, deadline: Deadline) -> Self {
         Self {
-            stream: RefCell::new(stream),
+            stream,
             rest: RefCell::default(),
             body: RefCell::default(),
             deadline,
@@ -53,8 +48,7 @@ impl Link {
         if self.ended.get() {
             return Poll::Ready(Ok(0));
         }
-        let mut stream = self.stream.borrow_mut();
-        let read = poll_read_buf(Pin::new(&mut *stream), context, &mut out.limit(room));
+        let read = self.stream.poll_read(context, out, room);
         if let Poll::Ready(Ok(0)) = read {
             self.ended.set(true);
         }
@@ -67,19 +61,12 @@ impl Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut stream = self.stream.borrow_mut();
-        match Pin::new(&mut *stream).poll_write(context, bytes) {
-            Poll::Ready(Ok(0)) if !bytes.is_empty() => {
-                Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
-            }
-            other => other,
-        }
+        self.stream.poll_write(context, bytes)
     }
 
     /// Says that nothing more will be written.
     pub(crate) fn poll_close(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut stream = self.stream.borrow_mut();
-        Pin::new(&mut *stream).poll_shutdown(context).map(|_result| ())
+        self.stream.poll_close(context)
     }
 
     /// The bytes that were read too early.

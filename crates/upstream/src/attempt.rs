@@ -20,9 +20,6 @@ use crate::send::Way;
 use crate::tunnel::ServiceTunnel;
 use crate::upload::{Fault, Upload, Wait};
 
-/// Bytes that are read at once while the answer's head is looked for. Small, because what stands
-/// behind the head is copied once more.
-const HEAD_READ: usize = 16 * 1024;
 /// Interim answers that are passed on for one request.
 const INTERIM_MAX: u32 = 16;
 /// The trailers of an answer, in bytes.
@@ -53,8 +50,10 @@ pub(crate) async fn attempt(
     let destination = pool.destination();
     let asked = exchange.trail.began.elapsed();
     exchange.trail.asked.get_or_insert(asked);
-    let mut upload = start(&connection, &destination, exchange, way);
-    yumen_worker::turn().await;
+    let mut upload = std::future::poll_fn(|context| {
+        Poll::Ready(start(context, &mut connection, &destination, exchange, way))
+    })
+    .await;
     let limits = HeadLimits {
         head: destination.head_max,
         target: destination.head_max,
@@ -109,9 +108,10 @@ fn restore(body: Box<dyn yumen_http::BodyRead>, exchange: &Exchange) -> Body {
     Body::Stream(body, length)
 }
 
-/// Makes the head ready, with the body if it is at hand.
+/// Sends the head, with the body if it is at hand, as far as the system takes it at once.
 fn start(
-    connection: &Connection,
+    context: &mut Context<'_>,
+    connection: &mut Connection,
     destination: &Destination,
     exchange: &mut Exchange,
     way: &Way<'_>,
@@ -144,13 +144,18 @@ fn start(
             host,
             framing,
             forwarding: &client.forwarding,
-            request_id: trail.id(),
+            request_id: &trail.id,
         };
         request.head.write(buffer, &outgoing);
         if let Body::Full(bytes) = &request.body {
             buffer.extend_from_slice(bytes);
         }
-        buffer.clone()
+        // What went wrong is met again, and told, by whoever sends the rest or reads the answer.
+        let sent = match connection.poll_write(context, buffer) {
+            Poll::Ready(Ok(sent)) => sent,
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        buffer.get(sent..).unwrap_or_default().to_vec()
     });
     let body = match &mut request.body {
         Body::Stream(..) => match request.body.take() {
@@ -242,11 +247,12 @@ impl Asking<'_, '_> {
             }
         }
         loop {
-            let head = yumen_worker::with_scratch(|buffer| {
+            // What stands behind the head is copied once more.
+            let head = yumen_worker::with_small_scratch(|buffer| {
                 let early = std::mem::take(&mut connection.rest);
                 buffer.extend_from_slice(&early);
                 buffer.reserve(1024);
-                match connection.poll_read(context, buffer, HEAD_READ) {
+                match connection.poll_read(context, buffer, usize::MAX) {
                     Poll::Ready(Ok(read)) if read > 0 => {
                         self.silent = false;
                         self.wait = None;

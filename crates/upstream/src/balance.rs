@@ -71,6 +71,8 @@ pub struct Balancer {
 
 #[derive(Debug)]
 enum Rule {
+    /// There is nothing to choose.
+    Only(usize),
     RoundRobin(Turns),
     RandomOfTwo(Draw),
     LeastRequests(Turns),
@@ -85,11 +87,15 @@ impl Balancer {
     #[must_use]
     pub fn new(balance: &Balance, shares: &[Share<'_>], seed: u64) -> Self {
         let weights: Vec<u32> = shares.iter().map(|share| share.weight).collect();
-        let rule = match balance {
-            Balance::RoundRobin => Rule::RoundRobin(Turns::new(&weights, seed)),
-            Balance::RandomOfTwo => Rule::RandomOfTwo(Draw::new(&weights)),
-            Balance::LeastRequests => Rule::LeastRequests(Turns::new(&weights, seed)),
-            Balance::Hash { load_bound, .. } => Rule::Hash(Rendezvous::new(shares, *load_bound)),
+        let mut weighted = weights.iter().enumerate().filter(|(_, weight)| **weight > 0);
+        let rule = match (balance, weighted.next(), weighted.next()) {
+            (_, Some((only, _)), None) => Rule::Only(only),
+            (Balance::RoundRobin, ..) => Rule::RoundRobin(Turns::new(&weights, seed)),
+            (Balance::RandomOfTwo, ..) => Rule::RandomOfTwo(Draw::new(&weights)),
+            (Balance::LeastRequests, ..) => Rule::LeastRequests(Turns::new(&weights, seed)),
+            (Balance::Hash { load_bound, .. }, ..) => {
+                Rule::Hash(Rendezvous::new(shares, *load_bound))
+            }
         };
         Self { weights, rule }
     }
@@ -100,6 +106,7 @@ impl Balancer {
         let candidates = Candidates { weights: &self.weights, endpoints, tried: ask.tried };
         let mut random = Random::new(ask.random);
         match &mut self.rule {
+            Rule::Only(index) => Some(*index).filter(|index| candidates.is_usable(*index)),
             Rule::RoundRobin(turns) => turns.choose(&candidates, &mut random),
             Rule::RandomOfTwo(draw) => draw.choose(&candidates, &mut random),
             // The one whose turn it is wins a tie, so that equally loaded endpoints are served in

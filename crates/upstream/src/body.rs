@@ -50,8 +50,10 @@ impl ServiceBody {
         room: usize,
     ) -> Poll<Result<usize, BodyError>> {
         if !self.connection.rest.is_empty() {
-            let taken = self.connection.rest.len().min(room);
-            out.extend(self.connection.rest.drain(..taken));
+            let rest = &mut self.connection.rest;
+            let taken = rest.len().min(room);
+            out.extend_from_slice(rest.get(..taken).unwrap_or_default());
+            rest.drain(..taken);
             return Poll::Ready(Ok(taken));
         }
         match self.connection.poll_read(context, out, room) {

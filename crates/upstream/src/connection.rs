@@ -1,16 +1,12 @@
 //! A connection to a service while one exchange uses it.
 
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BufMut;
-use tokio::io::AsyncWrite;
-use tokio::net::{TcpSocket, TcpStream};
-use tokio_util::io::poll_read_buf;
-use yumen_worker::Worker;
+use tokio::net::TcpSocket;
+use yumen_worker::{Stream, Worker};
 
 use crate::destination::Destination;
 use crate::endpoint::{Endpoint, Flight, Wire};
@@ -56,7 +52,7 @@ impl Connection {
         .await?;
         deadline.set(None);
         endpoint.count_opened();
-        Ok(Self::with(Wire { stream, deadline, served: 0, since: 0 }, endpoint, false))
+        Ok(Self::with(Wire { stream: Stream::new(stream), deadline, served: 0, since: 0 }, endpoint, false))
     }
 
     fn with(wire: Wire, endpoint: &Rc<Endpoint>, reused: bool) -> Self {
@@ -70,7 +66,7 @@ impl Connection {
         }
     }
 
-    fn stream(&mut self) -> io::Result<&mut TcpStream> {
+    fn stream(&mut self) -> io::Result<&mut Stream> {
         self.wire
             .as_mut()
             .map(|wire| &mut wire.stream)
@@ -84,8 +80,7 @@ impl Connection {
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<io::Result<usize>> {
-        let stream = self.stream()?;
-        poll_read_buf(Pin::new(stream), context, &mut out.limit(room))
+        self.stream()?.poll_read(context, out, room)
     }
 
     /// Writes some of the bytes.
@@ -94,19 +89,13 @@ impl Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let stream = self.stream()?;
-        match Pin::new(stream).poll_write(context, bytes) {
-            Poll::Ready(Ok(0)) if !bytes.is_empty() => {
-                Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
-            }
-            other => other,
-        }
+        self.stream()?.poll_write(context, bytes)
     }
 
     /// Says that nothing more will be written.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self.stream() {
-            Ok(stream) => Pin::new(stream).poll_shutdown(context).map(|_result| ()),
+            Ok(stream) => stream.poll_close(context),
             Err(_) => Poll::Ready(()),
         }
     }

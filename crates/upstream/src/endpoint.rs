@@ -5,10 +5,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use tokio::net::TcpStream;
-use yumen_worker::Deadline;
+use yumen_worker::{Deadline, Stream};
 
 /// One address of a target.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ pub(crate) struct Endpoint {
 /// A connection that nobody uses right now.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) deadline: Deadline,
     /// Requests that were sent on it.
     pub(crate) served: u32,
@@ -67,7 +65,7 @@ impl Endpoint {
     pub(crate) fn take(&self) -> Option<Wire> {
         loop {
             let wire = self.idle.borrow_mut().pop_back()?;
-            if is_quiet(&wire.stream) {
+            if wire.stream.is_quiet() {
                 return Some(wire);
             }
             self.count_closed();
@@ -89,7 +87,7 @@ impl Endpoint {
     pub(crate) fn sweep(&self, before: u64) {
         let mut idle = self.idle.borrow_mut();
         let count = idle.len();
-        idle.retain(|wire| wire.since >= before && is_quiet(&wire.stream));
+        idle.retain(|wire| wire.since >= before && wire.stream.is_quiet());
         for _ in idle.len()..count {
             self.count_closed();
         }
@@ -109,19 +107,6 @@ impl Endpoint {
 
     pub(crate) fn count_closed(&self) {
         self.open.set(self.open.get().saturating_sub(1));
-    }
-}
-
-/// Whether nothing has come since the connection was put back: no end, no unasked answer. Without
-/// an event there is nothing to ask the system.
-fn is_quiet(stream: &TcpStream) -> bool {
-    let mut context = Context::from_waker(Waker::noop());
-    match stream.poll_read_ready(&mut context) {
-        Poll::Pending => true,
-        Poll::Ready(_) => {
-            let mut byte = [0; 1];
-            matches!(stream.try_read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
-        }
     }
 }
 

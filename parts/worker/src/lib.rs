@@ -1,36 +1,24 @@
-//! One thread of the data plane: its runtime, its deadlines, its scratch buffer, its tasks.
+//! One thread of the data plane: its runtime, its tasks, its deadlines, its scratch buffers, its
+//! connections.
 //!
 //! Workers share nothing on the request path. Everything here belongs to one thread, so it is
 //! kept in cells, not behind locks.
 
+mod outbox;
 mod scratch;
+mod stream;
 mod wheel;
 
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
-use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use scratch::{CAPACITY as SCRATCH_CAPACITY, with as with_scratch};
+pub use scratch::{CAPACITY as SCRATCH_CAPACITY, with as with_scratch, with_small as with_small_scratch};
+pub use stream::Stream;
 pub use wheel::{Deadline, Wheel};
-
-/// Lets all tasks that are ready go first, once. Whoever has read something calls this before it
-/// writes: so a worker reads from everybody before it writes to anybody, its writes come in one go,
-/// and a peer on the same machine is woken once for many of them instead of once for each.
-pub async fn turn() {
-    let mut turned = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut turned, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
 
 /// How often deadlines are looked at: they are this exact.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -79,6 +67,7 @@ impl Worker {
             runtime.block_on(async move {
                 let worker = Worker::here(index);
                 worker.spawn(tick(worker.clone()));
+                worker.spawn(outbox::send_for_ever());
                 work(worker).await;
             });
         })?;
@@ -120,7 +109,8 @@ impl Worker {
 
     /// Runs a task on this thread. This is the only place where tasks are spawned.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        drop(tokio::task::spawn_local(task));
+        // In a box, because the runtime moves what it is given several times, and tasks are large.
+        drop(tokio::task::spawn_local(Box::pin(task)));
     }
 }
 

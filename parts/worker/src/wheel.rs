@@ -193,6 +193,15 @@ impl State {
     }
 }
 
+/// The ticks that this long a time takes, the last one whole. (Without the numbers of 128 bits of
+/// [`Duration::as_millis`]: this is done several times for each request.)
+fn ticks(after: Duration) -> u64 {
+    const TICKS_PER_SECOND: u64 = 1_000_000_000 / TICK_NANOS as u64;
+    const TICK_NANOS: u32 = TICK.subsec_nanos();
+    let part = after.subsec_nanos().div_ceil(TICK_NANOS);
+    after.as_secs().saturating_mul(TICKS_PER_SECOND).saturating_add(u64::from(part))
+}
+
 /// A moment after which something must not go on waiting.
 #[derive(Debug)]
 pub struct Deadline {
@@ -204,10 +213,8 @@ impl Deadline {
     /// Sets it so far from now, or turns it off. It comes at most two ticks late and never early.
     pub fn set(&self, after: Option<Duration>) {
         let mut state = self.wheel.state.borrow_mut();
-        let ticks = after.map(|after| {
-            u64::try_from(after.as_millis().div_ceil(TICK.as_millis())).unwrap_or(OFF)
-        });
-        let deadline = ticks.map_or(OFF, |ticks| state.now.saturating_add(ticks).saturating_add(1));
+        let deadline =
+            after.map_or(OFF, |after| state.now.saturating_add(ticks(after)).saturating_add(1));
         state.set(self.index, deadline);
     }
 

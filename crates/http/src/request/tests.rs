@@ -18,7 +18,7 @@ fn sent(head: &RequestHead) -> String {
         host: "backend:81",
         framing: head.framing(),
         forwarding: &forwarding,
-        request_id: "id",
+        request_id: b"id",
     };
     head.write(&mut out, &outgoing);
     String::from_utf8(out).unwrap()
@@ -212,7 +212,7 @@ fn forwarding_fields_are_believed_of_trusted_peers_only() {
             host: "b",
             framing: Framing::None,
             forwarding: &forwarding,
-            request_id: "id",
+            request_id: b"id",
         };
         head.write(&mut out, &outgoing);
         let out = String::from_utf8(out).unwrap();

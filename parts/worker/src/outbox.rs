@@ -1,0 +1,95 @@
+//! Small writes of one worker, collected and sent in one go.
+//!
+//! Whoever writes little leaves it here and goes on; when every task that was ready has had its
+//! turn, all of it is sent. So a worker reads from everybody before it writes to anybody: a peer on
+//! the same machine is woken once for many messages instead of once for each, and no task has to
+//! take a second turn just to write.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::stream::Inner;
+
+/// Larger writes are not collected.
+pub(crate) const WRITE_MAX: usize = 8 * 1024;
+/// When so much is waiting it is sent at once.
+const WAITING_MAX: usize = 256 * 1024;
+
+thread_local! {
+    static OUTBOX: RefCell<Outbox> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Outbox {
+    bytes: Vec<u8>,
+    letters: Vec<Letter>,
+    /// Wakes the one that sends; none on a thread where nobody does.
+    sender: Option<Waker>,
+    /// Connections that have not taken all of what was sent.
+    stalled: Vec<Rc<Inner>>,
+}
+
+struct Letter {
+    to: Rc<Inner>,
+    bytes: Range<usize>,
+}
+
+/// Takes the bytes to be sent soon; false if they have to be written by the caller.
+pub(crate) fn post(to: &Rc<Inner>, bytes: &[u8]) -> bool {
+    let full = OUTBOX.with_borrow_mut(|outbox| {
+        let Some(sender) = &outbox.sender else { return None };
+        if outbox.letters.is_empty() {
+            sender.wake_by_ref();
+        }
+        let start = outbox.bytes.len();
+        outbox.bytes.extend_from_slice(bytes);
+        let bytes = start..outbox.bytes.len();
+        outbox.letters.push(Letter { to: Rc::clone(to), bytes });
+        Some(outbox.bytes.len() >= WAITING_MAX)
+    });
+    if full == Some(true) {
+        send_all();
+    }
+    full.is_some()
+}
+
+/// Sends everything that is waiting.
+pub(crate) fn send_all() {
+    let (bytes, mut letters) = OUTBOX.with_borrow_mut(|outbox| {
+        (std::mem::take(&mut outbox.bytes), std::mem::take(&mut outbox.letters))
+    });
+    // Without the borrow: the last owner of a connection may be dropped here.
+    for Letter { to, bytes: range } in letters.drain(..) {
+        if !to.send(bytes.get(range).unwrap_or_default()) {
+            OUTBOX.with_borrow_mut(|outbox| outbox.stalled.push(to));
+        }
+    }
+    OUTBOX.with_borrow_mut(|outbox| {
+        // The room is kept, not what was in it.
+        if outbox.letters.is_empty() {
+            outbox.bytes = bytes;
+            outbox.bytes.clear();
+            outbox.letters = letters;
+        }
+    });
+}
+
+/// Sends what is posted on this thread, for ever.
+pub(crate) async fn send_for_ever() {
+    poll_fn(|context| {
+        OUTBOX.with_borrow_mut(|outbox| outbox.sender = Some(context.waker().clone()));
+        send_all();
+        poll_stalled(context);
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+fn poll_stalled(context: &mut Context<'_>) {
+    let mut stalled = OUTBOX.with_borrow_mut(|outbox| std::mem::take(&mut outbox.stalled));
+    stalled.retain(|connection| connection.poll_rest(context).is_pending());
+    OUTBOX.with_borrow_mut(|outbox| outbox.stalled.append(&mut stalled));
+}
