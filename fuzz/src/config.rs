@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use yumen_http::{Forwarding, HeadEnd, HeadLimits, RequestHead, canonical_path};
+use yumen_http::{Forwarding, HeadIndex, HeadLimits, RequestHead, canonical_path};
 use yumen_model::Model;
 use yumen_model::document::{Document, Source};
 use yumen_model::report::{PROBLEMS, Report};
@@ -112,9 +112,9 @@ fn check_plan(plan: &Plan) {
     let forwarding = Forwarding::direct("192.0.2.7".into(), "http", false);
     let client = Client { peer, address: peer.ip(), forwarding };
     for request in REQUESTS {
-        let mut end = HeadEnd::default();
-        assert_eq!(end.find(request.as_bytes(), &LIMITS), Ok(Some(request.len())));
-        let head = RequestHead::read(request.as_bytes(), &end, &LIMITS).expect("a good request");
+        let mut index = HeadIndex::default();
+        assert_eq!(index.find(request.as_bytes(), &LIMITS), Ok(Some(request.len())));
+        let head = RequestHead::read(request.as_bytes(), index, &LIMITS).expect("a good request");
         for listener in &plan.listeners {
             let explanation = plan.explain(listener, &head, &client, 20);
             assert!(!explanation.to_string().is_empty());

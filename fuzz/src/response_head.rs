@@ -1,6 +1,6 @@
 //! Answer heads: read in one way only, written so that the client reads the same.
 
-use yumen_http::{Delivery, Framing, HeadEnd, HeadLimits, Method, ResponseHead};
+use yumen_http::{Delivery, Framing, HeadIndex, HeadLimits, Method, ResponseHead};
 
 use crate::pieces::Dice;
 use crate::strict::{self, End};
@@ -9,15 +9,15 @@ const LIMITS: HeadLimits = HeadLimits { head: 1 << 16, target: 4096, field: 1 <<
 
 /// Checks one stream of bytes as what a service answers.
 pub fn check(data: &[u8]) {
-    let mut end = HeadEnd::default();
-    let found = end.find(data, &LIMITS);
+    let mut index = HeadIndex::default();
+    let found = index.find(data, &LIMITS);
     // Nothing that reaches this function in the gateway, but it must not panic either.
-    for strange in [&end, &HeadEnd::default()] {
-        let _: Option<ResponseHead> = ResponseHead::read(data, strange).ok();
+    for strange in [index.clone(), HeadIndex::default()] {
+        let _: Option<Box<ResponseHead>> = ResponseHead::read(data, strange).ok();
     }
     let Ok(Some(length)) = found else { return };
     let bytes = &data[..length];
-    let Ok(head) = ResponseHead::read(bytes, &end) else { return };
+    let Ok(head) = ResponseHead::read(bytes, index) else { return };
     check_reading(bytes, &head);
     check_writing(&head, &mut Dice::of(data));
 }
@@ -63,9 +63,9 @@ fn check_writing(head: &ResponseHead, dice: &mut Dice) {
         head.write(&mut out, &Delivery { framing, close, keep_alive, date });
     }
     let show = || out.escape_ascii().to_string();
-    let mut end = HeadEnd::default();
-    assert_eq!(end.find(&out, &LIMITS).ok(), Some(Some(out.len())), "{}", show());
-    let again = ResponseHead::read(&out, &end).unwrap_or_else(|bad| panic!("{bad}: {}", show()));
+    let mut index = HeadIndex::default();
+    assert_eq!(index.find(&out, &LIMITS).ok(), Some(Some(out.len())), "{}", show());
+    let again = ResponseHead::read(&out, index).unwrap_or_else(|bad| panic!("{bad}: {}", show()));
     check_reading(&out, &again);
     assert_eq!(again.status(), head.status());
     assert_eq!(again.body_framing(&Method::Get), framing, "{}", show());

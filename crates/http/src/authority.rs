@@ -98,9 +98,8 @@ fn read_port(port: &str) -> Result<u16, Malformed> {
 fn canonical_run(bytes: &[u8]) -> usize {
     let mut previous = b'.';
     for (place, &byte) in bytes.iter().take(HOST_LENGTH_MAX + 1).enumerate() {
-        let good = is_host_byte(byte)
-            && !byte.is_ascii_uppercase()
-            && !(byte == b'.' && previous == b'.');
+        let good =
+            is_host_byte(byte) && !byte.is_ascii_uppercase() && !(byte == b'.' && previous == b'.');
         if !good {
             return if previous == b'.' { 0 } else { place };
         }

@@ -2,6 +2,7 @@
 //! writer down.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll};
 
 use crate::fields::Fields;
@@ -55,6 +56,25 @@ pub trait BodyRead: fmt::Debug {
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<Result<Flow, BodyError>>;
+
+    /// Whether what comes next can be moved past this process by [`BodyRead::poll_move`]. A policy
+    /// that looks at a body, or changes it, leaves it at that.
+    fn can_move(&self) -> bool {
+        false
+    }
+
+    /// Moves some more bytes into a pipe of the system, unseen; says how many, and whether that was
+    /// all.
+    ///
+    /// # Errors
+    /// As [`BodyRead::poll_read`].
+    fn poll_move(
+        &mut self,
+        _context: &mut Context<'_>,
+        _pipe: BorrowedFd<'_>,
+    ) -> Poll<Result<(usize, Flow), BodyError>> {
+        Poll::Ready(Err(BodyError::Cut))
+    }
 
     /// The trailers; called once, after [`Flow::End`].
     fn trailers(&mut self) -> Option<Fields> {

@@ -129,7 +129,7 @@ impl Decoder {
         }
         let is_empty_line = self.line.len() == 2 || self.line.ends_with(b"\r\n\r\n");
         if is_empty_line && self.line.len() - start <= 2 {
-            let mut trailers = Fields::read(std::mem::take(&mut self.line), 0, &[])?;
+            let mut trailers = Fields::read(std::mem::take(&mut self.line))?;
             // A trailer must not speak for the head (RFC 9110 section 6.5.1).
             trailers.remove_kinds(Kinds::of(&[Known::Other]).others());
             for name in FORBIDDEN_TRAILERS {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::grammar::{is_value, line_feed, name_run, trim};
+use crate::grammar::{name_run, trim, value_run};
 use crate::refusal::Malformed;
 
 /// Field names that the gateway itself knows.
@@ -172,8 +172,9 @@ impl Kinds {
 /// Room for the lines of a usual head, so that its index does not have to grow.
 const LINES_EXPECTED: usize = 12;
 
+/// Where one field line is in its buffer.
 #[derive(Debug, Clone, Copy)]
-struct Line {
+pub(crate) struct Line {
     start: u32,
     name_end: u32,
     value_start: u32,
@@ -184,12 +185,87 @@ struct Line {
     gone: bool,
 }
 
+impl Line {
+    /// Reads the line that starts at `at`; `None` while its end has not come.
+    ///
+    /// # Errors
+    /// As [`Fields::read`].
+    pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Option<Self>, Malformed> {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let (name_length, has_underscore) = name_run(rest);
+        let (name, rest) = rest.split_at_checked(name_length).unwrap_or_default();
+        let Some((colon, rest)) = rest.split_first() else { return Ok(None) };
+        match (name, colon) {
+            ([], b'\r') if rest.is_empty() => return Ok(None),
+            ([], b' ' | b'\t') => return Err(Malformed("a folded field line")),
+            (_, b'\n') => return Err(Malformed("a bare LF in the head")),
+            ([], _) => return Err(Malformed("a field without a name")),
+            (_, b':') => {}
+            (_, b' ' | b'\t') => return Err(Malformed("white space before a colon")),
+            (_, _) => return Err(Malformed("a field name that is no token")),
+        }
+        let length = value_run(rest);
+        let (raw, behind) = rest.split_at_checked(length).unwrap_or_default();
+        match behind {
+            [] | [b'\r'] => return Ok(None),
+            [b'\r', b'\n', ..] => {}
+            [b'\n', ..] => return Err(Malformed("a bare LF in the head")),
+            _ => return Err(Malformed("a control character in a field")),
+        }
+        let value = trim(raw);
+        let leading = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let name_end = at + name_length;
+        let value_start = name_end + 1 + if value.is_empty() { 0 } else { leading };
+        let end = name_end + 1 + length + 2;
+        if u32::try_from(end).is_err() {
+            return Err(Malformed("the head is too long"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the end is the farthest, and it fits")]
+        let position = |at: usize| at as u32;
+        Ok(Some(Self {
+            start: position(at),
+            name_end: position(name_end),
+            value_start: position(value_start),
+            value_end: position(value_start + value.len()),
+            end: position(end),
+            known: Known::named(name, has_underscore),
+            gone: false,
+        }))
+    }
+
+    /// Behind its line end.
+    pub(crate) fn end(&self) -> usize {
+        self.end as usize
+    }
+}
+
+/// Where field lines are in a buffer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lines {
+    lines: Vec<Line>,
+    /// Of the lines there are and of some that are gone: what is not in here need not be looked for.
+    kinds: Kinds,
+}
+
+impl Lines {
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(crate) fn push(&mut self, line: Line) {
+        if self.lines.capacity() == 0 {
+            self.lines.reserve_exact(LINES_EXPECTED);
+        }
+        self.kinds.add(line.known);
+        self.lines.push(line);
+    }
+}
+
 /// Header or trailer fields in their order.
 #[derive(Debug, Clone, Default)]
 pub struct Fields {
     bytes: Vec<u8>,
     lines: Vec<Line>,
-    /// Of the lines there are and of some that are gone: what is not in here need not be looked for.
     kinds: Kinds,
 }
 
@@ -200,32 +276,25 @@ impl Fields {
         Self::default()
     }
 
-    /// Indexes the field lines of `head`, a whole head whose lines start at `from` and end with
-    /// an empty line. `ends` says where the first lines end, as far as that is known. The caller has
-    /// made sure that every LF has a CR before it and that the head is shorter than 4 GiB.
+    /// The fields of a buffer whose lines are known.
+    pub(crate) fn indexed(bytes: Vec<u8>, lines: Lines) -> Self {
+        Self { bytes, lines: lines.lines, kinds: lines.kinds }
+    }
+
+    /// Reads field lines up to an empty one: the whole of `bytes`.
     ///
     /// # Errors
     /// A line that is not `name ":" OWS value OWS CRLF` with a token for a name and no control
     /// character in the value (RFC 9112 section 5), among them folded lines.
-    pub(crate) fn read(head: Vec<u8>, from: usize, ends: &[u32]) -> Result<Self, Malformed> {
-        let mut lines = Vec::with_capacity(ends.len().max(LINES_EXPECTED));
-        let mut kinds = Kinds::default();
-        let mut at = from;
-        loop {
-            let rest = head.get(at..).unwrap_or_default();
-            let known = ends.get(lines.len()).and_then(|end| (*end as usize).checked_sub(at));
-            let Some(length) = known.or_else(|| line_feed(rest)) else {
-                return Err(Malformed("the head does not end"));
-            };
-            if length <= 1 {
-                break;
-            }
-            let line = read_line(rest.get(..length - 1).unwrap_or_default(), at)?;
-            kinds.add(line.known);
+    pub(crate) fn read(bytes: Vec<u8>) -> Result<Self, Malformed> {
+        let mut lines = Lines::default();
+        let mut at = 0;
+        while bytes.get(at..) != Some(b"\r\n") {
+            let line = Line::read(&bytes, at)?.ok_or(Malformed("fields that do not end"))?;
+            at = line.end();
             lines.push(line);
-            at += length + 1;
         }
-        Ok(Self { bytes: head, lines, kinds })
+        Ok(Self::indexed(bytes, lines))
     }
 
     /// The bytes of the whole buffer; ranges handed out by the head's reader point into it.
@@ -377,40 +446,6 @@ impl Fields {
             .map(|line| (line.end - line.start) as usize)
             .sum()
     }
-}
-
-/// One line without its CRLF, at `at` in the head.
-fn read_line(line: &[u8], at: usize) -> Result<Line, Malformed> {
-    let (name_length, has_underscore) = name_run(line);
-    let (name, rest) = line.split_at_checked(name_length).unwrap_or_default();
-    match (name, rest.first()) {
-        ([], Some(b' ' | b'\t')) => return Err(Malformed("a folded field line")),
-        ([], _) => return Err(Malformed("a field without a name")),
-        (_, Some(b':')) => {}
-        (_, Some(b' ' | b'\t')) => return Err(Malformed("white space before a colon")),
-        (_, _) => return Err(Malformed("a field name that is no token")),
-    }
-    let raw = rest.get(1..).unwrap_or_default();
-    let value = trim(raw);
-    if !is_value(value) {
-        return Err(Malformed("a control character in a field"));
-    }
-    let leading = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let value_start = at + name_length + 1 + if value.is_empty() { 0 } else { leading };
-    let position =
-        |at: usize| u32::try_from(at).map_err(|_too_long| Malformed("the head is too long"));
-    // The end is the farthest, so the others fit if it does.
-    let end = position(at + line.len() + 2)?;
-    let position = |at: usize| u32::try_from(at).unwrap_or(end);
-    Ok(Line {
-        start: position(at),
-        name_end: position(at + name_length),
-        value_start: position(value_start),
-        value_end: position(value_start + value.len()),
-        end,
-        known: Known::named(name, has_underscore),
-        gone: false,
-    })
 }
 
 #[cfg(test)]

@@ -142,6 +142,22 @@ impl Decoder {
         }
     }
 
+    /// How many bytes are still to come, if they are the body as they are, without framing.
+    #[must_use]
+    pub fn plain_left(&self) -> Option<u64> {
+        match self {
+            Self::Length(left) => Some(*left),
+            Self::Chunked(_) | Self::UntilClose => None,
+        }
+    }
+
+    /// Says that so many bytes of a plain body were moved on unseen.
+    pub fn skip(&mut self, bytes: usize) {
+        if let Self::Length(left) = self {
+            *left = left.saturating_sub(bytes as u64);
+        }
+    }
+
     /// The trailers of a chunked body that is complete.
     #[must_use]
     pub fn into_trailers(self) -> Option<Fields> {

@@ -117,19 +117,32 @@ const HIGH_BITS: u64 = all(0x80);
 /// Whether a value has no control character but the tab.
 #[inline]
 pub(crate) fn is_value(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<WORD>();
-    words.iter().all(|word| is_value_word(*word)) && rest.iter().all(|&byte| is(byte, VALUE))
+    value_run(bytes) == bytes.len()
 }
 
-/// Eight bytes at once: whether one is below the space or is DEL (the exact tests for "some byte is
-/// less than n" and "some byte is n" of Bit Twiddling Hacks). Tabs are rare and looked at singly.
+/// The length of the run of bytes at the front that a value may have. Eight at once: those below
+/// the space and DEL are found with the tests for "some byte is less than n" and "some byte is n"
+/// of Bit Twiddling Hacks, of which the first place is exact.
 #[inline]
-fn is_value_word(bytes: [u8; WORD]) -> bool {
-    let word = u64::from_ne_bytes(bytes);
-    let below_space = word.wrapping_sub(all(b' ')) & !word;
-    let turned = word ^ all(0x7f);
-    let delete = turned.wrapping_sub(all(1)) & !turned;
-    (below_space | delete) & HIGH_BITS == 0 || bytes.iter().all(|&byte| is(byte, VALUE))
+pub(crate) fn value_run(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let below_space = word.wrapping_sub(all(b' ')) & !word;
+        let turned = word ^ all(0x7f);
+        let delete = turned.wrapping_sub(all(1)) & !turned;
+        let found = (below_space | delete) & HIGH_BITS;
+        if found != 0 {
+            return value_run_from(bytes, index * WORD + found.trailing_zeros() as usize / 8);
+        }
+    }
+    value_run_from(bytes, bytes.len() - rest.len())
+}
+
+/// The same, byte by byte: at the end, and behind a tab.
+fn value_run_from(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    start + rest.iter().take_while(|&&byte| is(byte, VALUE)).count()
 }
 
 /// Where the first LF stands.

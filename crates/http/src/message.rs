@@ -17,7 +17,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Response {
     /// Status and fields.
-    pub head: ResponseHead,
+    pub head: Box<ResponseHead>,
     /// The body.
     pub body: Body,
     /// The connection behind a `101`.
@@ -27,7 +27,7 @@ pub struct Response {
 impl Response {
     /// An answer with this head and body.
     #[must_use]
-    pub fn new(head: ResponseHead, body: Body) -> Self {
-        Self { head, body, tunnel: None }
+    pub fn new(head: impl Into<Box<ResponseHead>>, body: Body) -> Self {
+        Self { head: head.into(), body, tunnel: None }
     }
 }

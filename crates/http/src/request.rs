@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::fields::{Fields, Kinds, Known};
 use crate::forwarded::Forwarding;
 use crate::framing::Framing;
-use crate::grammar::line_feed;
+use crate::index::{HeadIndex, HeadLimits};
 use crate::method::Method;
 use crate::refusal::{Malformed, Refusal};
 use crate::target::{Path, Target};
@@ -34,86 +34,8 @@ impl Version {
     }
 }
 
-/// How large a head may be, in bytes, and how many fields it may have.
-#[derive(Debug, Clone, Copy)]
-pub struct HeadLimits {
-    /// Everything up to the empty line.
-    pub head: usize,
-    /// The target of a request; the reason of an answer.
-    pub target: usize,
-    /// One field line.
-    pub field: usize,
-    /// Fields.
-    pub fields: usize,
-}
-
-/// Looks for the end of a head while it arrives, without reading any byte twice, and refuses what
-/// is too large or has a line end other than CRLF as soon as it is seen.
-#[derive(Debug, Default)]
-pub struct HeadEnd {
-    scanned: usize,
-    line_start: usize,
-    lines: usize,
-    /// Where the first lines end, so that whoever reads the head need not look again.
-    ends: [u32; LINE_ENDS_KEPT],
-}
-
-/// Line ends that are remembered; heads of more lines are looked through a second time.
-const LINE_ENDS_KEPT: usize = 32;
-
 /// The longest method, the version, and the spaces between them.
-const LINE_EXTRA: usize = 32 + 8 + 2;
-
-impl HeadEnd {
-    /// The length of the head at the front of `bytes`, its empty line included; `None` while the
-    /// end has not come. `bytes` holds what it held in the last call, and more.
-    ///
-    /// # Errors
-    /// On a bare LF and on everything larger than `limits` allow.
-    pub fn find(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Refusal> {
-        loop {
-            let rest = bytes.get(self.scanned..).unwrap_or_default();
-            let Some(found) = line_feed(rest) else {
-                self.scanned = bytes.len();
-                self.check_line(bytes.len(), limits)?;
-                return Ok(None);
-            };
-            let end = self.scanned + found;
-            if end.checked_sub(1).and_then(|before| bytes.get(before)) != Some(&b'\r') {
-                return Err(Malformed("a bare LF in the head").into());
-            }
-            self.check_line(end, limits)?;
-            let is_empty_line = end == self.line_start + 1;
-            if let (Some(place), Ok(end)) = (self.ends.get_mut(self.lines), u32::try_from(end)) {
-                *place = end;
-            }
-            self.scanned = end + 1;
-            self.line_start = end + 1;
-            self.lines += 1;
-            if is_empty_line {
-                return Ok(Some(end + 1));
-            }
-        }
-    }
-
-    /// Where the lines of the head end that was found, as far as they were kept.
-    pub(crate) fn line_ends(&self) -> &[u32] {
-        self.ends.get(..self.lines.min(LINE_ENDS_KEPT)).unwrap_or_default()
-    }
-
-    /// Checks the line that goes from the last line end to `end`.
-    fn check_line(&self, end: usize, limits: &HeadLimits) -> Result<(), Refusal> {
-        let length = end.saturating_sub(self.line_start);
-        if self.lines == 0 {
-            if length > limits.target + LINE_EXTRA {
-                return Err(Refusal::TargetTooLong);
-            }
-        } else if length > limits.field || (self.lines > limits.fields && length > 1) {
-            return Err(Refusal::HeadTooLarge);
-        }
-        if end > limits.head { Err(Refusal::HeadTooLarge) } else { Ok(()) }
-    }
-}
+pub(crate) const LINE_EXTRA: usize = 32 + 8 + 2;
 
 /// Whether these first bytes of a connection can become a request, as far as they go: something
 /// else (TLS, SSH, ...) is turned away at once, not when its time is over.
@@ -151,27 +73,21 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    /// Reads a whole head, as `end` found it. Framing and connection fields, fields of
+    /// Reads a whole head, as it was indexed. Framing and connection fields, fields of
     /// names with an underscore, and fields that only the gateway may set are taken out of
     /// [`RequestHead::fields`].
     ///
     /// # Errors
     /// On whatever is not exactly the grammar or could be read in two ways.
-    pub fn read(head: &[u8], end: &HeadEnd, limits: &HeadLimits) -> Result<Self, Refusal> {
-        let line_end = end.line_ends().first().map_or(0, |end| *end as usize);
-        let line = head.get(..line_end.saturating_sub(1)).unwrap_or_default();
-        let line = split_line(line)?;
+    pub fn read(head: &[u8], index: HeadIndex, limits: &HeadLimits) -> Result<Self, Refusal> {
+        let line = split_line(index.first_line(head))?;
         let version = Version::read(line.version)?;
         let method = Method::read(line.method).ok_or(Malformed("a method that is no token"))?;
         if line.target.len() > limits.target {
             return Err(Refusal::TargetTooLong);
         }
         let target = Target::read(line.target, line.method.len() + 1, &method)?;
-        let mut fields = Fields::read(
-            head.to_vec(),
-            line_end + 1,
-            end.line_ends().get(1..).unwrap_or_default(),
-        )?;
+        let mut fields = index.into_fields(head);
         let host = read_host(&fields, version)?;
         let authority = target.authority.clone().or(host);
         let framing = Framing::of_request(&fields, version)?;

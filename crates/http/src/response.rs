@@ -3,9 +3,10 @@
 use crate::connection::Connection;
 use crate::fields::{Fields, Kinds, Known};
 use crate::framing::Framing;
+use crate::index::HeadIndex;
 use crate::method::Method;
 use crate::refusal::Malformed;
-use crate::request::{HeadEnd, Version, write_decimal, write_length};
+use crate::request::{Version, write_decimal, write_length};
 use crate::status::{Status, reason};
 
 /// Fields that name the make of a service, and those that the gateway writes.
@@ -29,20 +30,14 @@ impl ResponseHead {
         Self { status, fields, framing: Framing::None, kept_alive: true, websocket: false }
     }
 
-    /// Reads a whole head, as `end` found it. Framing and connection fields are taken
+    /// Reads a whole head, as it was indexed. Framing and connection fields are taken
     /// out of [`ResponseHead::fields`], and those that name the make of the service.
     ///
     /// # Errors
     /// On whatever is not exactly the grammar or could be read in two ways.
-    pub fn read(head: &[u8], end: &HeadEnd) -> Result<Self, Malformed> {
-        let line_end = end.line_ends().first().map_or(0, |end| *end as usize);
-        let line = head.get(..line_end.saturating_sub(1)).unwrap_or_default();
-        let (version, status) = read_status_line(line)?;
-        let mut fields = Fields::read(
-            head.to_vec(),
-            line_end + 1,
-            end.line_ends().get(1..).unwrap_or_default(),
-        )?;
+    pub fn read(head: &[u8], index: HeadIndex) -> Result<Box<Self>, Malformed> {
+        let (version, status) = read_status_line(index.first_line(head))?;
+        let mut fields = index.into_fields(head);
         let framing = if status.is_interim() {
             Framing::None
         } else {
@@ -59,7 +54,7 @@ impl ResponseHead {
             Version::Http10 => connection.keep_alive && !connection.close,
         };
         let websocket = websocket && connection.upgrade && status == Status::SWITCHING;
-        Ok(Self { status, fields, framing, kept_alive, websocket })
+        Ok(Box::new(Self { status, fields, framing, kept_alive, websocket }))
     }
 
     /// The status.
@@ -192,11 +187,11 @@ impl ResponseHead {
 mod tests {
     use super::*;
 
-    fn read(head: &str) -> Result<ResponseHead, Malformed> {
+    fn read(head: &str) -> Result<Box<ResponseHead>, Malformed> {
         let limits = crate::HeadLimits { head: 4096, target: 4096, field: 4096, fields: 100 };
-        let mut end = HeadEnd::default();
-        match end.find(head.as_bytes(), &limits) {
-            Ok(Some(_)) => ResponseHead::read(head.as_bytes(), &end),
+        let mut index = HeadIndex::default();
+        match index.find(head.as_bytes(), &limits) {
+            Ok(Some(_)) => ResponseHead::read(head.as_bytes(), index),
             _ => Err(Malformed("no head")),
         }
     }

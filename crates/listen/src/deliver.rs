@@ -1,7 +1,7 @@
 //! An answer on its way to the client: head and first body bytes in one write, the rest as fast as
 //! the client reads.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use yumen_http::{Body, BodyRead, Delivery, Flow, ResponseHead, chunked};
@@ -9,6 +9,7 @@ use yumen_policy::Watch;
 
 use crate::Broken;
 use crate::link::Link;
+use crate::moving::Moving;
 
 /// One answer.
 #[derive(Debug)]
@@ -18,12 +19,13 @@ pub(crate) struct Parcel<'a> {
     /// How long the client may leave bytes unread.
     pub(crate) patience: Option<Duration>,
     /// Until it is written.
-    pub(crate) head: Option<(ResponseHead, Delivery<'a>)>,
+    pub(crate) head: Option<(Box<ResponseHead>, Delivery<'a>)>,
     pub(crate) body: Body,
     pub(crate) chunked: bool,
     /// Written by us, not yet taken by the system.
     pub(crate) unsent: Vec<u8>,
     pub(crate) stalled: bool,
+    pub(crate) moving: Moving,
 }
 
 /// Less room than this is not worth another read before the write, in bytes.
@@ -51,30 +53,85 @@ impl Parcel<'_> {
         let mut filled = Filled::More;
         std::future::poll_fn(|context| {
             loop {
-                match self.poll_unsent(context) {
-                    Poll::Ready(Ok(())) => {}
-                    other => return other,
-                }
+                ready!(self.poll_unsent(context))?;
+                ready!(self.poll_push(context))?;
                 match filled {
+                    _ if self.moving.ended => return Poll::Ready(Ok(())),
                     Filled::All => return Poll::Ready(Ok(())),
                     Filled::Broken => return Poll::Ready(Err(Broken::Upstream)),
                     Filled::More | Filled::Waiting => {}
                 }
-                filled = yumen_worker::with_scratch(|buffer| {
-                    let mut filled = self.fill(context, buffer);
-                    // What is there goes out in as few writes as possible.
-                    while matches!(filled, Filled::More) && room(buffer) >= ROOM_WORTH_FILLING {
-                        filled = self.fill(context, buffer);
-                    }
-                    self.write(context, buffer)?;
-                    Ok(filled)
-                })?;
-                if matches!(filled, Filled::Waiting) && self.unsent.is_empty() {
+                if self.pull(context)? {
+                    continue;
+                }
+                if self.is_movable() {
+                    return Poll::Pending;
+                }
+                filled = self.copy(context)?;
+                let is_sent = self.unsent.is_empty() && self.moving.pipe.is_none();
+                if matches!(filled, Filled::Waiting) && is_sent {
                     return Poll::Pending;
                 }
             }
         })
         .await
+    }
+
+    /// Writes the head and what is there of the body, as far as it is copied.
+    fn copy(&mut self, context: &mut Context<'_>) -> Result<Filled, Broken> {
+        yumen_worker::with_scratch(|buffer| {
+            let mut filled = self.fill(context, buffer);
+            // What is there goes out in as few writes as possible.
+            while matches!(filled, Filled::More)
+                && room(buffer) >= ROOM_WORTH_FILLING
+                && !self.is_movable()
+            {
+                filled = self.fill(context, buffer);
+            }
+            let more = matches!(filled, Filled::More) && self.pull(context)?;
+            self.write(context, buffer, more)?;
+            Ok(filled)
+        })
+    }
+
+    fn is_movable(&self) -> bool {
+        match &self.body {
+            Body::Stream(stream, _) => {
+                self.head.is_none() && !self.chunked && self.moving.suits(stream.as_ref())
+            }
+            Body::Empty | Body::Full(_) => false,
+        }
+    }
+
+    /// Puts more of the body into a pipe, if it can be moved; whether there is something in it now.
+    fn pull(&mut self, context: &mut Context<'_>) -> Result<bool, Broken> {
+        if !self.is_movable() {
+            return Ok(false);
+        }
+        match &mut self.body {
+            Body::Stream(stream, _) => self.moving.pull(context, stream.as_mut()),
+            Body::Empty | Body::Full(_) => Ok(false),
+        }
+    }
+
+    /// Moves on what is in the pipe.
+    fn poll_push(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let Some(mut pipe) = self.moving.pipe.take() else { return Poll::Ready(Ok(())) };
+        while pipe.held() > 0 {
+            match self.link.poll_drain(context, &mut pipe) {
+                Poll::Ready(Ok(moved)) => {
+                    self.watch.sent.set(self.watch.sent.get() + moved as u64);
+                    self.stalled = false;
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Client)),
+                Poll::Pending => {
+                    self.moving.pipe = Some(pipe);
+                    return self.poll_patience(context);
+                }
+            }
+        }
+        pipe.put_back();
+        Poll::Ready(Ok(()))
     }
 
     /// Writes what was left over.
@@ -89,12 +146,7 @@ impl Parcel<'_> {
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Client)),
                 Poll::Pending => {
                     self.unsent.drain(..sent);
-                    if !self.stalled {
-                        self.stalled = true;
-                        self.link.allow(self.patience);
-                    }
-                    let late = self.link.deadline.has_come(context);
-                    return if late { Poll::Ready(Err(Broken::Client)) } else { Poll::Pending };
+                    return self.poll_patience(context);
                 }
             }
         }
@@ -102,12 +154,32 @@ impl Parcel<'_> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes what the system takes at once and keeps the rest.
-    fn write(&mut self, context: &mut Context<'_>, buffer: &[u8]) -> Result<(), Broken> {
+    /// The client leaves bytes unread: comes when it has done so for too long.
+    fn poll_patience(&mut self, context: &Context<'_>) -> Poll<Result<(), Broken>> {
+        if !self.stalled {
+            self.stalled = true;
+            self.link.allow(self.patience);
+        }
+        let late = self.link.deadline.has_come(context);
+        if late { Poll::Ready(Err(Broken::Client)) } else { Poll::Pending }
+    }
+
+    /// Writes what the system takes at once and keeps the rest. `more` follows through a pipe.
+    fn write(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+        more: bool,
+    ) -> Result<(), Broken> {
         if buffer.is_empty() {
             return Ok(());
         }
-        let written = match self.link.poll_write(context, buffer) {
+        let tried = if more {
+            self.link.poll_write_more(context, buffer)
+        } else {
+            self.link.poll_write(context, buffer)
+        };
+        let written = match tried {
             Poll::Ready(Ok(written)) => written,
             Poll::Ready(Err(_)) => return Err(Broken::Client),
             Poll::Pending => 0,

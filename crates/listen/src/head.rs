@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use yumen_http::{HeadEnd, Malformed, Refusal, RequestHead, can_begin_request};
+use yumen_http::{HeadIndex, Malformed, Refusal, RequestHead, can_begin_request};
 
 use crate::Serve;
 use crate::accept::Gate;
@@ -25,7 +25,7 @@ pub(crate) enum Arrival {
 /// Where the reading stands.
 #[derive(Debug, Default)]
 struct Reading {
-    end: HeadEnd,
+    index: HeadIndex,
     skipped: usize,
     begun: bool,
 }
@@ -96,7 +96,7 @@ impl Reading {
             bytes = after;
             self.skipped += 2;
         }
-        let found = match self.end.find(bytes, &door.head) {
+        let found = match self.index.find(bytes, &door.head) {
             Err(refusal) => return Some(Arrival::Refused(refusal)),
             Ok(None) if !bytes.is_empty() && bytes != b"\r" && !can_begin_request(bytes) => {
                 return Some(Arrival::Refused(Malformed("no HTTP request").into()));
@@ -115,7 +115,7 @@ impl Reading {
         if !rest.is_empty() {
             *link.rest().borrow_mut() = rest.to_vec();
         }
-        Some(match RequestHead::read(head, &self.end, &door.head) {
+        Some(match RequestHead::read(head, std::mem::take(&mut self.index), &door.head) {
             Ok(head) => Arrival::Request(Box::new(head)),
             Err(refusal) => Arrival::Refused(refusal),
         })

@@ -21,6 +21,7 @@ use crate::deliver::Parcel;
 use crate::door::Door;
 use crate::head::{Arrival, next};
 use crate::link::Link;
+use crate::moving::Moving;
 use crate::{Broken, End, Serve, tunnel};
 
 /// How long, and for how many bytes, a connection that is being closed is read on, so that the
@@ -144,6 +145,7 @@ impl<S: Serve> Connection<S> {
             chunked: false,
             unsent: Vec::new(),
             stalled: false,
+            moving: Moving::default(),
         };
         match parcel.send().await {
             Ok(()) => After::Linger,
@@ -307,6 +309,7 @@ impl<S: Serve> Connection<S> {
             chunked: framing == Framing::Chunked,
             unsent: early,
             stalled: false,
+            moving: Moving::default(),
         };
         (parcel.send().await, tunnel, keep)
     }

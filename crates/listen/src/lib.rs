@@ -14,6 +14,7 @@ mod door;
 mod head;
 mod http1;
 mod link;
+mod moving;
 mod tunnel;
 
 pub use accept::Gate;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use yumen_http::Decoder;
-use yumen_worker::{Deadline, Stream};
+use yumen_worker::{Deadline, Pipe, Stream};
 
 /// Bytes of later requests that are read while one is answered; beyond this the client waits.
 const AHEAD_MAX: usize = 64 * 1024;
@@ -62,6 +62,24 @@ impl Link {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.stream.poll_write(context, bytes)
+    }
+
+    /// Writes some of the bytes, of which more will follow at once.
+    pub(crate) fn poll_write_more(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_write_more(context, bytes)
+    }
+
+    /// Moves some of what is in a pipe on.
+    pub(crate) fn poll_drain(
+        &self,
+        context: &mut Context<'_>,
+        pipe: &mut Pipe,
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_drain(context, pipe)
     }
 
     /// Says that nothing more will be written.

@@ -100,7 +100,7 @@ pub struct Watch {
     pub body_max: Cell<u64>,
     /// Answers of status 1xx that a service sent before the real one and that the client has not
     /// got yet.
-    pub interim: RefCell<VecDeque<ResponseHead>>,
+    pub interim: RefCell<VecDeque<Box<ResponseHead>>>,
 }
 
 impl Default for Watch {

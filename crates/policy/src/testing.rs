@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use yumen_http::{Body, Forwarding, HeadEnd, HeadLimits, Request, RequestHead};
+use yumen_http::{Body, Forwarding, HeadIndex, HeadLimits, Request, RequestHead};
 
 use yumen_model::document::{Document, Source};
 use yumen_model::report::Report;
@@ -18,9 +18,9 @@ use crate::{Client, Exchange, Kind, Policy, Scope, Settings, Step, Trail, Verdic
 pub fn exchange(head: &str) -> Exchange {
     let limits = HeadLimits { head: 65_536, target: 8192, field: 8192, fields: 100 };
     let text = format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n"));
-    let mut end = HeadEnd::default();
-    end.find(text.as_bytes(), &limits).expect("a good request head");
-    let head = RequestHead::read(text.as_bytes(), &end, &limits).expect("a good request head");
+    let mut index = HeadIndex::default();
+    index.find(text.as_bytes(), &limits).expect("a good request head");
+    let head = RequestHead::read(text.as_bytes(), index, &limits).expect("a good request head");
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     Exchange {
         client: Client {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use yumen_http::{
-    Body, BodyError, Decoder, Framing, HeadEnd, HeadLimits, Outgoing, Response, ResponseHead,
-    Status,
+    Body, BodyError, Decoder, Framing, HeadIndex, HeadLimits, Outgoing, Refusal, Response,
+    ResponseHead, Status,
 };
 use yumen_model::HostHeader;
 use yumen_policy::{Exchange, Failure, FailureKind};
@@ -64,7 +64,7 @@ pub(crate) async fn attempt(
         exchange,
         way,
         limits,
-        end: HeadEnd::default(),
+        index: HeadIndex::default(),
         wait: None,
         interim: 0,
         silent: true,
@@ -139,13 +139,8 @@ fn start(
         &joined
     };
     let unsent = yumen_worker::with_scratch(|buffer| {
-        let outgoing = Outgoing {
-            path,
-            host,
-            framing,
-            forwarding: &client.forwarding,
-            request_id: &trail.id,
-        };
+        let outgoing =
+            Outgoing { path, host, framing, forwarding: &client.forwarding, request_id: &trail.id };
         request.head.write(buffer, &outgoing);
         if let Body::Full(bytes) = &request.body {
             buffer.extend_from_slice(bytes);
@@ -172,7 +167,7 @@ struct Asking<'a, 'w> {
     exchange: &'a Exchange,
     way: &'a Way<'w>,
     limits: HeadLimits,
-    end: HeadEnd,
+    index: HeadIndex,
     wait: Option<Wait>,
     interim: u32,
     /// The service has not sent a single byte.
@@ -185,7 +180,7 @@ impl Asking<'_, '_> {
         context: &mut Context<'_>,
         connection: &mut Connection,
         upload: &mut Upload,
-    ) -> Poll<Result<ResponseHead, Failure>> {
+    ) -> Poll<Result<Box<ResponseHead>, Failure>> {
         let wait = match upload.poll(context, connection) {
             Ok(wait) => wait,
             Err(Fault::Client(error)) => return Poll::Ready(Err(blame_client(error))),
@@ -239,7 +234,7 @@ impl Asking<'_, '_> {
         &mut self,
         context: &mut Context<'_>,
         connection: &mut Connection,
-    ) -> Poll<Result<ResponseHead, Failure>> {
+    ) -> Poll<Result<Box<ResponseHead>, Failure>> {
         if !connection.rest.is_empty() {
             let rest = std::mem::take(&mut connection.rest);
             if let Some(head) = self.take(&rest, connection) {
@@ -284,11 +279,10 @@ impl Asking<'_, '_> {
         &mut self,
         bytes: &[u8],
         connection: &mut Connection,
-    ) -> Option<Result<ResponseHead, Failure>> {
-        let found = match self.end.find(bytes, &self.limits) {
-            Err(_refusal) => {
-                return Some(Err(bad_answer("the head is too large or has a bare LF")));
-            }
+    ) -> Option<Result<Box<ResponseHead>, Failure>> {
+        let found = match self.index.find(bytes, &self.limits) {
+            Err(Refusal::Malformed(malformed)) => return Some(Err(bad_answer(malformed.0))),
+            Err(_too_large) => return Some(Err(bad_answer("the head is too large"))),
             Ok(None) => {
                 connection.rest = bytes.to_vec();
                 return None;
@@ -299,8 +293,8 @@ impl Asking<'_, '_> {
         if !rest.is_empty() {
             connection.rest = rest.to_vec();
         }
-        let end = std::mem::take(&mut self.end);
-        Some(ResponseHead::read(head, &end).map_err(|malformed| bad_answer(malformed.0)))
+        let index = std::mem::take(&mut self.index);
+        Some(ResponseHead::read(head, index).map_err(|malformed| bad_answer(malformed.0)))
     }
 }
 
@@ -320,7 +314,7 @@ fn blame_client(error: BodyError) -> Failure {
 
 /// The connection becomes a tunnel, if that was asked for.
 fn switch(
-    head: ResponseHead,
+    head: Box<ResponseHead>,
     connection: Connection,
     exchange: &Exchange,
 ) -> Result<Response, Setback> {
@@ -334,7 +328,7 @@ fn switch(
 
 /// Puts the body behind the head: at hand if it is here already, else as a stream.
 fn receive(
-    head: ResponseHead,
+    head: Box<ResponseHead>,
     mut connection: Connection,
     upload: Upload,
     exchange: &Exchange,
@@ -368,6 +362,7 @@ fn receive(
         began: exchange.trail.began,
         kept: head.is_kept_alive() && framing != Framing::UntilClose,
         waiting: false,
+        moving: false,
         trailers: None,
         destination,
         worker: outbound.worker().clone(),

@@ -1,5 +1,6 @@
 //! The body of an answer, read from the service as it is asked for.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -10,6 +11,9 @@ use yumen_worker::Worker;
 use crate::connection::Connection;
 use crate::destination::{Destination, Timeouts};
 use crate::upload::{Upload, Wait};
+
+/// Less than this is copied: moving costs more calls than it saves bytes.
+const MOVE_MIN: u64 = 32 * 1024;
 
 /// An answer's body that is still to come.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(crate) struct ServiceBody {
     /// The service keeps the connection.
     pub(crate) kept: bool,
     pub(crate) waiting: bool,
+    /// Some of it was moved on unseen.
+    pub(crate) moving: bool,
     pub(crate) trailers: Option<Fields>,
     pub(crate) destination: Arc<Destination>,
     pub(crate) worker: Worker,
@@ -62,16 +68,22 @@ impl ServiceBody {
                 Poll::Ready(Ok(read))
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(BodyError::Cut)),
-            Poll::Pending => {
-                if !self.waiting {
-                    self.waiting = true;
-                    self.connection
-                        .allow(self.timeouts.within_total(self.timeouts.idle, self.began));
-                }
-                let late = self.connection.is_late(context);
-                if late { Poll::Ready(Err(BodyError::Stalled)) } else { Poll::Pending }
-            }
+            Poll::Pending => self.poll_patience(context).map(Err),
         }
+    }
+
+    /// The service keeps us waiting: comes when it has done so for too long.
+    fn poll_patience(&mut self, context: &Context<'_>) -> Poll<BodyError> {
+        if !self.waiting {
+            self.waiting = true;
+            self.connection.allow(self.timeouts.within_total(self.timeouts.idle, self.began));
+        }
+        let late = self.connection.is_late(context);
+        if late { Poll::Ready(BodyError::Stalled) } else { Poll::Pending }
+    }
+
+    fn is_too_late(&self) -> bool {
+        self.timeouts.total.is_some_and(|total| self.began.elapsed() > total)
     }
 
     fn end(&mut self, surplus: usize) {
@@ -109,10 +121,46 @@ impl BodyRead for ServiceBody {
                 return Poll::Ready(Ok(Flow::End));
             }
             if out.len() > from {
-                let late = self.timeouts.total.is_some_and(|total| self.began.elapsed() > total);
-                return Poll::Ready(if late { Err(BodyError::TooLate) } else { Ok(Flow::More) });
+                return Poll::Ready(if self.is_too_late() {
+                    Err(BodyError::TooLate)
+                } else {
+                    Ok(Flow::More)
+                });
             }
         }
+    }
+
+    fn can_move(&self) -> bool {
+        let left = self.decoder.as_ref().and_then(Decoder::plain_left).unwrap_or(0);
+        let worth = if self.moving { left > 0 } else { left >= MOVE_MIN };
+        worth && self.upload.is_none() && self.connection.rest.is_empty()
+    }
+
+    fn poll_move(
+        &mut self,
+        context: &mut Context<'_>,
+        pipe: BorrowedFd<'_>,
+    ) -> Poll<Result<(usize, Flow), BodyError>> {
+        self.moving = true;
+        let left = self.decoder.as_ref().and_then(Decoder::plain_left).unwrap_or(0);
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        let moved = match self.connection.poll_fill(context, pipe, most) {
+            Poll::Ready(Ok(moved)) if moved > 0 => moved,
+            Poll::Ready(_) => return Poll::Ready(Err(BodyError::Cut)),
+            Poll::Pending => return self.poll_patience(context).map(Err),
+        };
+        self.waiting = false;
+        let Some(decoder) = &mut self.decoder else { return Poll::Ready(Err(BodyError::Cut)) };
+        decoder.skip(moved);
+        if decoder.is_done() {
+            self.end(0);
+            return Poll::Ready(Ok((moved, Flow::End)));
+        }
+        Poll::Ready(if self.is_too_late() {
+            Err(BodyError::TooLate)
+        } else {
+            Ok((moved, Flow::More))
+        })
     }
 
     fn trailers(&mut self) -> Option<Fields> {

@@ -1,6 +1,7 @@
 //! A connection to a service while one exchange uses it.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -52,7 +53,11 @@ impl Connection {
         .await?;
         deadline.set(None);
         endpoint.count_opened();
-        Ok(Self::with(Wire { stream: Stream::new(stream), deadline, served: 0, since: 0 }, endpoint, false))
+        Ok(Self::with(
+            Wire { stream: Stream::new(stream), deadline, served: 0, since: 0 },
+            endpoint,
+            false,
+        ))
     }
 
     fn with(wire: Wire, endpoint: &Rc<Endpoint>, reused: bool) -> Self {
@@ -81,6 +86,16 @@ impl Connection {
         room: usize,
     ) -> Poll<io::Result<usize>> {
         self.stream()?.poll_read(context, out, room)
+    }
+
+    /// Moves at most so many bytes into a pipe; 0 at the end.
+    pub(crate) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        pipe: BorrowedFd<'_>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_fill(context, pipe, most)
     }
 
     /// Writes some of the bytes.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use serde_json::{Map, Value, json};
 use yumen_http::{
-    Body, BodyError, Flow, HeadEnd, HeadLimits, Refusal, Response, ResponseHead, Tunnel,
+    Body, BodyError, Flow, HeadIndex, HeadLimits, Refusal, Response, ResponseHead, Tunnel,
 };
 use yumen_listen::{Bound, Connections, Door, End, Gate, Serve, bind};
 use yumen_model::Bytes;
@@ -134,9 +134,9 @@ fn switch(exchange: &Exchange) -> Option<Response> {
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
     );
     let limits = HeadLimits { head: 1024, target: 1024, field: 1024, fields: 10 };
-    let mut end = HeadEnd::default();
-    end.find(answer.as_bytes(), &limits).ok()??;
-    let head = ResponseHead::read(answer.as_bytes(), &end).ok()?;
+    let mut index = HeadIndex::default();
+    index.find(answer.as_bytes(), &limits).ok()??;
+    let head = ResponseHead::read(answer.as_bytes(), index).ok()?;
     let mut response = Response::new(head, Body::Empty);
     response.tunnel = Some(Box::new(EchoTunnel::default()));
     Some(response)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use yumen_http::{Forwarding, HeadEnd, HeadLimits, Malformed, Refusal, RequestHead};
+use yumen_http::{Forwarding, HeadIndex, HeadLimits, Malformed, Refusal, RequestHead};
 use yumen_plan::Plan;
 use yumen_policy::{Client, Failure};
 
@@ -116,10 +116,10 @@ fn read_head(options: &Options) -> Result<RequestHead, Failure> {
     }
     text.push_str("\r\n");
     let limits = HeadLimits { head: 32 * 1024, target: 8 * 1024, field: 8 * 1024, fields: 100 };
-    let mut end = HeadEnd::default();
-    match end.find(text.as_bytes(), &limits)? {
+    let mut index = HeadIndex::default();
+    match index.find(text.as_bytes(), &limits)? {
         Some(length) if length == text.len() => {
-            Ok(RequestHead::read(text.as_bytes(), &end, &limits)?)
+            Ok(RequestHead::read(text.as_bytes(), index, &limits)?)
         }
         _ => Err(Refusal::from(Malformed("a line end in the request")).into()),
     }

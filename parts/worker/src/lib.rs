@@ -5,6 +5,7 @@
 //! kept in cells, not behind locks.
 
 mod outbox;
+mod pipe;
 mod scratch;
 mod stream;
 mod wheel;
@@ -16,7 +17,10 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use scratch::{CAPACITY as SCRATCH_CAPACITY, with as with_scratch, with_small as with_small_scratch};
+pub use pipe::Pipe;
+pub use scratch::{
+    CAPACITY as SCRATCH_CAPACITY, with as with_scratch, with_small as with_small_scratch,
+};
 pub use stream::Stream;
 pub use wheel::{Deadline, Wheel};
 

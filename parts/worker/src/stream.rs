@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::task::coop;
 
 use crate::outbox;
+use crate::pipe::{Pipe, splice};
 
 /// A TCP connection. What was written is sent even if the connection is dropped behind it.
 #[derive(Debug)]
@@ -100,10 +102,76 @@ impl Stream {
             self.0.posted.set(true);
             Ok(bytes.len())
         } else {
-            ready!(self.0.poll_send(context, bytes))
+            ready!(self.0.poll_send(context, bytes, SendFlags::NOSIGNAL))
         };
         turn.made_progress();
         Poll::Ready(done)
+    }
+
+    /// Writes some of the bytes, and tells the system that more will follow at once.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn poll_write_more(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.0.poll_owed(context, false))?;
+        self.0.poll_send(context, bytes, SendFlags::NOSIGNAL | SendFlags::MORE)
+    }
+
+    /// Moves at most so many bytes into a pipe; 0 at the end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn poll_fill(
+        &self,
+        context: &mut Context<'_>,
+        pipe: BorrowedFd<'_>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let turn = ready!(coop::poll_proceed(context));
+        let tcp = &self.0.tcp;
+        loop {
+            match tcp.try_io(Interest::READABLE, || splice(tcp.as_fd(), pipe, most)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(tcp.poll_read_ready(context))?;
+                }
+                done => {
+                    turn.made_progress();
+                    return Poll::Ready(done);
+                }
+            }
+        }
+    }
+
+    /// Moves some of what is in a pipe on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn poll_drain(
+        &self,
+        context: &mut Context<'_>,
+        pipe: &mut Pipe,
+    ) -> Poll<io::Result<usize>> {
+        let turn = ready!(coop::poll_proceed(context));
+        ready!(self.0.poll_owed(context, false))?;
+        let tcp = &self.0.tcp;
+        let Some(exit) = pipe.exit() else { return Poll::Ready(Ok(0)) };
+        let moved = loop {
+            match tcp.try_io(Interest::WRITABLE, || splice(exit, tcp.as_fd(), pipe.held())) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(moved) => break moved,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(tcp.poll_write_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        };
+        pipe.drained(moved);
+        turn.made_progress();
+        Poll::Ready(Ok(moved))
     }
 
     /// Says that nothing more will be written.
@@ -180,7 +248,7 @@ impl Inner {
     pub(crate) fn poll_rest(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut rest = self.rest.borrow_mut();
         while !rest.is_empty() {
-            match ready!(self.poll_send(context, &rest)) {
+            match ready!(self.poll_send(context, &rest, SendFlags::NOSIGNAL)) {
                 Ok(sent) => drop(rest.drain(..sent)),
                 Err(error) => {
                     self.fail(error.kind());
@@ -201,11 +269,16 @@ impl Inner {
         let _over = rustix::net::shutdown(&self.tcp, Shutdown::Both);
     }
 
-    fn poll_send(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+        flags: SendFlags,
+    ) -> Poll<io::Result<usize>> {
         loop {
-            let tried = self.tcp.try_io(Interest::WRITABLE, || {
-                Ok(rustix::net::send(&self.tcp, bytes, SendFlags::NOSIGNAL)?)
-            });
+            let tried = self
+                .tcp
+                .try_io(Interest::WRITABLE, || Ok(rustix::net::send(&self.tcp, bytes, flags)?));
             match tried {
                 Ok(0) if !bytes.is_empty() => {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(lines: &str) -> Result<Fields, Malformed> {
-    Fields::read(format!("{lines}\r\n").into_bytes(), 0, &[])
+    Fields::read(format!("{lines}\r\n").into_bytes())
 }
 
 fn written(fields: &Fields) -> String {

@@ -5,9 +5,9 @@ use super::*;
 const LIMITS: HeadLimits = HeadLimits { head: 4096, target: 256, field: 512, fields: 10 };
 
 fn read(head: &str) -> Result<RequestHead, Refusal> {
-    let mut end = HeadEnd::default();
+    let mut end = HeadIndex::default();
     let length = end.find(head.as_bytes(), &LIMITS)?.expect("a whole head");
-    RequestHead::read(&head.as_bytes()[..length], &end, &LIMITS)
+    RequestHead::read(&head.as_bytes()[..length], end, &LIMITS)
 }
 
 fn sent(head: &RequestHead) -> String {
@@ -146,7 +146,7 @@ fn other_refusals_have_their_own_answers() {
 fn a_head_is_found_however_it_arrives() {
     let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET";
     for size in 1..head.len() {
-        let mut end = HeadEnd::default();
+        let mut end = HeadIndex::default();
         let mut found = None;
         for length in (size..head.len()).step_by(size).chain([head.len()]) {
             found = end.find(&head[..length], &LIMITS).unwrap();
@@ -157,7 +157,7 @@ fn a_head_is_found_however_it_arrives() {
         assert_eq!(found, Some(head.len() - 3));
     }
     let endless = vec![b'a'; 5000];
-    assert_eq!(HeadEnd::default().find(&endless, &LIMITS), Err(Refusal::TargetTooLong));
+    assert_eq!(HeadIndex::default().find(&endless, &LIMITS), Err(Refusal::TargetTooLong));
 }
 
 #[test]
