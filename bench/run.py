@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import entrants, measure, process, report, results, tools
+from harness import entrants, measure, process, reload, report, results, tools
 from harness.entrants import BY_NAME, Ready
 from harness.measure import Bench, tell
 from harness.workloads import EXTRAS, WORKLOADS
@@ -100,6 +100,11 @@ def run_extras(ready: list[Ready], names: list[str], bench: Bench, missing: dict
             found["scale"] = results.summary(measure.scale(yumen[0], bench), "few")
         except RuntimeError as error:
             tell(f"!!  Yumen with 100,000 routes: {error}")
+    if "reload" in names and yumen:
+        try:
+            found["reload"] = reload.reload(yumen[0], bench)
+        except RuntimeError as error:
+            tell(f"!!  Yumen while it reloads: {error}")
     for name, title, one_of in (
         ("memory", "memory of idle connections", measure.memory),
         ("start", "first answer after start", measure.startup),

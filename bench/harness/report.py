@@ -1,5 +1,6 @@
 """The page docs/benchmarks.md: figures as tables, with what they mean and how sure they are."""
 
+import statistics
 from typing import Any
 
 from harness import picture, tools
@@ -116,6 +117,17 @@ def brief(told: Json) -> str:
     return told.get("wrong", "-").splitlines()[0][:80]
 
 
+def reload(found: Json) -> str:
+    of = found["reload"]
+    labels = {"without": "without reloads", "again": "without, once more", "with": "two reloads a second"}
+    rows = [
+        [label, f"{statistics.median(of[key]) * 1e3:.2f} ms", f"{min(of[key]) * 1e3:.2f}-{max(of[key]) * 1e3:.2f} ms"]
+        for key, label in labels.items()
+    ]
+    live = f"A change is live after {of['live'] * 1e3:.0f} ms (median; the slowest: {of['slowest'] * 1e3:.0f} ms)."
+    return table(["10,000 routes, 8 connections", "p99, median of runs", "least-largest"], rows) + "\n\n" + live
+
+
 def memory(found: Json) -> str:
     of = found["memory"]
     base = of.get("nginx", {}).get("each")
@@ -178,7 +190,7 @@ def noise(found: Json) -> str:
 def text(found: Json) -> str:
     """The short form for a terminal."""
     parts = [ratios(found)]
-    parts += [part(found) for key, part in (("memory", memory), ("start", start)) if key in found]
+    parts += [part(found) for key, part in (("reload", reload), ("memory", memory), ("start", start)) if key in found]
     if "yumen" in found["versions"]:
         parts.append(bars(found))
     return "\n\n".join(part for part in parts if part)
@@ -212,6 +224,11 @@ def page(found: Json) -> str:
     ]
     if "scale" in found:
         sections.append("## 100,000 routes\n\nTwo Yumen in turn, the same requests.\n\n" + scale(found))
+    if "reload" in found:
+        sections.append(
+            "## Reloads under load\n\nOne Yumen, runs in turn. The gateway may use all cores here, because the "
+            "configuration is compiled on a thread of its own.\n\n" + reload(found)
+        )
     if "memory" in found:
         sections.append(
             "## Memory of idle connections\n\nGrowth of the process tree (proportional set size) by 10,000 kept "

@@ -42,8 +42,13 @@ WORKLOADS = [
 ]
 
 SMALL = WORKLOADS[0]
-EXTRAS = ["scale", "memory", "start"]
+EXTRAS = ["scale", "reload", "memory", "start"]
 """Measurements that are not a load on every gateway."""
+
+RELOAD = Workload("reload", "small GET, 8 connections", 8, "s", 100)
+RELOAD_ROUTES = range(10_000)
+LIVE_BAR = 0.1
+"""Seconds until a change among so many routes is live."""
 
 IDLE_CONNECTIONS = 10_000
 START_ROUTES = [100, 10_000]

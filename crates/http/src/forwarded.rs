@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::fields::{Kinds, Known};
 use crate::grammar::members;
-use crate::request::{RequestHead, write_decimal};
+use crate::request::RequestHead;
 
 /// The most addresses that are believed of a trusted proxy's list; the rest is older history.
 const HOPS_MAX: usize = 20;
@@ -22,14 +22,23 @@ const FORWARDING: Kinds = Kinds::of(&[
 #[must_use]
 pub fn address_text(address: IpAddr) -> std::rc::Rc<str> {
     let IpAddr::V4(v4) = address else { return address.to_string().into() };
-    let mut text = Vec::with_capacity(16);
+    /// As long as `255.255.255.255`.
+    const LENGTH_MAX: usize = 15;
+    let mut text = String::with_capacity(LENGTH_MAX);
     for octet in v4.octets() {
         if !text.is_empty() {
-            text.push(b'.');
+            text.push('.');
         }
-        write_decimal(&mut text, u64::from(octet));
+        let digit = |number: u8| char::from(b'0' + number % 10);
+        if octet >= 100 {
+            text.push(digit(octet / 100));
+        }
+        if octet >= 10 {
+            text.push(digit(octet / 10));
+        }
+        text.push(digit(octet));
     }
-    String::from_utf8(text).unwrap_or_default().into()
+    text.into()
 }
 
 /// Where a request came from.
@@ -153,4 +162,17 @@ fn read_address(member: &[u8]) -> Option<IpAddr> {
         .ok()
         .or_else(|| bare.split_once(':').and_then(|(host, _port)| host.parse().ok()))?;
     Some(address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_writes_them() {
+        for text in ["0.0.0.0", "9.10.99.100", "127.0.0.1", "255.255.255.255", "::1", "fe80::a:0"] {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(*address_text(address), address.to_string());
+        }
+    }
 }

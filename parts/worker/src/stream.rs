@@ -291,3 +291,6 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
