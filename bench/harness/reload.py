@@ -1,21 +1,20 @@
 """Reloads beside a load: how soon a change is live, and what it does to the slowest requests."""
 
 import os
-import re
 import signal
 import statistics
 import threading
 import time
 from pathlib import Path
 
-from harness import entrants, load, process
+from harness import entrants, load
 from harness.entrants import Gateway, Ready
 from harness.measure import Bench, tell
 from harness.workloads import RELOAD, RELOAD_ROUTES, prefix
 
 CHANGES = 7
 """Changes of which the time to be live is measured, without a load beside them."""
-PAUSE = 0.5
+PAUSE = 1.0
 """Seconds between two reloads under load."""
 PATIENCE = 10.0
 
@@ -26,16 +25,24 @@ class Changing:
     def __init__(self, gateway: Gateway, folder: Path):
         self._gateway = gateway
         self._file = folder / f"yumen-{gateway.port}" / "yumen.yaml"
-        self._text = self._file.read_text()
         self._count = 0
+        text = self._file.read_text()
+        # Made before any load: writing them beside it would be felt.
+        self._paths = ["/changed-a/", "/changed-b/"]
+        for path in self._paths:
+            changed = text.replace(f'"{prefix(RELOAD_ROUTES[-1])}*"', f'"{path}*"')
+            self._variant(path).write_text(changed)
+
+    def _variant(self, path: str) -> Path:
+        return self._file.with_suffix("." + path.strip("/"))
 
     def change(self) -> str:
         """Moves one route elsewhere; its new path."""
         self._count += 1
-        path = f"/changed{self._count}/"
+        path = self._paths[self._count % len(self._paths)]
         # Replaced whole, as an editor does it: a file that is read half is another test.
         fresh = self._file.with_suffix(".new")
-        fresh.write_text(re.sub(re.escape(f'"{prefix(RELOAD_ROUTES[-1])}*"'), f'"{path}*"', self._text))
+        os.link(self._variant(path), fresh)
         fresh.replace(self._file)
         os.kill(self._gateway.process.pid, signal.SIGHUP)
         return path
@@ -55,7 +62,6 @@ def reload(ready: Ready, bench: Bench) -> dict[str, object]:
     """p99 of runs without reloads, of as many more without, and of runs with them, in turn."""
     tell(f"{ready.entrant.title} with {len(RELOAD_ROUTES):,} routes: reloads")
     gateway = entrants.start(ready, bench.backend, RELOAD_ROUTES, bench.folder)
-    give_all_cores(gateway)
     changing = Changing(gateway, bench.folder)
     live = [changing.seconds_to_live() for _ in range(CHANGES)]
     tell(f"    live after {statistics.median(live) * 1e3:.0f} ms (at most {max(live) * 1e3:.0f})")
@@ -79,9 +85,3 @@ def reload(ready: Ready, bench: Bench) -> dict[str, object]:
     gateway.process.stop()
     return {"live": statistics.median(live), "slowest": max(live), **found}
 
-
-def give_all_cores(gateway: Gateway) -> None:
-    """The configuration is compiled on a thread of its own, which has a core as it would elsewhere."""
-    for pid in gateway.process.tree():
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            os.sched_setaffinity(int(thread), range(os.cpu_count() or 1))

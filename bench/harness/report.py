@@ -119,13 +119,13 @@ def brief(told: Json) -> str:
 
 def reload(found: Json) -> str:
     of = found["reload"]
-    labels = {"without": "without reloads", "again": "without, once more", "with": "two reloads a second"}
+    labels = {"without": "without reloads", "again": "without, once more", "with": "a reload every second"}
     rows = [
         [label, f"{statistics.median(of[key]) * 1e3:.2f} ms", f"{min(of[key]) * 1e3:.2f}-{max(of[key]) * 1e3:.2f} ms"]
         for key, label in labels.items()
     ]
     live = f"A change is live after {of['live'] * 1e3:.0f} ms (median; the slowest: {of['slowest'] * 1e3:.0f} ms)."
-    return table(["10,000 routes, 8 connections", "p99, median of runs", "least-largest"], rows) + "\n\n" + live
+    return table(["10,000 routes, 2 connections", "p99, median of runs", "least-largest"], rows) + "\n\n" + live
 
 
 def memory(found: Json) -> str:
@@ -226,8 +226,8 @@ def page(found: Json) -> str:
         sections.append("## 100,000 routes\n\nTwo Yumen in turn, the same requests.\n\n" + scale(found))
     if "reload" in found:
         sections.append(
-            "## Reloads under load\n\nOne Yumen, runs in turn. The gateway may use all cores here, because the "
-            "configuration is compiled on a thread of its own.\n\n" + reload(found)
+            "## Reloads under load\n\nOne Yumen, runs in turn, all of it on one core: the configuration is compiled in the "
+            "time that requests leave.\n\n" + reload(found)
         )
     if "memory" in found:
         sections.append(

@@ -45,7 +45,7 @@ SMALL = WORKLOADS[0]
 EXTRAS = ["scale", "reload", "memory", "start"]
 """Measurements that are not a load on every gateway."""
 
-RELOAD = Workload("reload", "small GET, 8 connections", 8, "s", 100)
+RELOAD = Workload("reload", "small GET, 2 connections", 2, "s", 100)
 RELOAD_ROUTES = range(10_000)
 LIVE_BAR = 0.1
 """Seconds until a change among so many routes is live."""

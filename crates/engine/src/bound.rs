@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use yumen_observe::{RouteMeter, ServiceMeter, WorkerMetrics};
 use yumen_plan::{Action, ListenerPlan, Plan};
@@ -60,6 +61,28 @@ pub(crate) struct Bound {
     routes: Box<[OnceCell<Ends>]>,
     /// For requests without a route.
     astray: OnceCell<RouteMeter>,
+}
+
+/// Lets a plan's ends go little by little, once no exchange uses them: ten thousand at once would
+/// make every request wait.
+pub(crate) async fn let_go(old: Rc<Bound>) {
+    /// Ends that are let go in one turn.
+    const AT_ONCE: usize = 64;
+    /// How long exchanges under the old plan are given before they are looked at again.
+    const PAUSE: Duration = Duration::from_millis(100);
+    let mut old = old;
+    let bound = loop {
+        match Rc::try_unwrap(old) {
+            Ok(bound) => break bound,
+            Err(used) => old = used,
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
+    let mut routes = Vec::from(bound.routes);
+    while !routes.is_empty() {
+        routes.truncate(routes.len().saturating_sub(AT_ONCE));
+        tokio::task::yield_now().await;
+    }
 }
 
 /// One route's ends on one worker.

@@ -81,7 +81,8 @@ impl Engine {
     fn bound(&self) -> Rc<Bound> {
         let mut bound = self.bound.borrow_mut();
         if !bound.is_of(&self.present) {
-            *bound = Rc::new(Bound::new(&self.present));
+            let old = std::mem::replace(&mut *bound, Rc::new(Bound::new(&self.present)));
+            self.outbound.worker().spawn(bound::let_go(old));
             let plan = bound.plan();
             self.outbound.retain(|name| plan.destinations.contains_key(name));
         }

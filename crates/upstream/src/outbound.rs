@@ -63,7 +63,9 @@ impl Outbound {
         self.pools.borrow().values().for_each(|pool| pool.sweep(now));
     }
 
-    pub(crate) fn worker(&self) -> &Worker {
+    /// The worker whose way out this is.
+    #[must_use]
+    pub fn worker(&self) -> &Worker {
         &self.worker
     }
 

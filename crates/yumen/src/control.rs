@@ -14,7 +14,8 @@ use yumen_observe::{LogWriter, Names as Counted};
 use yumen_plan::Plan;
 use yumen_upstream::resolve::Watched;
 
-use crate::config::{Compiled, Look, Origin, compile};
+use crate::aside;
+use crate::config::{Compiled, Look, Origin};
 use crate::last_good::LastGood;
 use crate::say;
 use crate::status::StatusPages;
@@ -89,14 +90,17 @@ impl Control {
     }
 
     /// Keeps a configuration that works on disk.
-    pub(crate) fn keep(&self, sources: &[Source]) {
-        let Some(last_good) = &self.last_good else { return };
-        if let Err(error) = last_good.keep(sources) {
-            say::say(format_args!(
-                "cannot keep the last good configuration in {}: {error}; say where with --state",
-                last_good.path().display()
-            ));
-        }
+    pub(crate) fn keep(&self, sources: &Arc<Vec<Source>>) {
+        let Some(last_good) = self.last_good.clone() else { return };
+        let sources = Arc::clone(sources);
+        aside::finish(move || {
+            if let Err(error) = last_good.keep(&sources) {
+                say::say(format_args!(
+                    "cannot keep the last good configuration in {}: {error}; say where with --state",
+                    last_good.path().display()
+                ));
+            }
+        });
     }
 
     /// Acts on signals and changed files until the process is to stop.
@@ -118,7 +122,11 @@ impl Control {
                     return Err("signals cannot be received any more".to_owned());
                 }
             }
-            self.retired.retain(|plan| Arc::strong_count(plan) > 1);
+            let gone: Vec<_> =
+                self.retired.extract_if(.., |plan| Arc::strong_count(plan) == 1).collect();
+            if !gone.is_empty() {
+                aside::let_go(gone);
+            }
             if self.workers.have_ended() {
                 return Err("all workers have ended; this is a bug".to_owned());
             }
@@ -150,11 +158,11 @@ impl Control {
             say::tell(format_args!("yumen: configuration refused:\n{text}"));
         };
         let sources = match self.origin.read() {
-            Ok(sources) => sources,
+            Ok(sources) => Arc::new(sources),
             Err(problem) => return refuse(format!("{problem}\n")),
         };
         let revision = self.revision + 1;
-        let Compiled { plan, report, document, .. } = compile(&sources, revision);
+        let Compiled { plan, report, document, .. } = aside::compile(&sources, revision);
         let Some(plan) = plan else { return refuse(report.render(&document).to_string()) };
         let bound = self.bind(&plan).and_then(|fresh| Ok((fresh, self.bind_status(&plan)?)));
         let (fresh, status) = match bound {
@@ -176,12 +184,12 @@ impl Control {
         let old_names = std::mem::take(&mut self.watched);
         self.watch_names(&plan);
         drop(old_names);
-        self.equipment.registry.config_applied(
-            self.revision,
-            names(&plan),
-            SystemTime::now(),
-            Instant::now(),
-        );
+        // Before the swap: workers that take the new plan up ask the registry for its cells.
+        let (registry, revision) = (Arc::clone(&self.equipment.registry), self.revision);
+        let applied = Arc::clone(&plan);
+        aside::finish(move || {
+            registry.config_applied(revision, names(&applied), SystemTime::now(), Instant::now());
+        });
         self.retired.push(self.equipment.present.swap(Arc::clone(&plan)));
         self.close(&plan);
         self.open(&plan, fresh);

@@ -1,5 +1,6 @@
 //! The one binary: reads the command line and wires the rooms.
 
+mod aside;
 mod check;
 mod command;
 mod config;

@@ -1,0 +1,82 @@
+//! The long work of a reload, done while requests are served: on threads that take only what time
+//! the others leave.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
+use yumen_model::document::Source;
+
+use crate::config::{Compiled, compile as compile_here};
+
+/// How long a machine may leave it no time; then it is done again, like any other work.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Reads and compiles sources without slowing requests down.
+pub(crate) fn compile(sources: &Arc<Vec<Source>>, revision: u64) -> Compiled {
+    let (sender, compiled) = sync_channel(1);
+    let taken = Arc::clone(sources);
+    // Nobody waits any more if it took too long.
+    let aside = start(move || drop(sender.send(compile_here(&taken, revision))));
+    let patience = if aside.is_ok() { PATIENCE } else { Duration::ZERO };
+    compiled.recv_timeout(patience).unwrap_or_else(|_late| compile_here(sources, revision))
+}
+
+/// Does this, and waits until it is done.
+pub(crate) fn finish(work: impl FnOnce() + Send + 'static) {
+    if let Ok(thread) = start(work) {
+        // What it has to say it says itself.
+        drop(thread.join());
+    }
+}
+
+/// Takes apart what nobody needs any more.
+pub(crate) fn let_go<T: Send + 'static>(gone: T) {
+    drop(start(move || drop(gone)));
+}
+
+fn start(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("aside".to_owned()).spawn(move || {
+        give_way();
+        work();
+    })
+}
+
+/// Every other thread goes before this one, at once. A merely nicer thread would keep its core for
+/// some milliseconds after a request has come.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    // Where that is not allowed, compiling costs requests some time.
+    let _refused = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_aside_is_what_is_compiled_here() {
+        for (text, good) in
+            [("listeners: [{name: a, address: 127.0.0.1:80}]", true), ("x: 1", false)]
+        {
+            let source = Source { name: "a.yaml".to_owned(), text: text.to_owned() };
+            let sources = Arc::new(vec![source]);
+            let (aside, here) = (compile(&sources, 7), compile_here(&sources, 7));
+            assert_eq!((aside.plan.is_some(), here.plan.is_some()), (good, good), "{text}");
+            assert_eq!(
+                aside.report.render(&aside.document).to_string(),
+                here.report.render(&here.document).to_string()
+            );
+        }
+    }
+}
