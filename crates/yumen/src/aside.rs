@@ -55,6 +55,8 @@ fn give_way() {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     // Where that is not allowed, compiling costs requests some time.
     let _refused = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+    // Whoever came while this thread was still like the others goes now, not at the next tick.
+    thread::yield_now();
 }
 
 #[cfg(not(target_os = "linux"))]
