@@ -73,6 +73,7 @@ impl Worker {
                 worker.spawn(tick(worker.clone()));
                 worker.spawn(outbox::send_for_ever());
                 work(worker).await;
+                outbox::finish().await;
             });
         })?;
         made.recv().map_err(io::Error::other)??;

@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use crate::stream::Inner;
 
@@ -86,6 +87,20 @@ pub(crate) async fn send_for_ever() {
         Poll::<()>::Pending
     })
     .await;
+}
+
+/// Sends what is still here, before the thread ends.
+pub(crate) async fn finish() {
+    /// How long connections that take nothing are waited for.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    send_all();
+    let taken = poll_fn(|context| {
+        poll_stalled(context);
+        let is_empty = OUTBOX.with_borrow(|outbox| outbox.stalled.is_empty());
+        if is_empty { Poll::Ready(()) } else { Poll::Pending }
+    });
+    // Whoever takes nothing for so long does not get it.
+    drop(tokio::time::timeout(PATIENCE, taken).await);
 }
 
 fn poll_stalled(context: &mut Context<'_>) {

@@ -18,8 +18,6 @@ fn run<F: Future<Output = ()> + 'static>(
     far.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let thread = Worker::start("test", 0, move |_worker| async move {
         work(Stream::new(TcpStream::from_std(near).unwrap())).await;
-        // What was posted is sent by another task.
-        tokio::task::yield_now().await;
     })
     .unwrap();
     peer(far);
