@@ -15,8 +15,10 @@ use yumen_model::document::Source;
 
 use crate::config::{Compiled, compile as compile_here};
 
-/// How long a machine may leave it no time; then it is done again, like any other work.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long compiling aside may take, twice what it takes on a machine that has time for it; then it
+/// is done again, like any other work.
+const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE_PER_BYTE: Duration = Duration::from_nanos(250);
 
 /// Reads and compiles sources without slowing requests down.
 pub(crate) fn compile(sources: &Arc<Vec<Source>>, revision: u64) -> Compiled {
@@ -24,8 +26,13 @@ pub(crate) fn compile(sources: &Arc<Vec<Source>>, revision: u64) -> Compiled {
     let taken = Arc::clone(sources);
     // Nobody waits any more if it took too long.
     let aside = start(move || drop(sender.send(compile_here(&taken, revision))));
-    let patience = if aside.is_ok() { PATIENCE } else { Duration::ZERO };
+    let patience = if aside.is_ok() { patience(sources) } else { Duration::ZERO };
     compiled.recv_timeout(patience).unwrap_or_else(|_late| compile_here(sources, revision))
+}
+
+fn patience(sources: &[Source]) -> Duration {
+    let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
+    PATIENCE + PATIENCE_PER_BYTE.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
 /// Does this, and waits until it is done.
