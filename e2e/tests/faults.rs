@@ -322,6 +322,27 @@ fn slow_reader_costs_no_memory() {
     drop(readers);
 }
 
+/// What came of an answer before its service broke off is the client's, however much of it came
+/// with the head and however the rest is carried; then the connection ends.
+#[test]
+fn what_came_before_the_end_is_delivered() {
+    const ANNOUNCED: usize = 200_000;
+    let backend = Backend::start(|call| {
+        let sent = call.request.target().trim_start_matches('/').parse().expect("a number");
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {ANNOUNCED}\r\n\r\n");
+        vec![raw([head.into_bytes(), vec![b'x'; sent]].concat()), Step::Close]
+    });
+    let gateway = Gateway::start(&config(&[backend.address], ""));
+    for sent in [1, 1000, 8000, 8192, 20_000, 150_000, ANNOUNCED - 1] {
+        let mut client = Client::connect(gateway.web());
+        client.send(format!("GET /{sent} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(client.read_to_end(SOON), "{sent}: the connection does not end");
+        assert!(client.buffer.starts_with(b"HTTP/1.1 200 OK"), "{sent}: {:.60}", client.shown());
+        let came = client.buffer.iter().filter(|byte| **byte == b'x').count();
+        assert_eq!(came, sent, "of {ANNOUNCED}");
+    }
+}
+
 /// An answer that comes before the upload has ended reaches the client.
 #[test]
 fn early_answer() {

@@ -114,9 +114,9 @@ impl Known {
 
 const WORD: usize = size_of::<u64>();
 
-/// The first eight bytes of a name as one number, in lower case. Different names of token
-/// characters have different numbers: the bit that makes a letter small changes no other character
-/// into one that names have.
+/// The first eight bytes of a name as one number, in lower case. The bit that makes a letter small
+/// changes two more characters that names have, `^` into `~` and `_` into DEL; no known name has
+/// either of them.
 #[inline(always)]
 fn first_word(name: &[u8]) -> u64 {
     let lower = u64::from_ne_bytes([b' '; WORD]);

@@ -88,9 +88,13 @@ impl Parcel<'_> {
             {
                 filled = self.fill(context, buffer);
             }
-            let more = matches!(filled, Filled::More) && self.pull(context)?;
-            self.write(context, buffer, more)?;
-            Ok(filled)
+            let pulled = match filled {
+                Filled::More => self.pull(context),
+                _ => Ok(false),
+            };
+            // What came before the service broke off is the client's.
+            self.write(context, buffer, pulled == Ok(true))?;
+            Ok(if pulled.is_err() { Filled::Broken } else { filled })
         })
     }
 

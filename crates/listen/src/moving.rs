@@ -31,13 +31,13 @@ impl Moving {
         context: &mut Context<'_>,
         body: &mut dyn BodyRead,
     ) -> Result<bool, Broken> {
-        let Some(mut pipe) = self.pipe.take().or_else(Pipe::take) else {
+        let pipe = self.pipe.take().or_else(Pipe::take);
+        let Some((mut pipe, moved)) = pipe.and_then(|pipe| {
+            let moved = body.poll_move(context, pipe.entry()?);
+            Some((pipe, moved))
+        }) else {
             self.refused = true;
             return Ok(false);
-        };
-        let moved = match pipe.entry() {
-            Some(entry) => body.poll_move(context, entry),
-            None => Poll::Pending,
         };
         match moved {
             Poll::Ready(Ok((bytes, flow))) => {

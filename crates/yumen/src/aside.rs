@@ -1,5 +1,5 @@
 //! The long work of a reload, done while requests are served: on threads that take only what time
-//! the others leave.
+//! the others leave. Nothing that must be done is left to them alone: they may never get any.
 
 use std::io;
 use std::sync::Arc;
@@ -33,14 +33,6 @@ pub(crate) fn compile(sources: &Arc<Vec<Source>>, revision: u64) -> Compiled {
 fn patience(sources: &[Source]) -> Duration {
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
     PATIENCE + PATIENCE_PER_BYTE.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX))
-}
-
-/// Does this, and waits until it is done.
-pub(crate) fn finish(work: impl FnOnce() + Send + 'static) {
-    if let Ok(thread) = start(work) {
-        // What it has to say it says itself.
-        drop(thread.join());
-    }
 }
 
 /// Takes apart what nobody needs any more.

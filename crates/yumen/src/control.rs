@@ -90,17 +90,14 @@ impl Control {
     }
 
     /// Keeps a configuration that works on disk.
-    pub(crate) fn keep(&self, sources: &Arc<Vec<Source>>) {
-        let Some(last_good) = self.last_good.clone() else { return };
-        let sources = Arc::clone(sources);
-        aside::finish(move || {
-            if let Err(error) = last_good.keep(&sources) {
-                say::say(format_args!(
-                    "cannot keep the last good configuration in {}: {error}; say where with --state",
-                    last_good.path().display()
-                ));
-            }
-        });
+    pub(crate) fn keep(&self, sources: &[Source]) {
+        let Some(last_good) = &self.last_good else { return };
+        if let Err(error) = last_good.keep(sources) {
+            say::say(format_args!(
+                "cannot keep the last good configuration in {}: {error}; say where with --state",
+                last_good.path().display()
+            ));
+        }
     }
 
     /// Acts on signals and changed files until the process is to stop.
@@ -185,11 +182,12 @@ impl Control {
         self.watch_names(&plan);
         drop(old_names);
         // Before the swap: workers that take the new plan up ask the registry for its cells.
-        let (registry, revision) = (Arc::clone(&self.equipment.registry), self.revision);
-        let applied = Arc::clone(&plan);
-        aside::finish(move || {
-            registry.config_applied(revision, names(&applied), SystemTime::now(), Instant::now());
-        });
+        self.equipment.registry.config_applied(
+            self.revision,
+            names(&plan),
+            SystemTime::now(),
+            Instant::now(),
+        );
         self.retired.push(self.equipment.present.swap(Arc::clone(&plan)));
         self.close(&plan);
         self.open(&plan, fresh);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use yumen_model::document::Source;
 
 /// Where the last good configuration of one origin is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct LastGood {
     file: PathBuf,
 }

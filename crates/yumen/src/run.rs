@@ -77,7 +77,7 @@ fn try_run(options: &Options) -> Result<(), String> {
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     let mut control = Control::new(origin, last_good, equipment, workers, log);
     control.begin(&plan, LOOK_UP)?;
-    control.keep(&Arc::new(sources));
+    control.keep(&sources);
     say::say("ready");
     control.serve(&signals, look)
 }

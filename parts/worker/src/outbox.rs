@@ -16,7 +16,8 @@ use crate::stream::Inner;
 
 /// Larger writes are not collected.
 pub(crate) const WRITE_MAX: usize = 8 * 1024;
-/// When so much is waiting it is sent at once.
+/// When so much is waiting it is sent at once. No more than this can be left to a connection whose
+/// peer does not read: its next write waits until that is gone.
 const WAITING_MAX: usize = 256 * 1024;
 
 thread_local! {

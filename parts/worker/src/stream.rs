@@ -66,6 +66,10 @@ impl Stream {
         let turn = ready!(coop::poll_proceed(context));
         let tcp = &self.0.tcp;
         let room = room.min(out.capacity() - out.len());
+        if room == 0 {
+            // To read nothing would look like the end.
+            return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
+        }
         loop {
             let mut short = None;
             let tried = tcp.try_io(Interest::READABLE, || {

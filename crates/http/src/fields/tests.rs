@@ -78,3 +78,34 @@ fn names_with_underscores_are_known_as_such() {
     assert_eq!(Known::of(b"TRANSFER-encoding"), Known::TransferEncoding);
     assert_eq!(Known::of(b"x-anything"), Known::Other);
 }
+
+#[test]
+fn a_known_name_is_known_in_any_case_and_with_no_other_character() {
+    let names = [
+        "te",
+        "via",
+        "host",
+        "close",
+        "upgrade",
+        "keep-alive",
+        "connection",
+        "content-length",
+        "x-forwarded-for",
+        "proxy-connection",
+        "transfer-encoding",
+        "x-forwarded-client-cert",
+    ];
+    for name in names {
+        let known = Known::of(name.as_bytes());
+        assert_ne!(known, Known::Other, "{name}");
+        assert_eq!(Known::of(name.to_ascii_uppercase().as_bytes()), known, "{name}");
+        for place in 0..name.len() {
+            for byte in (0..=u8::MAX).filter(|byte| crate::is_token(&[*byte])) {
+                let mut other = name.as_bytes().to_vec();
+                other[place] = byte;
+                let same = other.eq_ignore_ascii_case(name.as_bytes());
+                assert_eq!(Known::of(&other) == known, same, "{}", other.escape_ascii());
+            }
+        }
+    }
+}

@@ -133,6 +133,7 @@ fn reads_keep_to_their_room() {
             }
             assert!(seen == pattern(1000));
             assert!(read_some(&stream, 7).await.unwrap().is_empty(), "the end");
+            assert!(read_some(&stream, 0).await.is_err(), "no room is not the end");
         },
         |mut peer| peer.write_all(&pattern(1000)).unwrap(),
     );
