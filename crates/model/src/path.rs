@@ -12,7 +12,11 @@ pub(crate) enum Step<'a> {
 /// Adds a step to the end of a path.
 pub(crate) fn push(path: &mut String, step: Step<'_>) {
     match step {
-        Step::Item(index) => *path += &format!("[{index}]"),
+        Step::Item(index) => {
+            path.push('[');
+            *path += &index.to_string();
+            path.push(']');
+        }
         Step::Key(key) if is_plain(key) => {
             if !path.is_empty() {
                 path.push('.');
@@ -24,7 +28,7 @@ pub(crate) fn push(path: &mut String, step: Step<'_>) {
 }
 
 fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    !key.is_empty() && key.chars().all(|c| matches!(c, '_' | '-') || c.is_alphanumeric())
 }
 
 /// The path's first step and what is left of it; `None` at its end and where it makes no sense.

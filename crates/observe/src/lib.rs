@@ -12,5 +12,7 @@ mod metrics;
 mod record;
 
 pub use log::{LogBuffer, LogError, LogTally, LogWriter};
-pub use metrics::{ListenerMeter, Names, Registry, RouteMeter, ServiceMeter, WorkerMetrics, names};
+pub use metrics::{
+    ListenerMeter, Names, Registry, RouteMeter, RouteName, ServiceMeter, WorkerMetrics, names,
+};
 pub use record::{Record, Side, Size, Source, Times};

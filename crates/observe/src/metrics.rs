@@ -51,9 +51,11 @@ pub struct Registry {
 
 /// A route is counted under the name of its service and its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct RouteName {
-    service: String,
-    route: String,
+pub struct RouteName {
+    /// The name of its service; empty if it has none.
+    pub service: String,
+    /// Its own name.
+    pub route: String,
 }
 
 /// The names of one configuration.
@@ -63,8 +65,8 @@ pub struct Names {
     pub listeners: BTreeSet<String>,
     /// Names of services.
     pub services: BTreeSet<String>,
-    /// Names of service and route, as they are given to [`WorkerMetrics::route`].
-    pub routes: BTreeSet<(String, String)>,
+    /// Names of routes, as they are given to [`WorkerMetrics::route`].
+    pub routes: BTreeSet<RouteName>,
 }
 
 #[derive(Debug, Default)]
@@ -100,15 +102,13 @@ impl Registry {
     /// A configuration comes into force. Names that it does not hold begin their grace time `now`.
     /// To be called just before the workers see it, so that none finds cells that are about to be
     /// forgotten. Takes time with the number of names, so it is not called on a worker.
-    pub fn config_applied(&self, revision: u64, names: Names, at: SystemTime, now: Instant) {
+    pub fn config_applied(&self, revision: u64, mut names: Names, at: SystemTime, now: Instant) {
         let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.config.revision.store(revision, Ordering::Relaxed);
         self.config.applied_micros.store(micros(at), Ordering::Relaxed);
         // Exchanges without a route are counted under no name.
-        let mut routes = BTreeSet::from([RouteName::default()]);
-        routes
-            .extend(names.routes.into_iter().map(|(service, route)| RouteName { service, route }));
-        self.routes.keep(routes);
+        names.routes.insert(RouteName::default());
+        self.routes.keep(names.routes);
         self.services.keep(names.services);
         self.listeners.keep(names.listeners);
         self.sweep(now);

@@ -1,5 +1,6 @@
 //! The compilation itself: listeners, services, routes, and how they refer to each other.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use yumen_http::canonical_path;
 use yumen_model::report::{Report, nearest};
 use yumen_model::{Model, Route, Service, ValueMatch, socket_address};
 use yumen_policy::Kind;
-use yumen_route::{Condition, Router, Rule};
+use yumen_route::{Condition, Router, Rule, parameter_names};
 use yumen_upstream::{Destination, Timeouts, check_host};
 
 use crate::action::{Action, Fixed, Redirection, compile_template};
@@ -22,6 +23,8 @@ struct Written<'a> {
     at: String,
     /// The position of the service that it is written inside.
     inside: Option<usize>,
+    /// The position of the service that it leads to.
+    service: Option<usize>,
 }
 
 /// What is compiled of the places that policies are attached to.
@@ -43,16 +46,14 @@ impl Plan {
         let attached = Attached {
             global: chain::compile(&model.policies, "", kinds, &mut report),
             services: compile_attached(
-                model
-                    .services
-                    .iter()
-                    .enumerate()
-                    .map(|(index, service)| (format!("services[{index}]"), &service.policies)),
+                model.services.iter().enumerate().map(|(index, service)| {
+                    (format!("services[{index}]").into(), &service.policies)
+                }),
                 kinds,
                 &mut report,
             ),
             routes: compile_attached(
-                written.iter().map(|written| (written.at.clone(), &written.route.policies)),
+                written.iter().map(|written| (written.at.as_str().into(), &written.route.policies)),
                 kinds,
                 &mut report,
             ),
@@ -62,7 +63,7 @@ impl Plan {
             .map(|written| compile_route(written, model, &destinations, &mut report))
             .collect();
         let listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
-        warn(model, &written, &mut report);
+        warn(&listeners, &written, &mut report);
         let routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
         if report.has_errors() || routes.len() != written.len() {
             return (None, report);
@@ -83,17 +84,24 @@ impl Plan {
 
 /// All routes: those inside services first, in written order, then the others.
 fn gather(model: &Model) -> Vec<Written<'_>> {
+    let mut named: HashMap<&str, usize> = HashMap::with_capacity(model.services.len());
+    for (index, service) in model.services.iter().enumerate() {
+        named.entry(&service.name).or_insert(index);
+    }
+    let named = |route: &Route| route.service.as_deref().and_then(|name| named.get(name)).copied();
     let inside = model.services.iter().enumerate().flat_map(|(service, one)| {
         one.routes.iter().enumerate().map(move |(index, route)| Written {
             route,
             at: format!("services[{service}].routes[{index}]"),
             inside: Some(service),
+            service: named(route).or(Some(service)),
         })
     });
     let outside = model.routes.iter().enumerate().map(|(index, route)| Written {
         route,
         at: format!("routes[{index}]"),
         inside: None,
+        service: named(route),
     });
     inside.chain(outside).collect()
 }
@@ -102,28 +110,28 @@ fn check_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
     let listeners = model.listeners.iter().enumerate();
     check_unique(
         "listener",
-        listeners.map(|(index, one)| (one.name.as_str(), format!("listeners[{index}]"))),
+        listeners.map(|(index, one)| (one.name.as_str(), format!("listeners[{index}]").into())),
         report,
     );
     let services = model.services.iter().enumerate();
     check_unique(
         "service",
-        services.map(|(index, one)| (one.name.as_str(), format!("services[{index}]"))),
+        services.map(|(index, one)| (one.name.as_str(), format!("services[{index}]").into())),
         report,
     );
     check_unique(
         "route",
-        written.iter().map(|one| (one.route.name.as_str(), one.at.clone())),
+        written.iter().map(|one| (one.route.name.as_str(), one.at.as_str().into())),
         report,
     );
 }
 
 fn check_unique<'a>(
     noun: &str,
-    names: impl Iterator<Item = (&'a str, String)>,
+    names: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
     report: &mut Report,
 ) {
-    let mut seen: HashMap<&str, String> = HashMap::new();
+    let mut seen: HashMap<&str, Cow<'a, str>> = HashMap::with_capacity(names.size_hint().0);
     for (name, at) in names {
         let good =
             !name.is_empty() && name.len() <= 128 && name.chars().all(|one| !one.is_control());
@@ -161,7 +169,7 @@ fn compile_services(
 }
 
 fn compile_attached<'a>(
-    places: impl Iterator<Item = (String, &'a Vec<yumen_model::PolicyUse>)>,
+    places: impl Iterator<Item = (Cow<'a, str>, &'a Vec<yumen_model::PolicyUse>)>,
     kinds: &[Kind],
     report: &mut Report,
 ) -> Vec<Vec<Link>> {
@@ -174,17 +182,16 @@ fn compile_route(
     destinations: &[Option<Arc<Destination>>],
     report: &mut Report,
 ) -> Option<RoutePlan> {
-    let Written { route, at, .. } = written;
-    let names = yumen_route::parameter_names(&route.matches.paths);
-    let rewrite = compile_rewrite(route, &names, at, report);
-    let service = find_service(written, model, report);
-    let action = match (service, &route.redirect, &route.answer) {
+    let Written { route, at, service, .. } = written;
+    let rewrite = compile_rewrite(route, at, report);
+    check_service(written, model, report);
+    let action = match (*service, &route.redirect, &route.answer) {
         (Some(service), None, None) => {
             forward(route, destinations.get(service)?.as_ref()?, at, report)
         }
         (None, Some(redirect), None) => Action::Redirect(Redirection::compile(
             redirect,
-            &names,
+            &parameter_names(&route.matches.paths),
             &format!("{at}.redirect"),
             report,
         )?),
@@ -242,14 +249,19 @@ fn forward(route: &Route, destination: &Arc<Destination>, at: &str, report: &mut
     }
 }
 
-/// The position of the service that a route leads to.
-fn find_service(written: &Written<'_>, model: &Model, report: &mut Report) -> Option<usize> {
-    let Written { route, at, inside } = written;
-    let Some(name) = &route.service else { return *inside };
-    let found = model.services.iter().position(|service| service.name == *name);
-    if let (Some(inside), Some(found)) = (inside, found)
-        && *inside != found
-    {
+/// Whether the service that a route names is there, and is the one that it is written inside.
+fn check_service(written: &Written<'_>, model: &Model, report: &mut Report) {
+    let Written { route, at, inside, service } = written;
+    let Some(name) = &route.service else { return };
+    let found = service.and_then(|service| model.services.get(service));
+    if found.is_none_or(|found| found.name != *name) {
+        let names = model.services.iter().map(|service| service.name.as_str());
+        let hint = nearest(name, names).map_or_else(
+            || "add it under `services`".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        report.error(format!("{at}.service"), format!("there is no service `{name}`")).hint(hint);
+    } else if inside.is_some() && inside != service {
         report
             .error(
                 format!("{at}.service"),
@@ -257,23 +269,9 @@ fn find_service(written: &Written<'_>, model: &Model, report: &mut Report) -> Op
             )
             .hint("leave `service` out, or move the route");
     }
-    if found.is_none() {
-        let names = model.services.iter().map(|service| service.name.as_str());
-        let hint = nearest(name, names).map_or_else(
-            || "add it under `services`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        report.error(format!("{at}.service"), format!("there is no service `{name}`")).hint(hint);
-    }
-    found.or(*inside)
 }
 
-fn compile_rewrite(
-    route: &Route,
-    names: &[String],
-    at: &str,
-    report: &mut Report,
-) -> Option<Rewrite> {
+fn compile_rewrite(route: &Route, at: &str, report: &mut Report) -> Option<Rewrite> {
     match (&route.strip_prefix, &route.rewrite) {
         (None, None) => Some(Rewrite::Keep),
         (Some(prefix), None) => {
@@ -307,7 +305,8 @@ fn compile_rewrite(
                     .hint(format!("write `/{template}`"));
                 return None;
             }
-            compile_template(template, names, &at, report).map(Rewrite::Make)
+            let names = parameter_names(&route.matches.paths);
+            compile_template(template, &names, &at, report).map(Rewrite::Make)
         }
         (Some(_), Some(_)) => {
             report
@@ -349,7 +348,7 @@ fn compile_listeners(
         routers.push((numbers.clone(), Arc::clone(&router)));
         let offers = numbers
             .iter()
-            .map(|&route| Offer { route, chain: join(route, &own, model, written, attached) });
+            .map(|&route| Offer { route, chain: join(route, &own, written, attached) });
         listeners.push(ListenerPlan {
             listener: listener.clone(),
             router,
@@ -367,18 +366,8 @@ fn compile_listeners(
     listeners
 }
 
-fn join(
-    route: usize,
-    listener: &[Link],
-    model: &Model,
-    written: &[Written<'_>],
-    attached: &Attached,
-) -> Chain {
-    let written = written.get(route);
-    let service = written.and_then(|written| match (&written.route.service, written.inside) {
-        (Some(name), _) => model.services.iter().position(|service| service.name == *name),
-        (None, inside) => inside,
-    });
+fn join(route: usize, listener: &[Link], written: &[Written<'_>], attached: &Attached) -> Chain {
+    let service = written.get(route).and_then(|written| written.service);
     let service =
         service.and_then(|service| attached.services.get(service)).map_or(&[][..], Vec::as_slice);
     let own = attached.routes.get(route).map_or(&[][..], Vec::as_slice);
@@ -501,19 +490,20 @@ fn condition(value: &ValueMatch) -> Condition {
 }
 
 /// What can be used, but hardly means what was intended.
-fn warn(model: &Model, written: &[Written<'_>], report: &mut Report) {
+fn warn(listeners: &[ListenerPlan], written: &[Written<'_>], report: &mut Report) {
     if written.is_empty() && !report.has_errors() {
         report
             .warning("routes", "there is no route, so every request is answered with 404")
             .hint("add one");
     }
-    if report.has_errors() || model.listeners.len() > 1 {
+    let Some((first, others)) = listeners.split_first() else { return };
+    // A route that can never win on one listener may win on another that offers fewer.
+    if others.iter().any(|other| !Arc::ptr_eq(&other.router, &first.router)) {
         return;
     }
-    let rules: Vec<Rule> = written.iter().map(|written| rule(written.route)).collect();
-    for shadow in yumen_route::shadowed(&rules) {
-        let (Some(hidden), Some(winner)) = (written.get(shadow.rule), written.get(shadow.by))
-        else {
+    let route = |rule: usize| first.offers.get(rule).and_then(|offer| written.get(offer.route));
+    for shadow in first.router.shadows() {
+        let (Some(hidden), Some(winner)) = (route(shadow.rule), route(shadow.by)) else {
             continue;
         };
         report

@@ -15,6 +15,7 @@ use crate::{
     path::{PathClass, PathPattern},
     router::{COMBINATIONS_MAX, Kept, Router},
     rule::{Condition, Fault, Rule, RuleProblem},
+    shadow::{Shadow, Shadows},
     tree::{Entry, Growing, NONE, TooMany, Unfinished, index},
 };
 
@@ -31,7 +32,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn is_unconditional(&self) -> bool {
+    fn is_unconditional(&self) -> bool {
         self.condition_count() == 0
     }
 
@@ -44,8 +45,12 @@ impl Router {
     /// Compiles rules, or names all that is wrong with them, in the order of the rules.
     pub fn compile(rules: Vec<Rule>) -> Result<Self, Vec<RuleProblem>> {
         let (drafts, methods) = draft(rules)?;
-        let mut build =
-            Build { tree: Growing::new(), parameters: HashMap::new(), kept: Vec::new() };
+        let mut build = Build {
+            tree: Growing::new(),
+            parameters: HashMap::new(),
+            kept: Vec::new(),
+            shadows: Vec::new(),
+        };
         if let Err((rule, TooMany)) = build.place(&drafts) {
             return Err(vec![too_many().at(rule, "match")]);
         }
@@ -54,14 +59,15 @@ impl Router {
 }
 
 /// Understands rules, or names all that is wrong with them.
-pub(crate) fn draft(rules: Vec<Rule>) -> Result<(Vec<Draft>, Methods), Vec<RuleProblem>> {
+fn draft(rules: Vec<Rule>) -> Result<(Vec<Draft>, Methods), Vec<RuleProblem>> {
     let mut reader = Reader::default();
-    let mut names = HashSet::new();
+    let mut names = HashSet::with_capacity(rules.len());
+    let again: Vec<bool> = rules.iter().map(|rule| !names.insert(rule.name.as_str())).collect();
     let mut drafts = Vec::with_capacity(rules.len());
-    for (place, rule) in rules.into_iter().enumerate() {
+    for (place, (rule, again)) in rules.into_iter().zip(again).enumerate() {
         reader.rule = place;
         let draft = reader.rule(rule);
-        if !names.insert(draft.name.clone()) {
+        if again {
             let message = format!("another rule is named `{}`", draft.name);
             reader.fault("name", Fault::new(message, "give each rule a name of its own"));
         }
@@ -71,7 +77,7 @@ pub(crate) fn draft(rules: Vec<Rule>) -> Result<(Vec<Draft>, Methods), Vec<RuleP
 }
 
 /// All combinations of host and path, the one that wins over all others first.
-pub(crate) fn places(drafts: &[Draft]) -> Vec<Place<'_>> {
+fn places(drafts: &[Draft]) -> Vec<Place<'_>> {
     let mut places = Vec::with_capacity(drafts.len());
     for (rule, draft) in drafts.iter().enumerate() {
         for (host_at, host) in draft.hosts.iter().map(HostPattern::class).enumerate() {
@@ -246,6 +252,7 @@ struct Build {
     parameters: HashMap<Vec<Parameter>, u32>,
     /// Per rule: where its conditions will be, and its lowest rank.
     kept: Vec<(u32, u32)>,
+    shadows: Vec<Shadow>,
 }
 
 impl Build {
@@ -260,13 +267,21 @@ impl Build {
             };
             self.kept.push((at, NONE));
         }
+        let mut shadows = Shadows::new(drafts.len());
         for (rank, place) in places(drafts).iter().enumerate() {
-            self.entry(rank, place, drafts).map_err(|error| (place.rule, error))?;
+            self.entry(rank, place, drafts, &mut shadows).map_err(|error| (place.rule, error))?;
         }
+        self.shadows = shadows.finish();
         Ok(())
     }
 
-    fn entry(&mut self, rank: usize, place: &Place<'_>, drafts: &[Draft]) -> Result<(), TooMany> {
+    fn entry<'a>(
+        &mut self,
+        rank: usize,
+        place: &Place<'_>,
+        drafts: &'a [Draft],
+        shadows: &mut Shadows<'a>,
+    ) -> Result<(), TooMany> {
         let rank = index(rank)?;
         let Some(draft) = drafts.get(place.rule) else { return Ok(()) };
         let Some(host) = draft.hosts.get(place.host_at) else { return Ok(()) };
@@ -280,7 +295,9 @@ impl Build {
             conditions: *conditions,
             parameters: self.parameters(path)?,
         };
-        self.tree.add(host.key(), path, entry)
+        let spot = self.tree.add(host.key(), path, entry)?;
+        shadows.place(place.rule, spot, draft.is_unconditional());
+        Ok(())
     }
 
     fn parameters(&mut self, path: &PathPattern) -> Result<u32, TooMany> {
@@ -315,6 +332,7 @@ impl Build {
             conditions,
             parameters: parameters.into_iter().map(|(list, _)| list.into()).collect(),
             rules,
+            shadows: self.shadows,
         })
     }
 }

@@ -32,5 +32,5 @@ pub use path::{PARAMETER_NAME_BYTES_MAX, PATH_BYTES_MAX, SEGMENTS_MAX};
 pub use question::Question;
 pub use router::{COMBINATIONS_MAX, Found, Router};
 pub use rule::{Condition, Fault, Rule, RuleProblem};
-pub use shadow::{Shadow, shadowed};
+pub use shadow::Shadow;
 pub use template::Template;

@@ -115,23 +115,6 @@ impl PathPattern {
         };
         singles.chain(rest).collect()
     }
-
-    /// The same text for all patterns that match the same paths but name their parameters
-    /// differently.
-    pub(crate) fn shape(&self) -> String {
-        match self {
-            Self::Any => String::new(),
-            Self::Regex(text, _) => format!("~ {text}"),
-            Self::Segments(segments, end) => {
-                let mut shape = String::new();
-                for segment in segments {
-                    shape.push('/');
-                    shape.push_str(if let Segment::Literal(text) = segment { text } else { "{}" });
-                }
-                shape + if *end == End::Nothing { "" } else { "/*" }
-            }
-        }
-    }
 }
 
 fn steps(segments: &[Segment]) -> Vec<Step> {
@@ -212,6 +195,9 @@ fn literal_fault(text: &str, last: bool) -> Option<Fault> {
     if matches!(text, "." | "..") {
         let message = format!("the path has the dot segment `{text}`");
         return fault(message, "write the path that it leads to");
+    }
+    if text.bytes().all(is_unreserved) {
+        return None;
     }
     if let Some(mark) = text.chars().find(|mark| matches!(mark, '?' | '#')) {
         let message = format!("`{mark}` does not belong to a path");

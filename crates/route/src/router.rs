@@ -6,6 +6,7 @@ use crate::{
     method::Methods,
     parameter::{Parameter, Parameters},
     question::Question,
+    shadow::Shadow,
     tree::{Entry, Gather, NONE, Tree},
 };
 
@@ -22,6 +23,7 @@ pub struct Router {
     pub(crate) conditions: Vec<Conditions>,
     pub(crate) parameters: Vec<Box<[Parameter]>>,
     pub(crate) rules: Vec<Kept>,
+    pub(crate) shadows: Vec<Shadow>,
 }
 
 /// What is kept of a rule, so that a decision can be explained.
@@ -66,6 +68,13 @@ impl Router {
     /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Rules that can never win because, for each of their hosts and paths, a rule that comes
+    /// before them takes exactly the same host and path without further conditions. Only certain
+    /// cases are told: a prefix that covers an exact path is not compared.
+    pub fn shadows(&self) -> &[Shadow] {
+        &self.shadows
     }
 
     /// Offers what fits in host and path; the only way to entries, for [`Self::find`] and

@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    compile::{draft, places},
-    path::PathPattern,
-    rule::Rule,
-};
+use crate::tree::Spot;
 
 /// A rule that can never win, and one that always wins before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,41 +13,45 @@ pub struct Shadow {
     pub by: usize,
 }
 
-/// Rules that can never win because, for each of their hosts and paths, a rule that comes before
-/// them takes exactly the same host and path without further conditions. Only certain cases are
-/// told: a prefix that covers an exact path is not compared. Nothing is told about rules that do
-/// not compile.
-pub fn shadowed(rules: &[Rule]) -> Vec<Shadow> {
-    let Ok((drafts, _)) = draft(rules.to_vec()) else { return Vec::new() };
-    let shapes: Vec<Vec<_>> = drafts
-        .iter()
-        .map(|draft| draft.paths.iter().map(|(path, _): &(PathPattern, _)| path.shape()).collect())
-        .collect();
-    let mut taken = HashMap::new();
-    let mut verdicts: Vec<Option<Option<usize>>> = vec![None; drafts.len()];
-    for place in places(&drafts) {
-        let Some((draft, shapes)) = drafts.get(place.rule).zip(shapes.get(place.rule)) else {
-            continue;
-        };
-        let key = (draft.hosts.get(place.host_at), shapes.get(place.path_at));
-        let by = taken.get(&key).copied().filter(|by| *by != place.rule);
-        if by.is_none() && draft.is_unconditional() {
-            let _: &mut usize = taken.entry(key).or_insert(place.rule);
+/// What is known of rules while they are put in their places, the one that wins over all others
+/// first.
+pub(crate) struct Shadows<'a> {
+    /// Who takes all requests of a spot.
+    taken: HashMap<Spot<'a>, usize>,
+    /// By rule: nothing yet, or who takes all its requests at each of its spots so far.
+    verdicts: Vec<Option<Option<usize>>>,
+}
+
+impl<'a> Shadows<'a> {
+    pub(crate) fn new(rules: usize) -> Self {
+        Self { taken: HashMap::with_capacity(rules), verdicts: vec![None; rules] }
+    }
+
+    /// One of the places of a rule, which comes after all that were told before it.
+    pub(crate) fn place(&mut self, rule: usize, spot: Spot<'a>, is_unconditional: bool) {
+        let by = self.taken.get(&spot).copied().filter(|by| *by != rule);
+        if by.is_none() && is_unconditional {
+            let _: &mut usize = self.taken.entry(spot).or_insert(rule);
         }
-        if let Some(verdict) = verdicts.get_mut(place.rule) {
+        if let Some(verdict) = self.verdicts.get_mut(rule) {
             *verdict = Some(verdict.map_or(by, |before| before.and(by).and(before)));
         }
     }
-    let shadow = |(rule, verdict): (usize, Option<Option<usize>>)| {
-        verdict.flatten().map(|by| Shadow { rule, by })
-    };
-    verdicts.into_iter().enumerate().filter_map(shadow).collect()
+
+    pub(crate) fn finish(self) -> Vec<Shadow> {
+        let shadow = |(rule, verdict): (usize, Option<Option<usize>>)| {
+            verdict.flatten().map(|by| Shadow { rule, by })
+        };
+        self.verdicts.into_iter().enumerate().filter_map(shadow).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::rule::Condition;
+    use crate::{
+        router::Router,
+        rule::{Condition, Rule},
+    };
 
     fn rule(name: &str, paths: &[&str]) -> Rule {
         let paths = paths.iter().map(ToString::to_string).collect();
@@ -61,10 +61,9 @@ mod tests {
     #[test]
     fn only_what_is_certain_is_told() {
         let check = |left: Rule, right: Rule, expect: &[(usize, usize)]| {
-            let told: Vec<_> = shadowed(&[left.clone(), right.clone()])
-                .into_iter()
-                .map(|shadow| (shadow.rule, shadow.by))
-                .collect();
+            let router = Router::compile(vec![left.clone(), right.clone()]).unwrap();
+            let told: Vec<_> =
+                router.shadows().iter().map(|shadow| (shadow.rule, shadow.by)).collect();
             assert_eq!(told, expect, "{left:?} {right:?}");
         };
         check(rule("a", &["/x"]), rule("b", &["/x"]), &[(1, 0)]);
@@ -77,6 +76,11 @@ mod tests {
         check(rule("a", &["/x"]), rule("b", &["/y", "/x"]), &[]);
         check(rule("a", &["/x", "/{y}", "/{z}"]), rule("b", &["/other"]), &[]);
         check(rule("a", &["/x"]), rule("b", &["/x/"]), &[]);
+        check(rule("a", &["/x/{y}"]), rule("b", &["/x/*"]), &[]);
+        check(rule("a", &["~ /x"]), rule("b", &["/x"]), &[]);
+        check(rule("a", &["~ /x"]), rule("b", &["~ /y"]), &[]);
+        check(rule("a", &["/"]), rule("b", &["/", "/*"]), &[]);
+        check(rule("a", &[]), rule("b", &["/"]), &[]);
         check(rule("a", &["/*"]), rule("b", &["/x"]), &[]);
         let hosted = Rule { hosts: vec!["a".into()], ..rule("b", &["/x"]) };
         check(rule("a", &["/x"]), hosted, &[]);
@@ -90,6 +94,5 @@ mod tests {
             Rule { headers, ..rule(name, &["/x"]) }
         };
         check(choosy("a"), choosy("b"), &[]);
-        check(rule("a", &["broken"]), rule("b", &["broken"]), &[]);
     }
 }

@@ -10,7 +10,7 @@ mod table;
 
 use crate::expression::Expressions;
 
-pub(crate) use growing::{Growing, TooMany, Unfinished, index};
+pub(crate) use growing::{Growing, Spot, TooMany, Unfinished, index};
 use table::{Table, step};
 
 /// Stands for "none" where an index is kept.

@@ -1,10 +1,10 @@
-//! The long work of a reload, done while requests are served: on threads that take only what time
-//! the others leave. Nothing that must be done is left to them alone: they may never get any.
+//! The long work of a reload, done while requests are served: on a thread that takes only what time
+//! the others leave. Nothing that must be done is left to it alone: it may never get any.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 use thread_priority::{
@@ -13,38 +13,63 @@ use thread_priority::{
 };
 use yumen_model::document::Source;
 
-use crate::config::{Compiled, compile as compile_here};
+use crate::config::{Compiled, compile};
+use crate::ready::Ready;
 
 /// How long compiling aside may take, twice what it takes on a machine that has time for it; then it
 /// is done again, like any other work.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PATIENCE_PER_BYTE: Duration = Duration::from_nanos(250);
+/// How much work may wait for its turn.
+const WAITING_MAX: usize = 16;
 
-/// Reads and compiles sources without slowing requests down.
-pub(crate) fn compile(sources: &Arc<Vec<Source>>, revision: u64) -> Compiled {
-    let (sender, compiled) = sync_channel(1);
-    let taken = Arc::clone(sources);
-    // Nobody waits any more if it took too long.
-    let aside = start(move || drop(sender.send(compile_here(&taken, revision))));
-    let patience = if aside.is_ok() { patience(sources) } else { Duration::ZERO };
-    compiled.recv_timeout(patience).unwrap_or_else(|_late| compile_here(sources, revision))
+type Work = Box<dyn FnOnce() + Send>;
+
+/// A thread that works aside, one thing after the other. It stays, so that it finds the memory of
+/// the last configuration for the next one.
+pub(crate) struct Aside {
+    work: SyncSender<Work>,
+}
+
+impl Aside {
+    /// Starts the thread, which ends when this is dropped.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (sender, work) = sync_channel(WAITING_MAX);
+        thread::Builder::new().name("aside".to_owned()).spawn(move || serve(&work))?;
+        Ok(Self { work: sender })
+    }
+
+    /// Reads and compiles sources without slowing requests down.
+    pub(crate) fn compile(&self, sources: &Arc<Vec<Source>>, revision: u64) -> Compiled<Ready> {
+        let (sender, compiled) = sync_channel(1);
+        let taken = Arc::clone(sources);
+        // Nobody waits any more if it took too long.
+        let work = move || drop(sender.send(compile_here(&taken, revision)));
+        let aside = self.work.try_send(Box::new(work));
+        let patience = if aside.is_ok() { patience(sources) } else { Duration::ZERO };
+        compiled.recv_timeout(patience).unwrap_or_else(|_late| compile_here(sources, revision))
+    }
+
+    /// Takes apart what nobody needs any more; here, if too much waits already.
+    pub(crate) fn let_go<T: Send + 'static>(&self, gone: T) {
+        drop(self.work.try_send(Box::new(move || drop(gone))));
+    }
+}
+
+fn serve(work: &Receiver<Work>) {
+    give_way();
+    for work in work {
+        work();
+    }
+}
+
+fn compile_here(sources: &[Source], revision: u64) -> Compiled<Ready> {
+    compile(sources, revision).map(|plan| Ready::new(plan, sources))
 }
 
 fn patience(sources: &[Source]) -> Duration {
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
     PATIENCE + PATIENCE_PER_BYTE.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX))
-}
-
-/// Takes apart what nobody needs any more.
-pub(crate) fn let_go<T: Send + 'static>(gone: T) {
-    drop(start(move || drop(gone)));
-}
-
-fn start(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name("aside".to_owned()).spawn(move || {
-        give_way();
-        work();
-    })
 }
 
 /// Every other thread goes before this one, at once. A merely nicer thread would keep its core for
@@ -66,13 +91,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn work_that_nobody_has_time_for_is_done_here() {
+        let (sender, _never_taken) = sync_channel(0);
+        let aside = Aside { work: sender };
+        let text = "listeners: [{name: a, address: 127.0.0.1:80}]".to_owned();
+        let source = Source { name: "a.yaml".to_owned(), text };
+        assert!(aside.compile(&Arc::new(vec![source]), 7).plan.is_some());
+        let gone = Arc::new(());
+        aside.let_go(Arc::clone(&gone));
+        assert_eq!(Arc::strong_count(&gone), 1);
+    }
+
+    #[test]
     fn what_is_compiled_aside_is_what_is_compiled_here() {
+        let thread = Aside::start().unwrap();
         for (text, good) in
             [("listeners: [{name: a, address: 127.0.0.1:80}]", true), ("x: 1", false)]
         {
             let source = Source { name: "a.yaml".to_owned(), text: text.to_owned() };
             let sources = Arc::new(vec![source]);
-            let (aside, here) = (compile(&sources, 7), compile_here(&sources, 7));
+            let (aside, here) = (thread.compile(&sources, 7), compile_here(&sources, 7));
             assert_eq!((aside.plan.is_some(), here.plan.is_some()), (good, good), "{text}");
             assert_eq!(
                 aside.report.render(&aside.document).to_string(),

@@ -120,13 +120,22 @@ fn read_file(file: &Path) -> Result<Source, String> {
     Ok(Source { name, text })
 }
 
-/// A configuration that was read: the plan is there if the report has no errors.
+/// A configuration that was read, with what was made of it (a plan, unless somebody made more):
+/// that is there if the report has no errors.
 #[derive(Debug)]
-pub(crate) struct Compiled {
+pub(crate) struct Compiled<P = Plan> {
     pub(crate) model: Option<Model>,
-    pub(crate) plan: Option<Plan>,
+    pub(crate) plan: Option<P>,
     pub(crate) report: Report,
     pub(crate) document: Document,
+}
+
+impl<P> Compiled<P> {
+    /// With more made of the plan.
+    pub(crate) fn map<Q>(self, make: impl FnOnce(P) -> Q) -> Compiled<Q> {
+        let Self { model, plan, report, document } = self;
+        Compiled { model, plan: plan.map(make), report, document }
+    }
 }
 
 /// Reads and compiles sources.

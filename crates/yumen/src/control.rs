@@ -2,6 +2,7 @@
 //! never do.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -9,14 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use yumen_listen::{Bound, Connections, Door, bind};
-use yumen_model::document::Source;
-use yumen_observe::{LogWriter, Names as Counted};
+use yumen_observe::LogWriter;
 use yumen_plan::Plan;
 use yumen_upstream::resolve::Watched;
 
-use crate::aside;
+use crate::aside::Aside;
 use crate::config::{Compiled, Look, Origin};
-use crate::last_good::LastGood;
+use crate::last_good::{LastGood, Written};
+use crate::ready::Ready;
 use crate::say;
 use crate::status::StatusPages;
 use crate::workers::{Equipment, Order, Workers};
@@ -40,6 +41,7 @@ pub(crate) struct Control {
     last_good: Option<LastGood>,
     equipment: Equipment,
     workers: Workers,
+    aside: Aside,
     log: LogWriter,
     ready: Arc<AtomicBool>,
     open: HashMap<String, Open>,
@@ -52,14 +54,19 @@ pub(crate) struct Control {
 }
 
 impl Control {
+    /// With nothing open yet.
+    ///
+    /// # Errors
+    /// If the thread for the long work of reloads cannot be started.
     pub(crate) fn new(
         origin: Origin,
         last_good: Option<LastGood>,
         equipment: Equipment,
         workers: Workers,
         log: LogWriter,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
+            aside: Aside::start()?,
             origin,
             last_good,
             equipment,
@@ -71,7 +78,7 @@ impl Control {
             watched: Vec::new(),
             retired: Vec::new(),
             revision: 1,
-        }
+        })
     }
 
     /// Opens the listeners of the first plan.
@@ -90,9 +97,9 @@ impl Control {
     }
 
     /// Keeps a configuration that works on disk.
-    pub(crate) fn keep(&self, sources: &[Source]) {
+    pub(crate) fn keep(&self, written: &Written) {
         let Some(last_good) = &self.last_good else { return };
-        if let Err(error) = last_good.keep(sources) {
+        if let Err(error) = last_good.keep(written) {
             say::say(format_args!(
                 "cannot keep the last good configuration in {}: {error}; say where with --state",
                 last_good.path().display()
@@ -122,7 +129,7 @@ impl Control {
             let gone: Vec<_> =
                 self.retired.extract_if(.., |plan| Arc::strong_count(plan) == 1).collect();
             if !gone.is_empty() {
-                aside::let_go(gone);
+                self.aside.let_go(gone);
             }
             if self.workers.have_ended() {
                 return Err("all workers have ended; this is a bug".to_owned());
@@ -159,8 +166,10 @@ impl Control {
             Err(problem) => return refuse(format!("{problem}\n")),
         };
         let revision = self.revision + 1;
-        let Compiled { plan, report, document, .. } = aside::compile(&sources, revision);
-        let Some(plan) = plan else { return refuse(report.render(&document).to_string()) };
+        let Compiled { model, plan, report, document } = self.aside.compile(&sources, revision);
+        let Some(Ready { plan, counted, written }) = plan else {
+            return refuse(report.render(&document).to_string());
+        };
         let bound = self.bind(&plan).and_then(|fresh| Ok((fresh, self.bind_status(&plan)?)));
         let (fresh, status) = match bound {
             Ok(bound) => bound,
@@ -171,9 +180,13 @@ impl Control {
         }
         say::tell(report.render(&document));
         self.revision = revision;
+        // Before the swap: workers that take the new plan up ask the registry for its cells.
+        let registry = &self.equipment.registry;
+        registry.config_applied(revision, counted, SystemTime::now(), Instant::now());
         self.take_up(Arc::new(plan), fresh, status);
-        self.keep(&sources);
+        self.keep(&written);
         say::say(format_args!("configuration {} is live", self.revision));
+        self.aside.let_go((model, document, written));
     }
 
     /// Makes a plan the present one.
@@ -181,13 +194,6 @@ impl Control {
         let old_names = std::mem::take(&mut self.watched);
         self.watch_names(&plan);
         drop(old_names);
-        // Before the swap: workers that take the new plan up ask the registry for its cells.
-        self.equipment.registry.config_applied(
-            self.revision,
-            names(&plan),
-            SystemTime::now(),
-            Instant::now(),
-        );
         self.retired.push(self.equipment.present.swap(Arc::clone(&plan)));
         self.close(&plan);
         self.open(&plan, fresh);
@@ -310,25 +316,12 @@ impl Control {
     }
 }
 
-/// What is counted under a plan.
-pub(crate) fn names(plan: &Plan) -> Counted {
-    Counted {
-        listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),
-        services: plan.destinations.keys().map(ToString::to_string).collect(),
-        routes: plan
-            .routes
-            .iter()
-            .map(|one| (one.service.to_string(), one.name.to_string()))
-            .collect(),
-    }
-}
-
 /// Signals, as they come. From this call on, none of them ends the process by itself.
 ///
 /// # Errors
 /// In words for the operator.
 pub(crate) fn signals() -> Result<Receiver<i32>, String> {
-    let explain = |error: std::io::Error| format!("cannot receive signals: {error}");
+    let explain = |error: io::Error| format!("cannot receive signals: {error}");
     let mut signals =
         signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(explain)?;
     let (sender, receiver) = sync_channel(SIGNALS_MAX);

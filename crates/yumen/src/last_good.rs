@@ -9,6 +9,20 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use yumen_model::document::Source;
 
+/// Sources as they are kept.
+#[derive(Debug)]
+pub(crate) struct Written(String);
+
+impl Written {
+    pub(crate) fn new(sources: &[Source]) -> Self {
+        let sources: Vec<Value> = sources
+            .iter()
+            .map(|source| json!({ "name": source.name, "text": source.text }))
+            .collect();
+        Self(json!({ "version": 1, "sources": sources }).to_string())
+    }
+}
+
 /// Where the last good configuration of one origin is kept.
 #[derive(Debug)]
 pub(crate) struct LastGood {
@@ -31,17 +45,13 @@ impl LastGood {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn keep(&self, sources: &[Source]) -> io::Result<()> {
+    pub(crate) fn keep(&self, written: &Written) -> io::Result<()> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let sources: Vec<Value> = sources
-            .iter()
-            .map(|source| json!({ "name": source.name, "text": source.text }))
-            .collect();
         let fresh = self.file.with_extension("new");
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(json!({ "version": 1, "sources": sources }).to_string().as_bytes())?;
+        file.write_all(written.0.as_bytes())?;
         file.sync_all()?;
         fs::rename(&fresh, &self.file)?;
         File::open(folder)?.sync_all()

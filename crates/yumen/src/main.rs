@@ -9,6 +9,7 @@ mod echo;
 mod explain;
 mod last_good;
 mod policies;
+mod ready;
 mod run;
 mod say;
 mod status;

@@ -7,14 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use yumen_engine::Present;
-use yumen_model::document::Source;
 use yumen_observe::{LogTally, LogWriter, Registry};
-use yumen_plan::Plan;
 use yumen_upstream::resolve::{Names, Resolver};
 
 use crate::config::{Compiled, Origin, compile};
 use crate::control::Control;
 use crate::last_good::LastGood;
+use crate::ready::Ready;
 use crate::workers::{Equipment, Workers};
 use crate::{control, echo, say};
 
@@ -52,7 +51,7 @@ fn try_run(options: &Options) -> Result<(), String> {
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
     let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
     let look = origin.look();
-    let (plan, sources) = first_plan(&origin, last_good.as_ref())?;
+    let Ready { plan, counted, written } = first(&origin, last_good.as_ref())?;
     if let Origin::Example = origin {
         let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
         echo::start(bound).map_err(|error| format!("cannot start the echo server: {error}"))?;
@@ -64,35 +63,28 @@ fn try_run(options: &Options) -> Result<(), String> {
         LogWriter::start(plan.access_log.clone(), Arc::clone(&tally), |text: &str| say::say(text));
     let log = log.map_err(|error| error.to_string())?;
     let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
-    registry.config_applied(
-        plan.revision,
-        control::names(&plan),
-        SystemTime::now(),
-        Instant::now(),
-    );
+    registry.config_applied(plan.revision, counted, SystemTime::now(), Instant::now());
     let equipment =
         Equipment { present: Arc::new(Present::new(Arc::clone(&plan))), names, registry };
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
     let workers = Workers::start(count, &equipment, &log)
         .map_err(|error| format!("cannot start a thread: {error}"))?;
-    let mut control = Control::new(origin, last_good, equipment, workers, log);
+    let control = Control::new(origin, last_good, equipment, workers, log);
+    let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
     control.begin(&plan, LOOK_UP)?;
-    control.keep(&sources);
+    control.keep(&written);
     say::say("ready");
     control.serve(&signals, look)
 }
 
-/// The plan to begin with: that of the files, or, if they have errors, the last good one.
-fn first_plan(
-    origin: &Origin,
-    last_good: Option<&LastGood>,
-) -> Result<(Plan, Vec<Source>), String> {
+/// What to begin with: what the files say, or, if they have errors, the last good configuration.
+fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<Ready, String> {
     let problem = match origin.read() {
         Ok(sources) => {
             let Compiled { plan, report, document, .. } = compile(&sources, 1);
             say::tell(report.render(&document));
             match plan {
-                Some(plan) => return Ok((plan, sources)),
+                Some(plan) => return Ok(Ready::new(plan, &sources)),
                 None => format!("the configuration in {} has errors", origin.name()),
             }
         }
@@ -111,7 +103,7 @@ fn first_plan(
         "starting with the last good configuration from {} instead; mend the file and it is taken up",
         last_good.path().display()
     ));
-    Ok((plan, kept))
+    Ok(Ready::new(plan, &kept))
 }
 
 fn start_resolver() -> Result<Names, String> {

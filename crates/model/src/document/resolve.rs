@@ -7,6 +7,9 @@ use super::{Entry, Environment, Node, Scalar, Value, reference};
 use crate::path::{self, Step};
 use crate::report::{Place, Report};
 
+/// Of so many keys each is compared with each.
+const FEW: usize = 8;
+
 /// Resolves every reference and drops every key that is written twice but for its first value.
 /// As deep as [`super::DEPTH`] at most.
 pub(super) fn resolve(root: &mut Node, environment: &Environment<'_>, report: &mut Report) {
@@ -74,6 +77,13 @@ impl Pass<'_> {
     }
 
     fn refuse_duplicates(&mut self, entries: &mut Vec<Entry>) {
+        // Most maps have a few keys, which are compared sooner than hashed.
+        if entries.len() <= FEW {
+            let keys = || entries.iter().map(|entry| &*entry.key).enumerate();
+            if keys().all(|(place, key)| keys().take(place).all(|(_, before)| before != key)) {
+                return;
+            }
+        }
         let mut first: HashMap<&str, Option<&Place>> = HashMap::with_capacity(entries.len());
         let mut is_first = Vec::with_capacity(entries.len());
         for entry in &*entries {

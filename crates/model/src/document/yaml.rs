@@ -10,7 +10,15 @@ use crate::report::Place;
 
 /// Reads a whole text.
 pub(super) fn read(text: &str, file: &Arc<str>) -> Result<Node, Refused> {
-    let mut tree = Tree { file, open: Vec::new(), anchors: HashMap::new(), copied: 0, root: None };
+    let mut tree = Tree {
+        file,
+        open: Vec::new(),
+        items: Vec::new(),
+        entries: Vec::new(),
+        anchors: HashMap::new(),
+        copied: 0,
+        root: None,
+    };
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| tree.scan_error(&error))?;
@@ -24,6 +32,10 @@ struct Tree<'a> {
     file: &'a Arc<str>,
     /// The lists and maps around the next event, outermost first.
     open: Vec<Open>,
+    /// What the open lists have so far, innermost last; each takes its own when it ends.
+    items: Vec<Node>,
+    /// What the open maps have so far, in the same way.
+    entries: Vec<Entry>,
     anchors: HashMap<usize, Anchored>,
     /// What anchors and aliases copied so far, in bytes.
     copied: usize,
@@ -37,9 +49,10 @@ struct Open {
     kind: Kind,
 }
 
+/// With the number of items, or entries, that belong to others around it.
 enum Kind {
-    List(Vec<Node>),
-    Map(Vec<Entry>, Option<(Box<str>, Place)>),
+    List(usize),
+    Map(usize, Option<(Box<str>, Place)>),
 }
 
 /// A value that aliases may copy.
@@ -77,9 +90,11 @@ impl Tree<'_> {
             Event::Scalar(text, style, anchor, _) => {
                 self.scalar(&text, style == ScalarStyle::Plain, anchor, place)
             }
-            Event::SequenceStart(anchor, _) => self.begin(place, anchor, Kind::List(Vec::new())),
+            Event::SequenceStart(anchor, _) => {
+                self.begin(place, anchor, Kind::List(self.items.len()))
+            }
             Event::MappingStart(anchor, _) => {
-                self.begin(place, anchor, Kind::Map(Vec::new(), None))
+                self.begin(place, anchor, Kind::Map(self.entries.len(), None))
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Nothing
@@ -104,8 +119,8 @@ impl Tree<'_> {
     fn end(&mut self) -> Result<(), Refused> {
         let Some(Open { place, anchor, kind }) = self.open.pop() else { return Ok(()) };
         let value = match kind {
-            Kind::List(items) => Value::List(items),
-            Kind::Map(entries, _) => Value::Map(entries),
+            Kind::List(before) => Value::List(self.items.split_off(before)),
+            Kind::Map(before, _) => Value::Map(self.entries.split_off(before)),
         };
         self.add(Node { value, place: Some(place) }, anchor)
     }
@@ -171,9 +186,9 @@ impl Tree<'_> {
             self.anchors.insert(anchor, Anchored { node: node.clone(), size });
         }
         match (self.open.last_mut().map(|open| &mut open.kind), key) {
-            (Some(Kind::List(items)), _) => items.push(node),
-            (Some(Kind::Map(entries, _)), Some((key, key_place))) => {
-                entries.push(Entry { key, key_place: Some(key_place), node });
+            (Some(Kind::List(_)), _) => self.items.push(node),
+            (Some(Kind::Map(..)), Some((key, key_place))) => {
+                self.entries.push(Entry { key, key_place: Some(key_place), node });
             }
             (Some(Kind::Map(..)) | None, _) => self.root = Some(node),
         }

@@ -55,14 +55,16 @@ impl<K: Ord + Clone, C: Default> Table<K, C> {
     /// Notes which keys are in use at `now` and forgets rows that were not for `grace`.
     pub(super) fn sweep(&self, now: Instant, grace: Duration) {
         let Some(kept) = lock(&self.kept).clone() else { return };
+        let mut kept = kept.iter().peekable();
         let mut after = Bound::Unbounded;
         loop {
             let mut rows = lock(&self.rows);
             let mut expired = Vec::new();
-            let mut last = None;
-            for (key, row) in rows.range_mut((after, Bound::Unbounded)).take(ROWS_A_LOCK) {
-                last = Some(key.clone());
-                if kept.contains(key) {
+            let last = rows.range((after.clone(), Bound::Unbounded)).take(ROWS_A_LOCK).last();
+            let Some(last) = last.map(|(key, _)| key.clone()) else { return };
+            for (key, row) in rows.range_mut((after, Bound::Included(last.clone()))) {
+                while kept.next_if(|kept| *kept < key).is_some() {}
+                if kept.peek() == Some(&key) {
                     row.retired = None;
                 } else if now.saturating_duration_since(*row.retired.get_or_insert(now)) >= grace {
                     expired.push(key.clone());
@@ -71,7 +73,6 @@ impl<K: Ord + Clone, C: Default> Table<K, C> {
             for key in expired {
                 rows.remove(&key);
             }
-            let Some(last) = last else { return };
             after = Bound::Excluded(last);
         }
     }

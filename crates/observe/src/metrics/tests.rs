@@ -189,7 +189,10 @@ fn a_reload_resets_nothing_and_forgets_removed_names_after_their_grace_time() {
     let worker = registry.worker();
     let start = Instant::now();
     let apply = |routes: &[&str], at: Instant| {
-        let routes = routes.iter().map(|route| ("s".to_owned(), (*route).to_owned())).collect();
+        let routes = routes
+            .iter()
+            .map(|route| RouteName { service: "s".to_owned(), route: (*route).to_owned() })
+            .collect();
         let names =
             Names { routes, services: BTreeSet::from(["s".to_owned()]), ..Names::default() };
         registry.config_applied(1, names, SystemTime::UNIX_EPOCH, at);

@@ -73,17 +73,3 @@ fn all_that_is_wrong_with_a_path_is_named() {
     let faults = PathPattern::parse("/a//../{x}/{x}/%7e/b*").unwrap_err();
     assert_eq!(faults.len(), 5, "{faults:?}");
 }
-
-#[test]
-fn patterns_of_one_shape_match_the_same_paths() {
-    let check = |left: &str, right: &str, same: bool| {
-        let shape = |text| PathPattern::parse(text).unwrap().shape();
-        assert_eq!(shape(left) == shape(right), same, "{left} {right}");
-    };
-    check("/a/{x}", "/a/{y}", true);
-    check("/a/*", "/a/{rest*}", true);
-    check("/a", "/a/", false);
-    check("/a/{x}", "/a/*", false);
-    check("~ /a", "~ /a", true);
-    check("~ /a", "/a", false);
-}

@@ -33,6 +33,14 @@ enum List {
     Rest,
 }
 
+/// Where an entry went. Entries of one spot take exactly the same hosts and paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Spot<'a> {
+    Exact(u32),
+    Rest(u32),
+    Regex(u32, &'a str),
+}
+
 /// There are more rules than indices.
 #[derive(Debug)]
 pub(crate) struct TooMany;
@@ -63,24 +71,26 @@ impl Growing {
         growing
     }
 
-    pub(crate) fn add(
+    pub(crate) fn add<'a>(
         &mut self,
         host: &[u8],
-        path: &PathPattern,
+        path: &'a PathPattern,
         entry: Entry,
-    ) -> Result<(), TooMany> {
+    ) -> Result<Spot<'a>, TooMany> {
         let mut at = self.literal(At::apart(ROOT), host)?;
         self.touch(at, entry.rank);
         match path {
             PathPattern::Any => {
                 self.listed.push(Listed { node: at.node, list: List::Exact, entry });
+                Ok(Spot::Exact(at.node))
             }
-            PathPattern::Regex(_, expression) => {
+            PathPattern::Regex(text, expression) => {
                 for segment in whole_segments(&expression.prefix) {
                     at = self.literal(at, segment)?;
                     self.touch(at, entry.rank);
                 }
                 self.expressions.push((at.node, entry, (**expression).clone()));
+                Ok(Spot::Regex(at.node, text))
             }
             PathPattern::Segments(segments, end) => {
                 for segment in segments {
@@ -90,11 +100,14 @@ impl Growing {
                     };
                     self.touch(at, entry.rank);
                 }
-                let list = if *end == End::Nothing { List::Exact } else { List::Rest };
+                let (list, spot) = match end {
+                    End::Nothing => (List::Exact, Spot::Exact(at.node)),
+                    End::Rest(_) => (List::Rest, Spot::Rest(at.node)),
+                };
                 self.listed.push(Listed { node: at.node, list, entry });
+                Ok(spot)
             }
         }
-        Ok(())
     }
 
     fn touch(&mut self, at: At, rank: u32) {
