@@ -1,0 +1,32 @@
+//! A configuration that is ready to be taken up: whatever takes long was done before.
+
+use yumen_model::document::Source;
+use yumen_observe::{Names, RouteName};
+use yumen_plan::Plan;
+
+use crate::last_good::Written;
+
+/// A plan, and what is taken up with it.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) plan: Plan,
+    /// What is counted under the plan.
+    pub(crate) counted: Names,
+    /// The sources of the plan, to be kept.
+    pub(crate) written: Written,
+}
+
+impl Ready {
+    pub(crate) fn new(plan: Plan, sources: &[Source]) -> Self {
+        let route = |one: &yumen_plan::RoutePlan| RouteName {
+            service: one.service.to_string(),
+            route: one.name.to_string(),
+        };
+        let counted = Names {
+            listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),
+            services: plan.destinations.keys().map(ToString::to_string).collect(),
+            routes: plan.routes.iter().map(route).collect(),
+        };
+        Self { plan, counted, written: Written::new(sources) }
+    }
+}
