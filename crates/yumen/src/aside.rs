@@ -16,10 +16,10 @@ use yumen_model::document::Source;
 use crate::config::{Compiled, compile};
 use crate::ready::Ready;
 
-/// How long compiling aside may take, twice what it takes on a machine that has time for it; then it
-/// is done again, like any other work.
-const PATIENCE: Duration = Duration::from_millis(100);
-const PATIENCE_PER_BYTE: Duration = Duration::from_nanos(250);
+/// How long compiling aside may take, some ten times what it takes on a machine that has time for
+/// it; then it is done again, like any other work, which requests feel.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE_PER_BYTE: Duration = Duration::from_micros(1);
 /// How much work may wait for its turn.
 const WAITING_MAX: usize = 16;
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Names, Registry, names, series};
+use super::{Names, Registry, RouteName, names, series};
 use crate::{LogTally, Record, Size, Source, Times};
 use parser::parse;
 
