@@ -5,8 +5,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use yumen_worker::{Deadline, Stream};
+
+use crate::health::Pulse;
+use crate::outcome::Outcome;
 
 /// One address of a target.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub(crate) struct Endpoint {
     open: Cell<u32>,
     /// Requests under way.
     in_flight: Cell<u32>,
+    /// How its attempts fare.
+    pub(crate) pulse: Pulse,
 }
 
 /// A connection that nobody uses right now.
@@ -44,7 +50,14 @@ impl Endpoint {
             idle: RefCell::default(),
             open: Cell::new(0),
             in_flight: Cell::new(0),
+            pulse: Pulse::default(),
         }
+    }
+
+    /// Notes how an attempt ended, once for each. `took` is its time, if that was this endpoint's
+    /// alone.
+    pub(crate) fn note(&self, outcome: Outcome, took: Option<Duration>) {
+        self.pulse.note(outcome, took);
     }
 
     pub(crate) fn in_flight(&self) -> u32 {

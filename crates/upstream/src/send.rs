@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yumen_http::Response;
+use yumen_http::{Body, Response};
 use yumen_model::HostHeader;
 use yumen_policy::{Exchange, Failure, FailureKind};
 
@@ -11,6 +11,7 @@ use crate::balance::Ask;
 use crate::connection::Connection;
 use crate::destination::Timeouts;
 use crate::outbound::Outbound;
+use crate::outcome::{Outcome, Try};
 use crate::pool::Pool;
 
 /// Endpoints that are tried before an exchange fails because none can be connected to.
@@ -49,6 +50,8 @@ pub async fn send(
         let Some((index, endpoint)) = pool.choose(&ask) else { break };
         exchange.trail.attempts += 1;
         exchange.trail.target = Some(Arc::clone(&endpoint.name));
+        let at_hand = !matches!(exchange.request.body, Body::Stream(..));
+        let current = Try::begin(&endpoint, at_hand);
         let kept = if stale { None } else { Connection::reuse(&endpoint) };
         let connection = match kept {
             Some(connection) => connection,
@@ -58,6 +61,7 @@ pub async fn send(
                 match Connection::open(&endpoint, outbound.worker(), patience).await {
                     Ok(connection) => connection,
                     Err(error) => {
+                        current.end(Outcome::unconnected(&error));
                         let kind = match error.kind() {
                             std::io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
                             _ => FailureKind::UpstreamUnreachable,
@@ -71,7 +75,13 @@ pub async fn send(
             }
         };
         exchange.trail.opened += u32::from(!connection.reused);
-        match attempt(outbound, pool, connection, exchange, way).await {
+        let kept = connection.reused;
+        let ended = attempt(outbound, pool, connection, exchange, way).await;
+        current.end(match &ended {
+            Ok(response) => Outcome::Answered(response.head.status().code()),
+            Err(setback) => Outcome::failed(setback.failure.kind(), kept),
+        });
+        match ended {
             Ok(response) => return Ok(response),
             // A kept connection may die at any moment; a new one is another matter.
             Err(setback) if setback.again => {

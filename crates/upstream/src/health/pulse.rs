@@ -1,0 +1,79 @@
+//! What one worker has seen of one endpoint: cells that only this worker writes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::outcome::Outcome;
+
+/// With each timed answer, so much of the slowest one is forgotten, as a divisor.
+const FORGOTTEN: u64 = 256;
+
+/// What one worker has seen of one endpoint since it began.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    /// Attempts that waited, or wait, for nothing but the endpoint.
+    begun: Cell,
+    /// Those of them that are over.
+    ended: Cell,
+    /// Answers other than 5xx.
+    answers: Cell,
+    /// Answers of 5xx.
+    errors: Cell,
+    /// Attempts without an answer.
+    failures: Cell,
+    /// Answers whose time is known, and the sum of their times.
+    timed: Cell,
+    micros: Cell,
+    /// The slowest answer of late, in microseconds.
+    slowest: Cell,
+}
+
+/// A number with one writer: a load and a store are enough.
+#[derive(Debug, Default)]
+struct Cell(AtomicU64);
+
+impl Cell {
+    fn add(&self, more: u64) {
+        self.set(self.read().wrapping_add(more));
+    }
+
+    fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Pulse {
+    /// An attempt waits for the endpoint from now on.
+    pub(crate) fn begin(&self) {
+        self.begun.add(1);
+    }
+
+    /// An attempt that waited does so no more.
+    pub(crate) fn end(&self) {
+        self.ended.add(1);
+    }
+
+    /// An attempt ended; `took` is its time, if that was the endpoint's alone.
+    pub(crate) fn note(&self, outcome: Outcome, took: Option<Duration>) {
+        match outcome {
+            Outcome::Answered(500..) => self.errors.add(1),
+            Outcome::Answered(_) => self.answers.add(1),
+            Outcome::Unreachable
+            | Outcome::TimedOut
+            | Outcome::Lost { kept: false }
+            | Outcome::BadAnswer => return self.failures.add(1),
+            // The service may have closed a kept connection at any moment, with good reason.
+            Outcome::Lost { kept: true } | Outcome::Unjudged => return,
+        }
+        let Some(took) = took else { return };
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.timed.add(1);
+        self.micros.add(took);
+        let slowest = self.slowest.read();
+        self.slowest.set(took.max(slowest - slowest / FORGOTTEN));
+    }
+}

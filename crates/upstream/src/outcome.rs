@@ -1,0 +1,88 @@
+//! How one attempt at an endpoint ended, as the endpoint's health sees it.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Instant;
+
+use yumen_policy::FailureKind;
+
+use crate::endpoint::Endpoint;
+
+/// How one attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The head of an answer came, with this status.
+    Answered(u16),
+    /// No connection could be made.
+    Unreachable,
+    /// No connection, or no answer, in time.
+    TimedOut,
+    /// The connection was lost before the head of an answer was there.
+    Lost {
+        /// It had served a request before, so the service may have closed it for idleness.
+        kept: bool,
+    },
+    /// What came is no answer.
+    BadAnswer,
+    /// Something else ended it: says nothing of the endpoint.
+    Unjudged,
+}
+
+impl Outcome {
+    /// Of an attempt that could not connect.
+    pub(crate) fn unconnected(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
+            // No file, no port, no memory: that is our own trouble.
+            _ => Self::Unjudged,
+        }
+    }
+
+    /// Of an attempt that failed on a connection. `kept`: the connection had served before.
+    pub(crate) fn failed(kind: FailureKind, kept: bool) -> Self {
+        match kind {
+            FailureKind::UpstreamUnreachable => Self::Unreachable,
+            FailureKind::UpstreamTimeout => Self::TimedOut,
+            FailureKind::UpstreamClosed => Self::Lost { kept },
+            FailureKind::UpstreamBadAnswer => Self::BadAnswer,
+            _ => Self::Unjudged,
+        }
+    }
+}
+
+/// One attempt at an endpoint, from the choice to the head of the answer. One that is dropped
+/// without an outcome (the client left) says nothing of the endpoint.
+#[derive(Debug)]
+pub(crate) struct Try {
+    endpoint: Rc<Endpoint>,
+    /// When it began, if the time it takes is the endpoint's alone.
+    began: Option<Instant>,
+}
+
+impl Try {
+    /// Begins one. `at_hand`: the whole request is here, so that waiting is for the service only.
+    pub(crate) fn begin(endpoint: &Rc<Endpoint>, at_hand: bool) -> Self {
+        let began = at_hand.then(Instant::now);
+        if began.is_some() {
+            endpoint.pulse.begin();
+        }
+        Self { endpoint: Rc::clone(endpoint), began }
+    }
+
+    /// Ends it.
+    pub(crate) fn end(self, outcome: Outcome) {
+        self.endpoint.note(outcome, self.began.map(|began| began.elapsed()));
+    }
+}
+
+impl Drop for Try {
+    fn drop(&mut self) {
+        if self.began.is_some() {
+            self.endpoint.pulse.end();
+        }
+    }
+}
