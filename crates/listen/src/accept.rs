@@ -26,7 +26,10 @@ pub struct Gate<S> {
     worker: Worker,
     door: RefCell<Arc<Door>>,
     connections: Arc<Connections>,
+    leaving: Cell<bool>,
     closing: Cell<bool>,
+    /// Sockets that are accepted from.
+    accepting: Cell<usize>,
     /// Connections of this worker.
     open: Cell<usize>,
     date: RefCell<Date>,
@@ -50,10 +53,13 @@ impl<S: Serve> Gate<S> {
             worker,
             door: RefCell::new(door),
             connections,
+            leaving: Cell::new(false),
             closing: Cell::new(false),
+            accepting: Cell::new(0),
             open: Cell::new(0),
             date: RefCell::default(),
         });
+        gate.accepting.set(gate.accepting.get() + 1);
         gate.worker.spawn(accept(Rc::clone(&gate), listener));
         Ok(gate)
     }
@@ -63,17 +69,27 @@ impl<S: Serve> Gate<S> {
         *self.door.borrow_mut() = door;
     }
 
-    /// Accepts nothing more, closes connections that wait for a request, and the others after the
-    /// answer they wait for.
+    /// From now on an answer is the last one of its connection. Accepting goes on.
+    pub fn leave(&self) {
+        self.leaving.set(true);
+    }
+
+    /// Accepts nothing more, closes connections after the answer they wait for, and those that
+    /// wait for a request when none comes soon.
     pub fn close(&self) {
+        self.leaving.set(true);
         self.closing.set(true);
         self.worker.wake_all();
     }
 
-    /// Connections of this worker that are open.
+    /// Whether everybody who was accepted is gone, and nobody is accepted any more.
     #[must_use]
-    pub fn open_connections(&self) -> usize {
-        self.open.get()
+    pub fn has_ended(&self) -> bool {
+        self.open.get() == 0 && self.accepting.get() == 0
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.get()
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -112,7 +128,6 @@ async fn accept<S: Serve>(gate: Rc<Gate<S>>, listener: TcpListener) {
             }
             match listener.poll_accept(context) {
                 Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
-                // Whoever was in the backlog is served; then the socket closes.
                 Poll::Pending if gate.closing.get() => Poll::Ready(None),
                 Poll::Pending => {
                     let _woken_to_close = full.has_come(context);
@@ -122,10 +137,30 @@ async fn accept<S: Serve>(gate: Rc<Gate<S>>, listener: TcpListener) {
         })
         .await;
         match accepted {
-            None => return,
+            None => break,
             Some(Ok((stream, peer))) => welcome(&gate, stream, peer),
             Some(Err(error)) if is_about_one_connection(&error) => {}
             Some(Err(_)) => tokio::time::sleep(REST).await,
+        }
+    }
+    accept_last(&gate, listener);
+    gate.accepting.set(gate.accepting.get().saturating_sub(1));
+}
+
+/// Serves whoever is still in the backlog; then the socket closes. The system itself is asked: the
+/// event queue may not have said yet that somebody came.
+fn accept_last<S: Serve>(gate: &Rc<Gate<S>>, listener: TcpListener) {
+    let Ok(listener) = listener.into_std() else { return };
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                let ready = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                if let Ok(stream) = ready {
+                    welcome(gate, stream, peer);
+                }
+            }
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(_) => return,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use yumen_http::{HeadIndex, Malformed, Refusal, RequestHead, can_begin_request};
 
@@ -12,6 +13,10 @@ use crate::link::Link;
 
 /// Empty lines in front of a request that are passed over (RFC 9112 section 2.2), in bytes.
 const EMPTY_LINES_MAX: usize = 8;
+
+/// How long a connection of a listener that closes may wait for a request. The client may have sent
+/// one already, which is on its way: closing at once would lose it.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What came of the wait.
 #[derive(Debug)]
@@ -38,12 +43,16 @@ pub(crate) async fn next<S: Serve>(
     first: bool,
 ) -> Arrival {
     let mut reading = Reading::default();
+    let mut last = false;
     link.allow(if first { door.patience.head } else { door.patience.keep_alive });
     std::future::poll_fn(|context| {
         let arrival = reading.poll(context, link, door);
+        if arrival.is_pending() && !reading.begun && gate.is_closing() && !last {
+            last = true;
+            link.allow(Some(LAST_WAIT));
+        }
         match arrival {
             Poll::Ready(arrival) => Poll::Ready(arrival),
-            Poll::Pending if !reading.begun && gate.is_closing() => Poll::Ready(Arrival::Nothing),
             Poll::Pending if link.deadline.has_come(context) => Poll::Ready(if reading.begun {
                 Arrival::Refused(Refusal::HeadTimeout)
             } else {

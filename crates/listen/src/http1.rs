@@ -295,7 +295,7 @@ impl<S: Serve> Connection<S> {
             && request.is_kept_alive()
             && self.served + 1 < door.requests_max
             && !self.link.is_body_open()
-            && !self.gate.is_closing();
+            && !self.gate.is_leaving();
         let keep_alive = keep && request.version() == Version::Http10;
         let date = self.gate.date();
         let delivery =

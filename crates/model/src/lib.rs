@@ -49,6 +49,10 @@ pub struct Model {
     pub status: Status,
     /// How long a stopping gateway waits for exchanges that are under way.
     pub drain: Span,
+    /// How long a stopping gateway goes on accepting connections, while `/readyz` says 503 and
+    /// every answer is the last of its connection, so that load balancers notice first. Comes
+    /// before `drain`, and is not part of it.
+    pub drain_delay: Span,
 }
 
 impl Default for Model {
@@ -61,6 +65,7 @@ impl Default for Model {
             access_log: AccessLog::default(),
             status: Status::default(),
             drain: Span::seconds(60),
+            drain_delay: Span::OFF,
         }
     }
 }

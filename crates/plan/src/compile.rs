@@ -77,6 +77,7 @@ impl Plan {
             access_log: model.access_log.clone(),
             status: model.status.clone(),
             drain: model.drain,
+            drain_delay: model.drain_delay,
         };
         (Some(plan), report)
     }

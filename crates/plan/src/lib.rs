@@ -41,6 +41,8 @@ pub struct Plan {
     pub status: Status,
     /// How long a stopping gateway waits.
     pub drain: Span,
+    /// How long it goes on accepting before that.
+    pub drain_delay: Span,
 }
 
 /// One listener and what it offers.

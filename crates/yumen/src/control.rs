@@ -1,6 +1,8 @@
 //! The control thread: reloads, signals, drain. It does all that may take a moment, so that workers
 //! never do.
 
+mod drain;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -114,7 +116,10 @@ impl Control {
     pub(crate) fn serve(mut self, signals: &Receiver<i32>, mut look: Look) -> Result<(), String> {
         loop {
             match signals.recv_timeout(LOOK) {
-                Ok(SIGTERM | SIGINT) => return self.drain(signals),
+                Ok(SIGTERM | SIGINT) => {
+                    self.drain(signals);
+                    return Ok(());
+                }
                 Ok(SIGHUP) => {
                     look = self.origin.look();
                     self.reload();
@@ -291,28 +296,6 @@ impl Control {
             let why = unknown.status().error.clone().unwrap_or_else(|| "no answer yet".to_owned());
             say::say(format_args!("cannot look up {}: {why}; trying on", unknown.host()));
         }
-    }
-
-    /// Lets exchanges that are under way end, for as long as the plan allows.
-    fn drain(self, signals: &Receiver<i32>) -> Result<(), String> {
-        self.ready.store(false, Ordering::Relaxed);
-        let plan = self.equipment.present.plan();
-        let ends = plan.drain.get().map(|drain| Instant::now() + drain);
-        say::say("draining: no new connections; a second signal stops at once");
-        self.workers.order(|_| Some(Order::Drain));
-        while !self.workers.have_ended() {
-            if let Ok(SIGTERM | SIGINT) = signals.recv_timeout(Duration::from_millis(20)) {
-                say::say("stopped at once");
-                std::process::exit(1);
-            }
-            if ends.is_some_and(|ends| Instant::now() >= ends) {
-                say::say("the drain took too long; connections that are still open are cut");
-                break;
-            }
-        }
-        self.log.finish(LAST_LINES);
-        say::say("stopped");
-        Ok(())
     }
 }
 

@@ -20,6 +20,8 @@ use yumen_worker::Worker;
 const ORDERS_MAX: usize = 256;
 /// How often a worker tidies up.
 const TIDY: Duration = Duration::from_millis(500);
+/// How often a worker that drains looks whether the last connection has closed.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
 /// An order to a worker.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) enum Order {
     Change(Arc<Door>),
     /// No more of the listener of this name.
     Close(Arc<str>),
+    /// From now on every answer is the last one of its connection.
+    Leave,
     /// Close all listeners, and end when the last connection has closed.
     Drain,
 }
@@ -91,35 +95,76 @@ async fn work(worker: Worker, equipment: Equipment, log: LogBuffer, mut orders: 
     let Equipment { present, names, registry } = equipment;
     let outbound = Outbound::new(worker.clone(), names);
     let engine = Rc::new(Engine::new(present, outbound, registry.worker(), log));
-    let mut gates: HashMap<Arc<str>, Rc<Gate<Engine>>> = HashMap::new();
-    let mut closing: Vec<Rc<Gate<Engine>>> = Vec::new();
-    let mut draining = false;
+    let mut gates = Gates::new(Rc::clone(&engine), worker);
     let mut tidy = tokio::time::interval(TIDY);
-    loop {
+    while !gates.have_ended() {
         tokio::select! {
             order = orders.recv() => match order {
-                Some(Order::Open { door, connections, socket }) => {
-                    let name = Arc::clone(&door.name);
-                    if let Ok(gate) = Gate::open(Rc::clone(&engine), worker.clone(), door, connections, socket) {
-                        closing.extend(gates.insert(name, gate));
-                    }
-                }
-                Some(Order::Change(door)) => if let Some(gate) = gates.get(&door.name) {
-                    gate.change(door);
-                },
-                Some(Order::Close(name)) => closing.extend(gates.remove(&name)),
-                Some(Order::Drain) | None => {
-                    closing.extend(gates.drain().map(|(_, gate)| gate));
-                    draining = true;
-                }
+                Some(order) => gates.take(order),
+                None => return,
             },
             _ = tidy.tick() => engine.tidy(),
+            // Only a worker that drains waits for its last connection.
+            () = tokio::time::sleep(DRAIN_LOOK), if gates.draining => {}
         }
-        closing.iter().for_each(|gate| gate.close());
-        closing.retain(|gate| gate.open_connections() > 0);
-        if draining && closing.is_empty() {
-            engine.tidy();
-            return;
+    }
+    engine.tidy();
+}
+
+/// The listeners of one worker.
+struct Gates {
+    engine: Rc<Engine>,
+    worker: Worker,
+    open: HashMap<Arc<str>, Rc<Gate<Engine>>>,
+    /// Those that accept nothing more, until their last connection has closed.
+    closing: Vec<Rc<Gate<Engine>>>,
+    draining: bool,
+}
+
+impl Gates {
+    fn new(engine: Rc<Engine>, worker: Worker) -> Self {
+        Self { engine, worker, open: HashMap::new(), closing: Vec::new(), draining: false }
+    }
+
+    /// Carries an order out.
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Open { door, connections, socket } => {
+                let (engine, worker) = (Rc::clone(&self.engine), self.worker.clone());
+                let name = Arc::clone(&door.name);
+                if let Ok(gate) = Gate::open(engine, worker, door, connections, socket) {
+                    let replaced = self.open.insert(name, gate);
+                    self.close(replaced);
+                }
+            }
+            Order::Change(door) => {
+                if let Some(gate) = self.open.get(&door.name) {
+                    gate.change(door);
+                }
+            }
+            Order::Close(name) => {
+                let gone = self.open.remove(&name);
+                self.close(gone);
+            }
+            Order::Leave => self.open.values().for_each(|gate| gate.leave()),
+            Order::Drain => {
+                let all: Vec<_> = self.open.drain().map(|(_, gate)| gate).collect();
+                self.close(all);
+                self.draining = true;
+            }
         }
+    }
+
+    fn close(&mut self, gates: impl IntoIterator<Item = Rc<Gate<Engine>>>) {
+        for gate in gates {
+            gate.close();
+            self.closing.push(gate);
+        }
+    }
+
+    /// Whether nothing is left to drain.
+    fn have_ended(&mut self) -> bool {
+        self.closing.retain(|gate| !gate.has_ended());
+        self.draining && self.closing.is_empty()
     }
 }
