@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use yumen_model::document::Source;
-use yumen_model::{ListenerLimits, ListenerTimeouts, Model, Pool, ServiceTimeouts};
+use yumen_model::{ListenerLimits, ListenerTimeouts, Model, Passive, Pool, ServiceTimeouts};
 use yumen_policy::FailureKind;
 use yumen_xtask::{House, expect_none};
 
@@ -28,6 +28,7 @@ fn the_runbook_tells_every_default() {
         rows("limits.", &serde_json::to_value(ListenerLimits::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ListenerTimeouts::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ServiceTimeouts::default()).unwrap()),
+        rows("passive.", &serde_json::to_value(Passive::default()).unwrap()),
         rows("pool.", &serde_json::to_value(Pool::default()).unwrap()),
         rows("status.", &model["status"]),
     ]

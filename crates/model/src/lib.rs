@@ -8,6 +8,7 @@
 
 mod address;
 pub mod document;
+mod health;
 mod listener;
 mod measure;
 mod path;
@@ -20,6 +21,7 @@ mod service;
 mod watch;
 
 pub use address::socket_address;
+pub use health::{Health, Passive};
 pub use listener::{Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
 pub use measure::{Bytes, Refusal, Span};
 pub use policy_use::{Broader, PolicyUse};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, HostHeader, PolicyUse, Route, Span};
+use crate::{Bytes, Health, HostHeader, PolicyUse, Route, Span};
 
 /// Something that answers requests, behind one name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +44,13 @@ pub struct Upstream {
     pub balance: Balance,
     /// The places.
     pub targets: Vec<Target>,
+    /// How it is seen whether they are well, and what follows.
+    #[serde(default)]
+    pub health: Health,
+    /// For how long an endpoint that was ejected, or that came later than others, rises to its
+    /// full share of the requests; it begins with a tenth. Off by default.
+    #[serde(default = "off")]
+    pub slow_start: Span,
 }
 
 /// One place where a service answers.
@@ -56,6 +63,10 @@ pub struct Target {
     /// Its share of the requests relative to the others; 0 takes it out.
     #[serde(default = "default_weight")]
     pub weight: u32,
+}
+
+fn off() -> Span {
+    Span::OFF
 }
 
 fn default_weight() -> u32 {

@@ -19,7 +19,7 @@ use std::{
     collections::BTreeSet,
     io,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -47,6 +47,20 @@ pub struct Registry {
     services: Table<String, ServiceCells>,
     listeners: Table<String, ListenerCells>,
     config: ConfigCells,
+    targets: Mutex<Vec<TargetHealth>>,
+}
+
+/// How one target of a service fares, as it was when somebody asked.
+#[derive(Debug, Clone, Default)]
+pub struct TargetHealth {
+    /// The name of its service.
+    pub service: String,
+    /// As the configuration names it.
+    pub target: String,
+    /// How many of its addresses requests go to as usual.
+    pub healthy: u64,
+    /// How often an address of it was ejected, by reason.
+    pub ejections: Vec<(&'static str, u64)>,
 }
 
 /// A route is counted under the name of its service and its own.
@@ -91,6 +105,7 @@ impl Registry {
             services: Table::default(),
             listeners: Table::default(),
             config: ConfigCells::default(),
+            targets: Mutex::default(),
         })
     }
 
@@ -117,6 +132,11 @@ impl Registry {
     /// A configuration was refused; the one before it stays in force.
     pub fn config_failed(&self) {
         self.config.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How all targets fare now, to be shown from now on.
+    pub fn targets(&self, targets: Vec<TargetHealth>) {
+        *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = targets;
     }
 
     /// Writes everything in the Prometheus text format 0.0.4 ([`Registry::CONTENT_TYPE`]), in an

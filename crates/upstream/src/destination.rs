@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use yumen_http::Authority;
 use yumen_model::report::Report;
-use yumen_model::{Balance, HashOn, HostHeader, Service, ServiceTimeouts, Target};
+use yumen_model::{Balance, HashOn, Health, HostHeader, Service, ServiceTimeouts, Span, Target};
+
+use crate::health::{self, Rules};
 
 /// A service, compiled. It never changes; a reload makes another one of the same name.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Destination {
     pub timeouts: Timeouts,
     pub(crate) balance: Balance,
     pub(crate) targets: Vec<Spot>,
+    /// How the health of its endpoints is judged.
+    pub(crate) rules: Arc<Rules>,
     pub(crate) idle_max: usize,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) connections_max: u32,
@@ -114,6 +118,13 @@ impl Destination {
                 return None;
             }
         };
+        let rules = match &service.upstream {
+            Some(upstream) => {
+                health::check(&upstream.health, &format!("{at}.upstream.health"), report);
+                Rules::compile(&upstream.health, upstream.slow_start)
+            }
+            None => Rules::compile(&Health::default(), Span::OFF),
+        };
         check_host(&service.host, &format!("{at}.host"), report);
         let pool = &service.pool;
         Some(Self {
@@ -124,6 +135,7 @@ impl Destination {
             timeouts: Timeouts::from(&service.timeouts),
             balance,
             targets,
+            rules: Arc::new(rules),
             idle_max: pool.idle as usize,
             idle_timeout: pool.idle_timeout.get(),
             connections_max: pool.connections,

@@ -1,6 +1,6 @@
 //! One address of a target as one worker sees it: its idle connections and its load.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use yumen_worker::{Deadline, Stream};
 
-use crate::health::Pulse;
+use crate::balance::hash_key;
+use crate::health::{Member, Pulse, Standing};
 use crate::outcome::Outcome;
 
 /// One address of a target.
@@ -20,14 +21,23 @@ pub(crate) struct Endpoint {
     pub(crate) authority: Arc<str>,
     /// The address as text, for logs and for consistent hashing.
     pub(crate) name: Arc<str>,
+    /// The hash of its name.
+    pub(crate) mark: u64,
     /// The most recently used is at the back.
     idle: RefCell<VecDeque<Wire>>,
     /// Connections, idle or not.
     open: Cell<u32>,
     /// Requests under way.
     in_flight: Cell<u32>,
-    /// How its attempts fare.
-    pub(crate) pulse: Pulse,
+    /// Set once its health matters: when there are others.
+    watch: OnceCell<Watch>,
+}
+
+/// The ends of an endpoint's health: what all workers are told, what this one has seen.
+#[derive(Debug)]
+struct Watch {
+    member: Arc<Member>,
+    pulse: Arc<Pulse>,
 }
 
 /// A connection that nobody uses right now.
@@ -43,21 +53,61 @@ pub(crate) struct Wire {
 
 impl Endpoint {
     pub(crate) fn new(address: SocketAddr, authority: Arc<str>) -> Self {
+        let name: Arc<str> = address.to_string().into();
         Self {
             address,
             authority,
-            name: address.to_string().into(),
+            mark: hash_key(name.as_bytes()),
+            name,
             idle: RefCell::default(),
             open: Cell::new(0),
             in_flight: Cell::new(0),
-            pulse: Pulse::default(),
+            watch: OnceCell::new(),
         }
     }
 
     /// Notes how an attempt ended, once for each. `took` is its time, if that was this endpoint's
     /// alone.
     pub(crate) fn note(&self, outcome: Outcome, took: Option<Duration>) {
-        self.pulse.note(outcome, took);
+        if let Some(pulse) = self.pulse() {
+            pulse.note(outcome, took);
+        }
+    }
+
+    /// From now on its health matters.
+    pub(crate) fn watch(&self, member: Arc<Member>) {
+        self.watch.get_or_init(|| Watch { pulse: member.pulse(), member });
+    }
+
+    /// What this worker has seen of it, if anybody wants to know.
+    pub(crate) fn pulse(&self) -> Option<&Pulse> {
+        self.watch.get().map(|watch| &*watch.pulse)
+    }
+
+    /// Whether a request that could go elsewhere may come here. `draw` is the request's number
+    /// where only a part of them may.
+    pub(crate) fn is_welcoming(&self, draw: u64) -> bool {
+        let Some(Watch { member, .. }) = self.watch.get() else { return true };
+        match member.standing() {
+            Standing::Open { share: Standing::WHOLE } => true,
+            Standing::Open { share } => draw % u64::from(Standing::WHOLE) < u64::from(share),
+            Standing::Trial => member.has_permit(),
+            Standing::Silent | Standing::Out => false,
+        }
+    }
+
+    /// Whether it takes requests that nobody else can take.
+    pub(crate) fn is_in(&self) -> bool {
+        self.watch.get().is_none_or(|watch| watch.member.standing() != Standing::Out)
+    }
+
+    /// A request was given to it.
+    pub(crate) fn count_chosen(&self) {
+        if let Some(Watch { member, .. }) = self.watch.get()
+            && member.standing() == Standing::Trial
+        {
+            member.use_permit();
+        }
     }
 
     pub(crate) fn in_flight(&self) -> u32 {

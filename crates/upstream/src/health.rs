@@ -1,5 +1,24 @@
 //! What is known of how endpoints fare, and what is made of it.
+//!
+//! Workers count what they see ([`Pulse`], without locks). The [`Keeper`], on a thread of its own,
+//! sums that up ten times a second, judges ([`mod@judge`], pure), and writes down for each endpoint
+//! what choosing is to know: one number ([`Standing`]). Both halves meet in [`Standings`], which
+//! outlive plans.
 
+mod case;
+mod judge;
+mod keeper;
+mod member;
 mod pulse;
+mod report;
+mod rules;
+mod standings;
 
+pub use case::Reason;
+pub use keeper::Keeper;
+pub(crate) use member::{Member, Standing};
 pub(crate) use pulse::Pulse;
+pub use report::{EndpointHealth, Event};
+pub(crate) use rules::{Rules, check};
+pub(crate) use standings::Group;
+pub use standings::Standings;

@@ -10,7 +10,7 @@ mod body;
 mod connection;
 mod destination;
 mod endpoint;
-mod health;
+pub mod health;
 mod outbound;
 mod outcome;
 mod pool;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use yumen_worker::Worker;
 
 use crate::destination::Destination;
+use crate::health::Standings;
 use crate::pool::Pool;
 use crate::resolve::Names;
 
@@ -17,6 +18,7 @@ use crate::resolve::Names;
 pub struct Outbound {
     worker: Worker,
     names: Names,
+    standings: Standings,
     pools: RefCell<HashMap<Arc<str>, Rc<Pool>>>,
     random: Cell<u64>,
 }
@@ -24,9 +26,10 @@ pub struct Outbound {
 impl Outbound {
     /// A way out without any connection.
     #[must_use]
-    pub fn new(worker: Worker, names: Names) -> Self {
+    pub fn new(worker: Worker, names: Names, standings: Standings) -> Self {
         let seed = RandomState::new().hash_one(worker.index()) | 1;
-        Self { worker, names, pools: RefCell::default(), random: Cell::new(seed) }
+        let pools = RefCell::default();
+        Self { worker, names, standings, pools, random: Cell::new(seed) }
     }
 
     /// The pool of this service, which follows the given plan of it.
@@ -36,8 +39,11 @@ impl Outbound {
             pool.adopt(destination, &self.names);
             return Rc::clone(pool);
         }
-        let pool = Rc::new(Pool::new(Arc::clone(destination), &self.names, self.random()));
-        pools.insert(Arc::clone(&destination.name), Rc::clone(&pool));
+        let standings = self.standings.clone();
+        let destination = Arc::clone(destination);
+        let name = Arc::clone(&destination.name);
+        let pool = Rc::new(Pool::new(destination, &self.names, standings, self.random()));
+        pools.insert(name, Rc::clone(&pool));
         pool
     }
 

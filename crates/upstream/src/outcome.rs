@@ -66,10 +66,11 @@ pub(crate) struct Try {
 impl Try {
     /// Begins one. `at_hand`: the whole request is here, so that waiting is for the service only.
     pub(crate) fn begin(endpoint: &Rc<Endpoint>, at_hand: bool) -> Self {
-        let began = at_hand.then(Instant::now);
-        if began.is_some() {
-            endpoint.pulse.begin();
-        }
+        let pulse = endpoint.pulse().filter(|_| at_hand);
+        let began = pulse.map(|pulse| {
+            pulse.begin();
+            Instant::now()
+        });
         Self { endpoint: Rc::clone(endpoint), began }
     }
 
@@ -81,8 +82,10 @@ impl Try {
 
 impl Drop for Try {
     fn drop(&mut self) {
-        if self.began.is_some() {
-            self.endpoint.pulse.end();
+        if self.began.is_some()
+            && let Some(pulse) = self.endpoint.pulse()
+        {
+            pulse.end();
         }
     }
 }

@@ -9,9 +9,11 @@ use yumen_http::RequestHead;
 use yumen_model::HashOn;
 use yumen_policy::Client;
 
+use crate::balance::random::mix;
 use crate::balance::{Ask, Balancer, Endpoints, Share, hash_key, split_weights};
 use crate::destination::{Destination, Host};
 use crate::endpoint::Endpoint;
+use crate::health::{Group, Standings};
 use crate::resolve::{Names, Watched};
 
 /// One service as one worker sees it.
@@ -24,17 +26,27 @@ pub struct Pool {
     seen: Cell<u64>,
     endpoints: RefCell<Vec<Rc<Endpoint>>>,
     balancer: RefCell<Balancer>,
+    standings: Standings,
+    /// The health of the endpoints, if there are several.
+    group: RefCell<Option<Arc<Group>>>,
     seed: u64,
 }
 
 impl Pool {
-    pub(crate) fn new(destination: Arc<Destination>, names: &Names, seed: u64) -> Self {
+    pub(crate) fn new(
+        destination: Arc<Destination>,
+        names: &Names,
+        standings: Standings,
+        seed: u64,
+    ) -> Self {
         let pool = Self {
             balancer: RefCell::new(Balancer::new(&destination.balance, &[], seed)),
             watched: RefCell::new(watch(&destination, names)),
             destination: RefCell::new(destination),
             seen: Cell::new(0),
             endpoints: RefCell::default(),
+            standings,
+            group: RefCell::default(),
             seed,
         };
         pool.rebuild();
@@ -94,7 +106,29 @@ impl Pool {
             .map(|(endpoint, weight)| Share { name: &endpoint.name, weight })
             .collect();
         *self.balancer.borrow_mut() = Balancer::new(&destination.balance, &shares, self.seed);
+        *self.group.borrow_mut() = self.watch_health(&destination, &endpoints);
         *self.endpoints.borrow_mut() = endpoints;
+    }
+
+    /// Endpoints that have others beside them are watched.
+    fn watch_health(
+        &self,
+        destination: &Destination,
+        endpoints: &[Rc<Endpoint>],
+    ) -> Option<Arc<Group>> {
+        if endpoints.len() < 2 {
+            return None;
+        }
+        let places: Vec<_> = endpoints
+            .iter()
+            .map(|endpoint| (endpoint.address, Arc::clone(&endpoint.authority)))
+            .collect();
+        let group = self.standings.group(&destination.name, &destination.rules);
+        let members = group.enroll(destination.revision, &destination.rules, &places);
+        for (endpoint, member) in endpoints.iter().zip(members) {
+            endpoint.watch(member);
+        }
+        Some(group)
     }
 
     fn addresses(&self, host: &Host) -> Vec<IpAddr> {
@@ -114,12 +148,34 @@ impl Pool {
             self.rebuild();
         }
         let endpoints = self.endpoints.borrow();
-        let state = Now {
-            endpoints: &endpoints,
-            connections_max: self.destination.borrow().connections_max,
+        let index = self.choose_among(&endpoints, ask)?;
+        let endpoint = endpoints.get(index)?;
+        endpoint.count_chosen();
+        Some((index, Rc::clone(endpoint)))
+    }
+
+    /// The position of the one that is chosen: of those that are well, else of those that may be
+    /// used at all, else, if the service may panic, of all.
+    fn choose_among(&self, endpoints: &[Rc<Endpoint>], ask: &Ask<'_>) -> Option<usize> {
+        let destination = self.destination.borrow();
+        // The same key meets the same endpoints while they rise.
+        let draw = if destination.hash_on().is_some() { ask.key } else { ask.random };
+        let connections_max = destination.connections_max;
+        let group = self.group.borrow();
+        let whoms: &[Whom] = match &*group {
+            None => &[Whom::All],
+            Some(group) if group.is_in_panic() => &[Whom::All],
+            // What failed elsewhere is no reason to panic.
+            Some(group) if group.panics() && ask.tried.is_empty() => {
+                &[Whom::Welcoming, Whom::In, Whom::All]
+            }
+            Some(_) => &[Whom::Welcoming, Whom::In],
         };
-        let index = self.balancer.borrow_mut().choose(&state, ask)?;
-        endpoints.get(index).map(|endpoint| (index, Rc::clone(endpoint)))
+        let mut balancer = self.balancer.borrow_mut();
+        whoms.iter().find_map(|whom| {
+            let now = Now { endpoints, connections_max, whom: *whom, draw };
+            balancer.choose(&now, ask)
+        })
     }
 
     /// Whether there is any endpoint at all.
@@ -180,11 +236,30 @@ fn cookie<'a>(head: &'a RequestHead, name: &str) -> Option<&'a [u8]> {
 struct Now<'a> {
     endpoints: &'a [Rc<Endpoint>],
     connections_max: u32,
+    whom: Whom,
+    draw: u64,
+}
+
+/// Who may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// Those that are well, rising ones for their share of the requests.
+    Welcoming,
+    /// Those that are not out.
+    In,
+    /// All.
+    All,
 }
 
 impl Endpoints for Now<'_> {
     fn is_available(&self, index: usize) -> bool {
-        self.endpoints.get(index).is_some_and(|endpoint| endpoint.has_room(self.connections_max))
+        let Some(endpoint) = self.endpoints.get(index) else { return false };
+        let is_meant = match self.whom {
+            Whom::Welcoming => endpoint.is_welcoming(mix(self.draw ^ endpoint.mark)),
+            Whom::In => endpoint.is_in(),
+            Whom::All => true,
+        };
+        is_meant && endpoint.has_room(self.connections_max)
     }
 
     fn in_flight(&self, index: usize) -> u32 {

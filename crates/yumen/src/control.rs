@@ -21,7 +21,7 @@ use crate::config::{Compiled, Look, Origin};
 use crate::last_good::{LastGood, Written};
 use crate::ready::Ready;
 use crate::say;
-use crate::status::StatusPages;
+use crate::status::{Pages, StatusPages};
 use crate::workers::{Equipment, Order, Workers};
 
 /// How often the files are looked at.
@@ -270,8 +270,12 @@ impl Control {
             self.status = None;
         }
         let Some(bound) = bound else { return Ok(()) };
-        let registry = Arc::clone(&self.equipment.registry);
-        let pages = StatusPages::start(bound, registry, Arc::clone(&self.ready));
+        let pages = Pages {
+            registry: Arc::clone(&self.equipment.registry),
+            standings: self.equipment.standings.clone(),
+            ready: Arc::clone(&self.ready),
+        };
+        let pages = StatusPages::start(bound, pages);
         let pages = pages.map_err(|error| format!("cannot start the status listener: {error}"))?;
         say::say(format_args!("status on {}", pages.address));
         self.status = Some((plan.status.address.clone(), pages));

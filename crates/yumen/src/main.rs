@@ -13,6 +13,7 @@ mod ready;
 mod run;
 mod say;
 mod status;
+mod upstreams;
 mod workers;
 
 use std::process::ExitCode;

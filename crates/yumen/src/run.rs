@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Args;
 use yumen_engine::Present;
 use yumen_observe::{LogTally, LogWriter, Registry};
+use yumen_upstream::health::{Keeper, Standings};
 use yumen_upstream::resolve::{Names, Resolver};
 
 use crate::config::{Compiled, Origin, compile};
@@ -58,14 +59,15 @@ fn try_run(options: &Options) -> Result<(), String> {
     }
     let plan = Arc::new(plan);
     let names = start_resolver()?;
+    let standings = start_keeper()?;
     let tally = Arc::new(LogTally::default());
     let log =
         LogWriter::start(plan.access_log.clone(), Arc::clone(&tally), |text: &str| say::say(text));
     let log = log.map_err(|error| error.to_string())?;
     let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
     registry.config_applied(plan.revision, counted, SystemTime::now(), Instant::now());
-    let equipment =
-        Equipment { present: Arc::new(Present::new(Arc::clone(&plan))), names, registry };
+    let present = Arc::new(Present::new(Arc::clone(&plan)));
+    let equipment = Equipment { present, names, standings, registry };
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
     let workers = Workers::start(count, &equipment, &log)
         .map_err(|error| format!("cannot start a thread: {error}"))?;
@@ -115,6 +117,18 @@ fn start_resolver() -> Result<Names, String> {
     let thread = std::thread::Builder::new().name("resolver".to_owned());
     thread.spawn(move || runtime.block_on(resolver.run())).map_err(explain)?;
     Ok(names)
+}
+
+/// The thread that judges the health of endpoints.
+fn start_keeper() -> Result<Standings, String> {
+    let explain = |error: std::io::Error| format!("cannot start the keeper of health: {error}");
+    let (keeper, standings) = Keeper::new(u64::from(std::process::id()));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
+    let thread = std::thread::Builder::new().name("health".to_owned());
+    let tell = |event: &yumen_upstream::health::Event| say::say(event);
+    thread.spawn(move || runtime.block_on(keeper.run(tell))).map_err(explain)?;
+    Ok(standings)
 }
 
 fn cores() -> usize {

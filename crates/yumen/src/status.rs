@@ -1,4 +1,4 @@
-//! The status listener: `/metrics`, `/livez` and `/readyz`, on a thread of its own, so that a
+//! The status listener: `/metrics`, `/upstreams`, `/livez` and `/readyz`, on a thread of its own, so that a
 //! scrape never takes a worker's time.
 
 use std::io;
@@ -13,7 +13,10 @@ use yumen_listen::{Bound, Connections, Door, End, Gate, Serve};
 use yumen_model::Listener;
 use yumen_observe::Registry;
 use yumen_policy::{Client, Exchange, Failure};
+use yumen_upstream::health::Standings;
 use yumen_worker::Worker;
+
+use crate::upstreams;
 
 /// Serves the status pages until the process ends or `stop` is dropped.
 #[derive(Debug)]
@@ -23,10 +26,12 @@ pub(crate) struct StatusPages {
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
+/// What the pages show.
 #[derive(Debug)]
-struct Pages {
-    registry: Arc<Registry>,
-    ready: Arc<AtomicBool>,
+pub(crate) struct Pages {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) standings: Standings,
+    pub(crate) ready: Arc<AtomicBool>,
 }
 
 impl StatusPages {
@@ -34,15 +39,11 @@ impl StatusPages {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn start(
-        bound: Bound,
-        registry: Arc<Registry>,
-        ready: Arc<AtomicBool>,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(bound: Bound, pages: Pages) -> io::Result<Self> {
         let Bound { address, sockets } = bound;
         let (stop, stopped) = tokio::sync::oneshot::channel();
         Worker::start("status", 0, move |worker| async move {
-            let pages = Rc::new(Pages { registry, ready });
+            let pages = Rc::new(pages);
             let door = Arc::new(Door::new(&plain_listener("status")));
             for socket in sockets {
                 let gate = Gate::open(
@@ -92,12 +93,16 @@ impl Pages {
             "/readyz" => text(503, PLAIN, b"not ready\n".to_vec()),
             "/metrics" => {
                 let mut page = Vec::new();
+                self.registry.targets(upstreams::targets(&self.standings));
                 match self.registry.render(Instant::now(), &mut page) {
                     Ok(()) => text(200, Registry::CONTENT_TYPE, page),
                     Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
                 }
             }
-            _ => text(404, PLAIN, b"there are /metrics, /livez and /readyz\n".to_vec()),
+            "/upstreams" => {
+                text(200, "application/json", upstreams::page(&self.standings).into_bytes())
+            }
+            _ => text(404, PLAIN, b"there are /metrics, /upstreams, /livez and /readyz\n".to_vec()),
         }
     }
 }

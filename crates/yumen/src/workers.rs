@@ -13,6 +13,7 @@ use yumen_engine::{Engine, Present};
 use yumen_listen::{Connections, Door, Gate};
 use yumen_observe::{LogBuffer, LogWriter, Registry};
 use yumen_upstream::Outbound;
+use yumen_upstream::health::Standings;
 use yumen_upstream::resolve::Names;
 use yumen_worker::Worker;
 
@@ -50,6 +51,7 @@ pub(crate) struct Workers {
 pub(crate) struct Equipment {
     pub(crate) present: Arc<Present>,
     pub(crate) names: Names,
+    pub(crate) standings: Standings,
     pub(crate) registry: Arc<Registry>,
 }
 
@@ -92,8 +94,8 @@ impl Workers {
 }
 
 async fn work(worker: Worker, equipment: Equipment, log: LogBuffer, mut orders: Receiver<Order>) {
-    let Equipment { present, names, registry } = equipment;
-    let outbound = Outbound::new(worker.clone(), names);
+    let Equipment { present, names, standings, registry } = equipment;
+    let outbound = Outbound::new(worker.clone(), names, standings);
     let engine = Rc::new(Engine::new(present, outbound, registry.worker(), log));
     let mut gates = Gates::new(Rc::clone(&engine), worker);
     let mut tidy = tokio::time::interval(TIDY);

@@ -1,9 +1,9 @@
 //! Everything that is counted, as text: sums first, then one metric after the other.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, sync::PoisonError};
 
 use super::{
-    Registry, RouteName,
+    Registry, RouteName, TargetHealth,
     count::Count,
     exposition::{Exposition, Value, label},
     histogram::{self, HistogramSum, Scale},
@@ -54,6 +54,7 @@ pub(super) fn render(registry: &Registry, out: &mut dyn io::Write) -> io::Result
     )?;
     routes(text, &labelled(registry.routes.sums(add_route), route_labels))?;
     services(text, &labelled(registry.services.sums(add_service), |name| label("service", name)))?;
+    targets(text, registry)?;
     log(text, registry)?;
     for (series, value) in process::figures() {
         text.begin(series);
@@ -161,6 +162,30 @@ fn services(text: &mut Exposition<'_>, rows: &Rows<ServiceSum>) -> io::Result<()
     plain(text, series::UPSTREAM_OPENED, rows, |sum| sum.opened)?;
     plain(text, series::UPSTREAM_REUSED, rows, |sum| sum.reused)?;
     plain(text, series::UPSTREAM_RETRIES, rows, |sum| sum.retries)
+}
+
+fn targets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    let targets = registry.targets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let rows: Vec<(Vec<u8>, TargetHealth)> = targets
+        .into_iter()
+        .map(|one| {
+            let labels = [label("service", &one.service), label("target", &one.target)];
+            (labels.join(&b','), one)
+        })
+        .collect();
+    plain(text, series::UPSTREAM_HEALTHY, &rows, |one| one.healthy)?;
+    text.begin(series::UPSTREAM_EJECTIONS);
+    for (labels, one) in &rows {
+        for (reason, count) in &one.ejections {
+            let reason = label("reason", reason);
+            text.sample(
+                (series::UPSTREAM_EJECTIONS, ""),
+                &[labels, &reason],
+                Value::Whole(*count),
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn log(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {

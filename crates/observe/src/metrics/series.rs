@@ -81,6 +81,10 @@ pub(super) const UPSTREAM_REUSED: Series = counter(
 );
 pub(super) const UPSTREAM_RETRIES: Series =
     counter("yumen_upstream_retries_total", "Requests that were sent once more.");
+pub(super) const UPSTREAM_HEALTHY: Series =
+    gauge("yumen_upstream_endpoint_healthy", "Addresses of a target that requests go to as usual.");
+pub(super) const UPSTREAM_EJECTIONS: Series =
+    counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
 pub(super) const CONFIG_REVISION: Series =
     gauge("yumen_config_revision", "Revision of the configuration in force.");
 pub(super) const CONFIG_FAILURES: Series = counter(
@@ -111,7 +115,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 26] = [
+pub(super) const ALL: [Series; 28] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -130,6 +134,8 @@ pub(super) const ALL: [Series; 26] = [
     UPSTREAM_OPENED,
     UPSTREAM_REUSED,
     UPSTREAM_RETRIES,
+    UPSTREAM_HEALTHY,
+    UPSTREAM_EJECTIONS,
     LOG_WRITTEN,
     LOG_DROPPED,
     CPU,

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::case::Sample;
 use crate::outcome::Outcome;
 
 /// With each timed answer, so much of the slowest one is forgotten, as a divisor.
@@ -75,5 +76,45 @@ impl Pulse {
         self.micros.add(took);
         let slowest = self.slowest.read();
         self.slowest.set(took.max(slowest - slowest / FORGOTTEN));
+    }
+
+    /// All counts at this moment.
+    pub(super) fn totals(&self) -> Totals {
+        // The end before the beginning: what ends in between waits a moment longer.
+        let ended = self.ended.read();
+        Totals {
+            waiting: self.begun.read().saturating_sub(ended),
+            answers: self.answers.read(),
+            errors: self.errors.read(),
+            failures: self.failures.read(),
+            timed: self.timed.read(),
+            micros: self.micros.read(),
+            slowest: self.slowest.read(),
+        }
+    }
+}
+
+/// All counts at one moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    waiting: u64,
+    answers: u64,
+    errors: u64,
+    failures: u64,
+    timed: u64,
+    micros: u64,
+    slowest: u64,
+}
+
+impl Totals {
+    /// Adds what was counted since another moment.
+    pub(super) fn add_since(&self, before: &Self, sample: &mut Sample) {
+        sample.waiting += self.waiting;
+        sample.answers += self.answers.wrapping_sub(before.answers);
+        sample.errors += self.errors.wrapping_sub(before.errors);
+        sample.failures += self.failures.wrapping_sub(before.failures);
+        sample.timed += self.timed.wrapping_sub(before.timed);
+        sample.micros += self.micros.wrapping_sub(before.micros);
+        sample.slowest = sample.slowest.max(self.slowest);
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::health::{Event, Keeper};
+use crate::outcome::{Outcome, Try};
 use yumen_model::Service;
 use yumen_model::document::{Document, Source};
 use yumen_model::report::Report;
@@ -19,10 +21,110 @@ fn chosen(pool: &Pool) -> u16 {
 #[test]
 fn an_exchange_of_an_old_plan_does_not_turn_a_pool_back() {
     let names = Names::default();
-    let pool = Pool::new(destination(1, 1001), &names, 0);
+    let pool = Pool::new(destination(1, 1001), &names, Standings::default(), 0);
     assert_eq!(chosen(&pool), 1001);
     pool.adopt(&destination(2, 1002), &names);
     assert_eq!(chosen(&pool), 1002);
     pool.adopt(&destination(1, 1001), &names);
     assert_eq!(chosen(&pool), 1002, "the newer plan stays");
+}
+
+/// A pool of several targets, and the thread that minds their health, in virtual time.
+fn watched(text: &str) -> (Pool, Keeper) {
+    let mut report = Report::default();
+    let source = Source { name: "s.yaml".to_owned(), text: text.to_owned() };
+    let document = Document::read(&[source], &|_| None, &mut report);
+    let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
+    let destination = Arc::new(Destination::compile(&service, 1, "", &mut report).unwrap());
+    let (keeper, standings) = Keeper::new(1);
+    (Pool::new(destination, &Names::default(), standings, 0), keeper)
+}
+
+fn every_balance() -> [&'static str; 4] {
+    ["round_robin", "random_of_two", "least_requests", "{hash: {on: path}}"]
+}
+
+/// So many requests; those to the ports that fail say so.
+fn ask(pool: &Pool, requests: u64, fails: &[u16]) -> Vec<u16> {
+    let one = |number: u64| {
+        let ask = Ask { random: mix(number), key: mix(number), ..Ask::default() };
+        let (_, endpoint) = pool.choose(&ask).unwrap();
+        let current = Try::begin(&endpoint, true);
+        let port = endpoint.address.port();
+        current.end(if fails.contains(&port) {
+            Outcome::Unreachable
+        } else {
+            Outcome::Answered(200)
+        });
+        port
+    };
+    (0..requests).map(one).collect()
+}
+
+const THREE: &str = "
+    targets:
+      - url: http://127.0.0.1:1001
+      - url: http://127.0.0.1:1002
+      - {url: 'http://127.0.0.1:1003', weight: 0}
+";
+
+#[test]
+fn an_ejected_endpoint_gets_nothing_until_its_trial() {
+    for balance in every_balance() {
+        let (pool, mut keeper) = watched(&format!(
+            "name: s\nupstream:\n    balance: {balance}\n    health: {{passive: {{ejection: 5s}}}}{THREE}"
+        ));
+        let told = RefCell::new(Vec::new());
+        let tell = |event: &Event| told.borrow_mut().push(event.to_string());
+        keeper.look(0, &tell);
+        let before = ask(&pool, 200, &[1001]);
+        assert!(before.contains(&1001) && before.contains(&1002), "{balance}");
+        assert!(!before.contains(&1003), "{balance}: a weight of 0 takes no request");
+        // The good ones of the first look are behind it.
+        keeper.look(100, &tell);
+        assert_eq!(told.borrow().len(), 1, "{balance}: {told:?}");
+        assert!(told.borrow()[0].contains("target 127.0.0.1:1001: healthy -> ejected"));
+        assert!(ask(&pool, 500, &[]).iter().all(|port| *port == 1002), "{balance}");
+        keeper.look(9_000, &tell);
+        let trial = ask(&pool, 500, &[]).iter().filter(|port| **port == 1001).count();
+        assert_eq!(trial, 1, "{balance}: one at a time");
+        for look in 1..4 {
+            keeper.look(9_000 + look * 100, &tell);
+            ask(&pool, 100, &[]);
+        }
+        keeper.look(10_000, &tell);
+        assert!(ask(&pool, 200, &[]).iter().filter(|port| **port == 1001).count() > 50);
+        assert!(told.borrow().last().unwrap().contains("trial -> healthy"), "{told:?}");
+    }
+}
+
+#[test]
+fn what_is_known_survives_a_reload() {
+    let (pool, mut keeper) = watched(&format!("name: s\nupstream:{THREE}"));
+    keeper.look(0, &|_| ());
+    ask(&pool, 100, &[1001]);
+    keeper.look(100, &|_| ());
+    let (names, old) = (Names::default(), pool.destination());
+    let mut report = Report::default();
+    let text = format!("name: s\nupstream:\n    balance: random_of_two{THREE}");
+    let source = Source { name: "s.yaml".to_owned(), text };
+    let document = Document::read(&[source], &|_| None, &mut report);
+    let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
+    let fresh = Destination::compile(&service, old.revision + 1, "", &mut report).unwrap();
+    pool.adopt(&Arc::new(fresh), &names);
+    keeper.look(200, &|_| ());
+    assert!(ask(&pool, 200, &[]).iter().all(|port| *port == 1002));
+    // Another worker knows it too.
+    let other = Pool::new(pool.destination(), &names, pool.standings.clone(), 7);
+    assert!(ask(&other, 200, &[]).iter().all(|port| *port == 1002));
+}
+
+/// Nobody is thrown out of a service of one target, and nothing is counted for it.
+#[test]
+fn the_only_one_is_not_watched() {
+    let (pool, mut keeper) = watched("{name: s, url: 'http://127.0.0.1:1001'}");
+    ask(&pool, 100, &[1001]);
+    keeper.look(100, &|event| panic!("{event}"));
+    assert_eq!(ask(&pool, 10, &[]), [1001; 10]);
+    assert!(pool.standings.report().is_empty());
 }

@@ -1,0 +1,79 @@
+//! How it is seen whether the targets of a service are well, and what follows from it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Span;
+
+/// How it is seen whether the targets are well, and what follows from it. Works on the endpoints:
+/// each address of a target by itself. What was learned is shared by all workers and survives
+/// reloads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// Judging endpoints by how requests fare at them. On by default for every service with more
+    /// than one endpoint.
+    pub passive: Passive,
+    /// When less than so many percent of the endpoints can be used, all of them are, well or not:
+    /// the few that are left would drown. 1: only when none is left. 0: never; requests are
+    /// answered with 503 when none is left. At most 100.
+    pub panic_below_percent: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { passive: Passive::default(), panic_below_percent: 1 }
+    }
+}
+
+/// When an endpoint is ejected for how requests fare at it, and for how long. An ejected endpoint
+/// gets no requests. After its time it is tried with one request after the other; three good
+/// answers bring it back, one failure ejects it again, for longer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passive {
+    /// So many attempts without an answer, one after the other (no connection, connection lost, no
+    /// answer in time, an answer that is not HTTP), eject an endpoint. 0 is off.
+    pub failures: u32,
+    /// So many answers of 5xx, one after the other, eject an endpoint. 0 is off.
+    pub errors: u32,
+    /// When so many percent of the attempts in a `window` failed or were answered with 5xx, the
+    /// endpoint is ejected. 0 is off, 100 at most.
+    pub error_rate_percent: u32,
+    /// When the mean time until an answer in a `window` is so many times the median of the other
+    /// endpoints, the endpoint is ejected. 0 is off, else at least 2.
+    pub latency_factor: u32,
+    /// The time over which `error_rate_percent` and `latency_factor` are taken.
+    pub window: Span,
+    /// Fewer attempts in a `window` say nothing about rate and latency.
+    pub requests_min: u32,
+    /// An endpoint at which requests wait, and that has answered nothing for so long beyond what
+    /// is usual for it, gets no new requests while others can take them; when three requests wait
+    /// three times as long, it is ejected. Only if another endpoint is well.
+    pub silence: Span,
+    /// For how long an endpoint is ejected the first time; doubles each time. An endpoint that then
+    /// stays for as long as it was out is trusted as before. Up to a quarter more, at random.
+    pub ejection: Span,
+    /// The longest ejection.
+    pub ejection_max: Span,
+    /// At most so many percent of the endpoints are ejected at one time, to the nearest whole
+    /// number: at least one, never all. 0: none ever is.
+    pub ejected_percent_max: u32,
+}
+
+impl Default for Passive {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            errors: 0,
+            error_rate_percent: 0,
+            latency_factor: 0,
+            window: Span::seconds(10),
+            requests_min: 100,
+            silence: Span::millis(500),
+            ejection: Span::seconds(5),
+            ejection_max: Span::seconds(120),
+            ejected_percent_max: 50,
+        }
+    }
+}

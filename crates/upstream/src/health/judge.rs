@@ -1,0 +1,83 @@
+//! What is made of what was seen: pure, with the time as milliseconds and chance as numbers.
+//!
+//! All cases of one service are looked at together, some ten times a second: whether one endpoint
+//! is out of line is seen by the others, and how many may be ejected depends on all of them.
+
+use super::case::{Case, Finding, State};
+use super::rules::Rules;
+use crate::balance::random::Random;
+
+/// A change of state, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Whose.
+    pub(crate) index: usize,
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) why: String,
+}
+
+/// Looks at all cases of one service, whose samples are fresh.
+pub(crate) fn look(
+    rules: &Rules,
+    cases: &mut [Case],
+    now: u64,
+    random: &mut Random,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for case in cases.iter_mut() {
+        case.take_in(rules, now);
+    }
+    let usual = usual_latency(rules, cases);
+    let well: Vec<bool> = cases.iter().map(|case| case.is_well(rules, now)).collect();
+    let wells = well.iter().filter(|well| **well).count();
+    let mut ejected = cases.iter().filter(|case| case.is_ejected()).count();
+    let ejected_max = rules.ejected_max(cases.len());
+    for (index, case) in cases.iter_mut().enumerate() {
+        let from = case.state.name();
+        let others_well = wells > usize::from(well.get(index).is_some_and(|well| *well));
+        let others = usual.get(index).copied().flatten();
+        let before = case.is_ejected();
+        let why = match case.find(rules, now, others_well, others) {
+            Finding::Nothing => continue,
+            Finding::Becomes(state, why) => {
+                case.enter(state, now);
+                why
+            }
+            // There is a bound on how many; while it is met, the case stays open.
+            Finding::Guilty(..) if !before && ejected >= ejected_max => continue,
+            Finding::Guilty(reason, why) => {
+                case.eject(rules, reason, now, random);
+                why
+            }
+        };
+        ejected = ejected + usize::from(case.is_ejected()) - usize::from(before);
+        changes.push(Change { index, from, to: case.state.name(), why });
+    }
+    changes
+}
+
+/// Whether so few endpoints can be used that all are.
+pub(crate) fn is_panic(rules: &Rules, cases: &[Case]) -> bool {
+    let usable = cases.iter().filter(|case| !matches!(case.state, State::Ejected { .. })).count();
+    rules.is_panic(usable, cases.len())
+}
+
+/// For each case, the median of the mean times of the others, in microseconds, where there are
+/// any with enough requests.
+fn usual_latency(rules: &Rules, cases: &[Case]) -> Vec<Option<u64>> {
+    if rules.latency_factor == 0 {
+        return Vec::new();
+    }
+    let means: Vec<Option<u64>> = cases.iter().map(|case| case.mean_latency(rules)).collect();
+    let others = |index: usize| {
+        let others = means.iter().enumerate().filter(|(other, _)| *other != index);
+        let mut others: Vec<u64> = others.filter_map(|(_, mean)| *mean).collect();
+        others.sort_unstable();
+        others.get(others.len() / 2).copied()
+    };
+    (0..means.len()).map(others).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! The keeper of all endpoints' health: looks at what workers saw, judges, and says so.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::case::{Case, Sample};
+use super::judge::{Change, is_panic, look};
+use super::member::{Member, Standing};
+use super::pulse::{Pulse, Totals};
+use super::report::{EndpointHealth, Event};
+use super::rules::Rules;
+use super::standings::{Group, Roll, Standings};
+use crate::balance::random::Random;
+
+/// How often all endpoints are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Judges all endpoints, again and again.
+#[derive(Debug)]
+pub struct Keeper {
+    standings: Standings,
+    files: HashMap<Arc<str>, File>,
+    random: Random,
+}
+
+/// What the keeper knows of one service.
+#[derive(Debug)]
+struct File {
+    group: Arc<Group>,
+    members: Vec<Known>,
+    /// In the order of the members.
+    cases: Vec<Case>,
+    panic: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    member: Arc<Member>,
+    seen: Vec<(Weak<Pulse>, Totals)>,
+    why: Arc<str>,
+}
+
+impl Keeper {
+    /// Makes a keeper, and what it will keep. `seed` spreads what happens at random.
+    #[must_use]
+    pub fn new(seed: u64) -> (Self, Standings) {
+        let standings = Standings::default();
+        let keeper =
+            Self { standings: standings.clone(), files: HashMap::new(), random: Random::new(seed) };
+        (keeper, standings)
+    }
+
+    /// Judges until the process ends; tells each change.
+    pub async fn run(mut self, tell: impl Fn(&Event)) {
+        let began = Instant::now();
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            if self.files.is_empty() && self.standings.groups().is_empty() {
+                self.standings.added().await;
+            }
+            looks.tick().await;
+            let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.look(now, &tell);
+        }
+    }
+
+    /// One look at everything.
+    pub(crate) fn look(&mut self, now: u64, tell: &impl Fn(&Event)) {
+        let groups = self.standings.groups();
+        // The keeper's own hold keeps no group alive: one of these, one in the file.
+        self.files.retain(|_, file| Arc::strong_count(&file.group) > 2);
+        for group in groups {
+            if Arc::strong_count(&group) == 1 {
+                continue;
+            }
+            let file = self.files.entry(Arc::clone(&group.service));
+            let file = file.or_insert_with(|| File::new(Arc::clone(&group)));
+            file.look(now, &mut self.random, tell);
+        }
+    }
+}
+
+impl File {
+    fn new(group: Arc<Group>) -> Self {
+        Self { group, members: Vec::new(), cases: Vec::new(), panic: false }
+    }
+
+    fn look(&mut self, now: u64, random: &mut Random, tell: &impl Fn(&Event)) {
+        let Roll { rules, members, .. } = self.group.roll();
+        self.follow(members, now);
+        for (known, case) in self.members.iter_mut().zip(&mut self.cases) {
+            case.sample = known.sample();
+        }
+        let changes = look(&rules, &mut self.cases, now, random);
+        for change in changes {
+            self.tell(change, tell);
+        }
+        for (known, case) in self.members.iter().zip(&self.cases) {
+            if case.grants() {
+                known.member.grant_permit();
+            }
+            known.member.stand(case.standing(&rules, now));
+        }
+        self.mind_panic(&rules, tell);
+        self.group.publish(self.board(&rules, now));
+    }
+
+    /// Cases follow their members.
+    fn follow(&mut self, members: Vec<Arc<Member>>, now: u64) {
+        let same = self.members.len() == members.len()
+            && self.members.iter().zip(&members).all(|(a, b)| Arc::ptr_eq(&a.member, b));
+        if same {
+            return;
+        }
+        let fresh = !self.members.is_empty();
+        let mut old: Vec<_> = std::mem::take(&mut self.members)
+            .into_iter()
+            .zip(std::mem::take(&mut self.cases))
+            .collect();
+        for member in members {
+            let known = old.iter().position(|(known, _)| Arc::ptr_eq(&known.member, &member));
+            let (known, case) = match known {
+                Some(place) => old.swap_remove(place),
+                None => (Known { member, seen: Vec::new(), why: "".into() }, Case::new(now, fresh)),
+            };
+            self.members.push(known);
+            self.cases.push(case);
+        }
+    }
+
+    fn tell(&mut self, change: Change, tell: &impl Fn(&Event)) {
+        let Change { index, from, to, why } = change;
+        let Some(known) = self.members.get_mut(index) else { return };
+        known.why = why.as_str().into();
+        let member = &known.member;
+        tell(&Event {
+            service: Arc::clone(&self.group.service),
+            endpoint: Some((Arc::clone(&member.authority), member.address)),
+            from,
+            to,
+            why,
+        });
+    }
+
+    fn mind_panic(&mut self, rules: &Rules, tell: &impl Fn(&Event)) {
+        let panic = is_panic(rules, &self.cases);
+        if panic == self.panic {
+            return;
+        }
+        self.panic = panic;
+        self.group.set_panic(panic);
+        let (from, to, why) = if panic {
+            ("normal", "panic", "too few endpoints are left, so all are used")
+        } else {
+            ("panic", "normal", "enough endpoints can be used")
+        };
+        let service = Arc::clone(&self.group.service);
+        tell(&Event { service, endpoint: None, from, to, why: why.to_owned() });
+    }
+
+    fn board(&self, rules: &Rules, now: u64) -> Vec<EndpointHealth> {
+        let row = |(known, case): (&Known, &Case)| EndpointHealth {
+            service: Arc::clone(&self.group.service),
+            target: Arc::clone(&known.member.authority),
+            address: known.member.address,
+            state: case.state.name(),
+            why: Arc::clone(&known.why),
+            millis: now.saturating_sub(case.since),
+            healthy: matches!(case.standing(rules, now), Standing::Open { .. }),
+            panic: self.panic,
+            ejections: case.ejections,
+        };
+        self.members.iter().zip(&self.cases).map(row).collect()
+    }
+}
+
+impl Known {
+    /// What all workers saw since the last look.
+    fn sample(&mut self) -> Sample {
+        let mut sample = Sample::default();
+        let seen = std::mem::take(&mut self.seen);
+        let member = Arc::clone(&self.member);
+        member.each_pulse(|pulse| {
+            let pulse_is = |known: &Weak<Pulse>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(pulse));
+            let before = seen.iter().find(|(known, _)| pulse_is(known));
+            let before = before.map(|(_, totals)| *totals).unwrap_or_default();
+            let totals = pulse.totals();
+            totals.add_since(&before, &mut sample);
+            self.seen.push((Arc::downgrade(pulse), totals));
+        });
+        sample
+    }
+}

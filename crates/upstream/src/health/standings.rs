@@ -1,0 +1,141 @@
+//! What is known of the health of all endpoints: shared by all workers, kept across reloads.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use super::member::Member;
+use super::report::EndpointHealth;
+use super::rules::Rules;
+
+/// What is known of the health of endpoints. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Standings {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    groups: Mutex<HashMap<Arc<str>, Weak<Group>>>,
+    /// Told when a group was added.
+    added: Notify,
+}
+
+/// The endpoints of one service.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) service: Arc<str>,
+    roll: Mutex<Roll>,
+    /// So few can be used that all are.
+    panic: AtomicBool,
+    /// All are used when none can be.
+    panics: AtomicBool,
+    board: Mutex<Vec<EndpointHealth>>,
+}
+
+/// Who belongs to a group, and how they are judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Roll {
+    /// The revision of the plan that says so.
+    revision: u64,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) members: Vec<Arc<Member>>,
+}
+
+impl Standings {
+    /// The group of this service, which lives for as long as somebody holds it.
+    pub(crate) fn group(&self, service: &Arc<str>, rules: &Arc<Rules>) -> Arc<Group> {
+        let mut groups = lock(&self.shared.groups);
+        if let Some(group) = groups.get(service).and_then(Weak::upgrade) {
+            return group;
+        }
+        let roll = Roll { revision: 0, rules: Arc::clone(rules), members: Vec::new() };
+        let group = Arc::new(Group {
+            service: Arc::clone(service),
+            roll: Mutex::new(roll),
+            panic: AtomicBool::new(false),
+            panics: AtomicBool::new(rules.panics()),
+            board: Mutex::default(),
+        });
+        groups.insert(Arc::clone(service), Arc::downgrade(&group));
+        self.shared.added.notify_one();
+        group
+    }
+
+    /// All groups that somebody holds; forgets the others.
+    pub(crate) fn groups(&self) -> Vec<Arc<Group>> {
+        let mut groups = lock(&self.shared.groups);
+        groups.retain(|_, group| group.strong_count() > 0);
+        groups.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Waits until a group was added.
+    pub(crate) async fn added(&self) {
+        self.shared.added.notified().await;
+    }
+
+    /// How all endpoints fare whose health is watched, by service and target: for the operator.
+    #[must_use]
+    pub fn report(&self) -> Vec<EndpointHealth> {
+        let groups = self.groups();
+        let mut all: Vec<_> = groups.iter().flat_map(|group| lock(&group.board).clone()).collect();
+        all.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        all
+    }
+}
+
+impl Group {
+    /// Takes in who belongs to it by the plan of this revision, unless a newer one has spoken.
+    /// Returns the members at these places, in the same order.
+    pub(crate) fn enroll(
+        &self,
+        revision: u64,
+        rules: &Arc<Rules>,
+        places: &[(SocketAddr, Arc<str>)],
+    ) -> Vec<Arc<Member>> {
+        let mut roll = lock(&self.roll);
+        let find = |(address, authority): &(SocketAddr, Arc<str>)| {
+            let known = roll
+                .members
+                .iter()
+                .find(|member| member.address == *address && member.authority == *authority);
+            let fresh = || Arc::new(Member::new(*address, Arc::clone(authority)));
+            known.map_or_else(fresh, Arc::clone)
+        };
+        let members: Vec<Arc<Member>> = places.iter().map(find).collect();
+        if revision >= roll.revision {
+            *roll = Roll { revision, rules: Arc::clone(rules), members: members.clone() };
+            self.panics.store(rules.panics(), Ordering::Relaxed);
+        }
+        members
+    }
+
+    pub(crate) fn roll(&self) -> Roll {
+        lock(&self.roll).clone()
+    }
+
+    pub(crate) fn is_in_panic(&self) -> bool {
+        self.panic.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_panic(&self, panic: bool) {
+        self.panic.store(panic, Ordering::Relaxed);
+    }
+
+    /// Whether all are used when none can be.
+    pub(crate) fn panics(&self) -> bool {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn publish(&self, board: Vec<EndpointHealth>) {
+        *lock(&self.board) = board;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in here can be half done when a thread dies.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,50 @@
+//! How endpoints fare, as the status listener shows it: a page for people, figures for metrics.
+
+use serde_json::{Value, json};
+use yumen_observe::TargetHealth;
+use yumen_upstream::health::{Reason, Standings};
+
+/// Every endpoint whose health is watched, as JSON.
+pub(crate) fn page(standings: &Standings) -> String {
+    let endpoints: Vec<Value> = standings
+        .report()
+        .iter()
+        .map(|one| {
+            json!({
+                "service": &*one.service,
+                "target": &*one.target,
+                "address": one.address.to_string(),
+                "state": one.state,
+                "for_ms": one.millis,
+                "why": &*one.why,
+                "panic": one.panic,
+                "ejections": one.ejections.iter().sum::<u64>(),
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!({ "endpoints": endpoints }))
+}
+
+/// The same, summed up by target.
+pub(crate) fn targets(standings: &Standings) -> Vec<TargetHealth> {
+    let mut targets: Vec<TargetHealth> = Vec::new();
+    for one in standings.report() {
+        let known = targets
+            .last()
+            .is_some_and(|last| *last.service == *one.service && *last.target == *one.target);
+        if !known {
+            targets.push(TargetHealth {
+                service: one.service.to_string(),
+                target: one.target.to_string(),
+                healthy: 0,
+                ejections: Reason::ALL.iter().map(|reason| (reason.name(), 0)).collect(),
+            });
+        }
+        let Some(target) = targets.last_mut() else { continue };
+        target.healthy += u64::from(one.healthy);
+        for ((_, sum), count) in target.ejections.iter_mut().zip(one.ejections) {
+            *sum += count;
+        }
+    }
+    targets
+}

@@ -1,0 +1,223 @@
+//! Targets that die, freeze, flap and fail, with others beside them.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use yumen_e2e::client::get;
+use yumen_e2e::gateway::signal;
+use yumen_e2e::load::{Load, Plan};
+use yumen_e2e::tools::{Server, Tool, free_address, have};
+use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok, raw};
+
+/// One listener, one service with these targets, and more lines for its upstream.
+fn config(targets: &[SocketAddr], more: &str) -> String {
+    let targets: String =
+        targets.iter().map(|target| format!("        - url: http://{target}\n")).collect();
+    format!(
+        "
+listeners:
+  - {{ name: web, address: '127.0.0.1:0' }}
+status: {{ address: '127.0.0.1:0' }}
+access_log: {{ to: off }}
+services:
+  - name: backend
+    upstream:
+{more}
+      targets:
+{targets}
+    routes:
+      - {{ name: all, match: {{ paths: ['/*'] }} }}
+"
+    )
+}
+
+/// nginx that answers `ok`.
+fn nginx() -> (Server, SocketAddr) {
+    Server::nginx("server { listen LISTEN; location / { return 200 'ok'; } }", |_| ())
+}
+
+/// Waits until the gateway tells of this change of this target; says how long that took.
+fn change(gateway: &Gateway, from: usize, target: SocketAddr, change: &str) -> Duration {
+    let began = Instant::now();
+    let words = format!("target {target}: {change}");
+    let line = gateway.stderr.wait(from, SOON, |line| line.contains(&words));
+    assert!(line.is_some(), "no {words:?} in {:#?}", gateway.stderr.all());
+    began.elapsed()
+}
+
+/// One of two real servers is killed under load: no GET fails, and it is ejected.
+#[test]
+fn kill_one_of_two() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let ((first, dead), (_second, alive)) = (nginx(), nginx());
+    let gateway = Gateway::start(&config(&[dead, alive], ""));
+    let load = Load::start(&Plan {
+        pause: Duration::from_millis(2),
+        renew: 50,
+        ..Plan::steady(gateway.web(), 8)
+    });
+    assert!(load.reach(500, SOON));
+    signal(first.pid(), "KILL");
+    let took = change(&gateway, 0, dead, "healthy -> ejected");
+    assert!(load.reach(load.done() + 3_000, Duration::from_secs(60)));
+    let report = load.stop();
+    println!("killed: ejected after {took:?}; {report:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    // Requests that were on their way at that moment are lost unless they are sent again.
+    let failed: u64 = report.failed.values().sum();
+    assert!(failed <= 8, "{report:?}");
+    let page = get(gateway.status(), "/upstreams").text();
+    assert!(page.contains("\"ejected\""), "{page}");
+    let metrics = get(gateway.status(), "/metrics").text();
+    for line in [
+        format!("yumen_upstream_endpoint_healthy{{service=\"backend\",target=\"{dead}\"}} 0"),
+        format!("yumen_upstream_endpoint_healthy{{service=\"backend\",target=\"{alive}\"}} 1"),
+        format!(
+            "yumen_upstream_ejections_total{{service=\"backend\",target=\"{dead}\",reason=\"failures\"}} 1"
+        ),
+    ] {
+        assert!(metrics.contains(&line), "no {line} in {metrics}");
+    }
+}
+
+/// One of two real servers is frozen under load: it gets no new requests within a second and is
+/// ejected within two; thawed, it comes back.
+#[test]
+fn freeze_one_of_two() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let ((first, frozen), (_second, alive)) = (nginx(), nginx());
+    let gateway =
+        Gateway::start(&config(&[frozen, alive], "      health: { passive: { ejection: 2s } }"));
+    for _ in 0..50 {
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    signal(first.pid(), "STOP");
+    let stuck: Vec<Client> = (0..28)
+        .map(|_| {
+            let mut client = Client::connect(gateway.web());
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
+        })
+        .collect();
+    let began = Instant::now();
+    change(&gateway, 0, frozen, "healthy -> silent");
+    let silent = began.elapsed();
+    change(&gateway, 0, frozen, "silent -> ejected");
+    let out = began.elapsed();
+    println!("frozen: silent after {silent:?}, ejected after {out:?}");
+    assert!(silent < Duration::from_millis(1_500) && out < Duration::from_millis(2_500));
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    signal(first.pid(), "CONT");
+    for mut client in stuck {
+        assert_eq!(client.answer("GET", SOON).expect("an answer").status(), 200);
+    }
+    let deadline = Instant::now() + SOON;
+    while !get(gateway.status(), "/upstreams").text().contains("3 good answers in trial") {
+        assert!(Instant::now() < deadline, "it does not come back: {:#?}", gateway.stderr.all());
+        get(gateway.web(), "/");
+    }
+}
+
+/// A target that answers 500 is ejected when that is asked for, and only then.
+#[test]
+fn a_target_that_answers_500() {
+    let broken =
+        Backend::start(|_| vec![Step::Body, raw("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")]);
+    let well = Backend::answering("ok");
+    let targets = [broken.address, well.address];
+    let errors =
+        |gateway: &Gateway| (0..100).filter(|_| get(gateway.web(), "/").status() == 500).count();
+    let gateway = Gateway::start(&config(&targets, ""));
+    assert!((40..=60).contains(&errors(&gateway)), "by default an answer is an answer");
+    let gateway = Gateway::start(&config(&targets, "      health: { passive: { errors: 5 } }"));
+    let deadline = Instant::now() + SOON;
+    while errors(&gateway) > 0 {
+        assert!(Instant::now() < deadline, "{:#?}", gateway.stderr.all());
+    }
+    change(&gateway, 0, broken.address, "healthy -> ejected");
+}
+
+/// All are dead: there is an answer at once, and the first that is back serves.
+#[test]
+fn all_dead() {
+    let targets = [free_address(), free_address()];
+    let gateway = Gateway::start(&config(&targets, ""));
+    let began = Instant::now();
+    for _ in 0..200 {
+        assert!([502, 503].contains(&get(gateway.web(), "/").status()));
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let back = std::net::TcpListener::bind(targets[0]).expect("the same address");
+    thread::spawn(move || {
+        for mut stream in back.incoming().flatten() {
+            let mut space = [0; 1024];
+            let _request = std::io::Read::read(&mut stream, &mut space);
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+            let _sent = std::io::Write::write_all(&mut stream, answer);
+        }
+    });
+    let deadline = Instant::now() + SOON;
+    while get(gateway.web(), "/").status() != 200 {
+        assert!(Instant::now() < deadline, "{:#?}", gateway.stderr.all());
+    }
+}
+
+/// What was learned of a target is known after a reload.
+#[test]
+fn state_survives_a_reload() {
+    let (dead, well) = (free_address(), Backend::answering("ok"));
+    let targets = [dead, well.address];
+    let more = "      health: { passive: { ejection: 1m } }";
+    let gateway = Gateway::start(&config(&targets, more));
+    let deadline = Instant::now() + SOON;
+    while !gateway.stderr.all().iter().any(|line| line.contains("healthy -> ejected")) {
+        assert!(Instant::now() < deadline, "{:#?}", gateway.stderr.all());
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    let seen = gateway.stderr.count();
+    let balance = format!("{more}\n      balance: least_requests");
+    gateway.reload(&config(&targets, &balance)).expect("a good configuration");
+    for _ in 0..50 {
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    assert!(get(gateway.status(), "/upstreams").text().contains("\"ejected\""));
+    let again = gateway.stderr.all().into_iter().skip(seen).filter(|line| line.contains("->"));
+    assert_eq!(again.collect::<Vec<_>>(), Vec::<String>::new(), "nothing is learned twice");
+}
+
+/// A target that is taken out with a weight of 0 gets no new request; those under way end.
+#[test]
+fn drain_of_a_target() {
+    let slow = Backend::start(|call| match call.request.target() {
+        "/slow" => vec![Step::Body, Step::Wait(Duration::from_secs(1)), ok("done")],
+        _ => vec![Step::Body, ok("ok")],
+    });
+    let other = Backend::answering("ok");
+    let hash = "      balance: { hash: { on: path } }";
+    let gateway = Gateway::start(&config(&[slow.address], hash));
+    let mut busy = Client::connect(gateway.web());
+    busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(slow.wait(SOON, |all| all.iter().any(|one| one.holds("/slow"))));
+    let drained = config(&[other.address, slow.address], hash);
+    let drained = drained.replace(
+        &format!("- url: http://{}\n", slow.address),
+        &format!("- {{ url: 'http://{}', weight: 0 }}\n", slow.address),
+    );
+    gateway.reload(&drained).expect("a good configuration");
+    let mark = slow.mark();
+    for number in 0..100 {
+        assert_eq!(get(gateway.web(), &format!("/{number}")).text(), "ok");
+    }
+    let reached: usize = slow.since(&mark).iter().map(|one| one.requests().0.len()).sum();
+    assert_eq!(reached, 0, "nothing new reaches it");
+    assert_eq!(busy.answer("GET", SOON).expect("what was under way ends").text(), "done");
+}
