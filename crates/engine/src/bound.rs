@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use yumen_observe::{RouteMeter, ServiceMeter, WorkerMetrics};
 use yumen_plan::{Action, ListenerPlan, Plan};
-use yumen_upstream::{Outbound, Pool};
+use yumen_upstream::{Clerk, Ledgers, Outbound, Pool};
 
 /// The plan of the moment, for all workers.
 #[derive(Debug)]
@@ -18,20 +18,24 @@ pub struct Present {
     /// How often it was swapped: workers look at this number for every request and take the lock
     /// only when it has changed.
     swaps: AtomicU64,
+    /// What all workers know together of each service.
+    ledgers: Arc<Ledgers>,
 }
 
 impl Present {
     /// Begins with this plan.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan: Mutex::new(plan), swaps: AtomicU64::new(0) }
+        Self { plan: Mutex::new(plan), swaps: AtomicU64::new(0), ledgers: Arc::default() }
     }
 
     /// Puts another plan in its place. Exchanges that have begun end under the old one, which is
     /// returned: dropping a large plan takes a moment, which is not to be a worker's.
     pub fn swap(&self, plan: Arc<Plan>) -> Arc<Plan> {
+        let now = Arc::clone(&plan);
         let old = std::mem::replace(&mut *self.lock(), plan);
         self.swaps.fetch_add(1, Ordering::Release);
+        self.ledgers.retain(|name| now.destinations.contains_key(name));
         old
     }
 
@@ -61,6 +65,7 @@ pub(crate) struct Bound {
     routes: Box<[OnceCell<Ends>]>,
     /// For requests without a route.
     astray: OnceCell<RouteMeter>,
+    ledgers: Arc<Ledgers>,
 }
 
 /// Lets a plan's ends go little by little, once no exchange uses them: ten thousand at once would
@@ -89,7 +94,15 @@ pub(crate) async fn let_go(old: Rc<Bound>) {
 #[derive(Debug)]
 pub(crate) struct Ends {
     pub(crate) meter: RouteMeter,
-    pub(crate) service: Option<(Rc<Pool>, ServiceMeter)>,
+    pub(crate) service: Option<ServiceEnds>,
+}
+
+/// One worker's ends of a service.
+#[derive(Debug)]
+pub(crate) struct ServiceEnds {
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) meter: ServiceMeter,
+    pub(crate) clerk: Clerk,
 }
 
 impl Bound {
@@ -98,7 +111,8 @@ impl Bound {
         let swaps = present.swaps();
         let plan = present.plan();
         let routes = plan.routes.iter().map(|_| OnceCell::new()).collect();
-        Self { plan, swaps, routes, astray: OnceCell::new() }
+        let ledgers = Arc::clone(&present.ledgers);
+        Self { plan, swaps, routes, astray: OnceCell::new(), ledgers }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
@@ -123,9 +137,11 @@ impl Bound {
         let route = self.plan.routes.get(route)?;
         Some(cell.get_or_init(|| {
             let service = match &route.action {
-                Action::Forward { destination, .. } => {
-                    Some((outbound.pool(destination), metrics.service(&destination.name)))
-                }
+                Action::Forward { destination, .. } => Some(ServiceEnds {
+                    pool: outbound.pool(destination),
+                    meter: metrics.service(&destination.name),
+                    clerk: self.ledgers.clerk(&destination.name),
+                }),
                 Action::Redirect(_) | Action::Answer(_) => None,
             };
             Ends { meter: metrics.route(&route.service, &route.name), service }

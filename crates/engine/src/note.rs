@@ -45,6 +45,7 @@ impl Engine {
             failure: trail.failure.map(yumen_policy::FailureKind::code),
             cause: trail.cause.as_deref(),
             attempts: trail.attempts,
+            decisions: &trail.decisions,
             received: Size { head: head.size() as u64, body: trail.watch.received.get() },
             sent: Size { head: trail.watch.head_sent.get(), body: trail.watch.sent.get() },
             referer: head.fields().first("referer"),
@@ -69,13 +70,14 @@ impl Engine {
             return;
         };
         ends.meter.count(record);
-        let Some((_, service)) = &ends.service else { return };
+        let Some(service) = &ends.service else { return };
+        let service = &service.meter;
         let trail = &exchange.trail;
         (0..trail.opened).for_each(|_| service.connection_opened());
         if trail.asked.is_some() && trail.opened == 0 {
             service.connection_reused();
         }
-        (1..trail.attempts).for_each(|_| service.retried());
+        trail.decisions.iter().for_each(|decision| service.decided(decision.what));
     }
 
     /// Writes down a request that never became an exchange.

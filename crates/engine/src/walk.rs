@@ -8,7 +8,7 @@ use yumen_policy::{Exchange, Failure, FailureKind, Step, Verdict};
 use yumen_upstream::Way;
 
 use crate::Engine;
-use crate::bound::Bound;
+use crate::bound::{Bound, ServiceEnds};
 
 impl Engine {
     /// Takes an exchange to its answer.
@@ -39,17 +39,12 @@ impl Engine {
             return outward(&offer.chain, exchange, answer).await;
         }
         let response = match &route.action {
-            Action::Forward { timeouts, host, .. } => {
+            Action::Forward { timeouts, host, retries, .. } => {
                 let ends =
                     bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
-                let (pool, _) = ends.service.as_ref().ok_or_else(lost)?;
-                yumen_upstream::send(
-                    &self.outbound,
-                    pool,
-                    exchange,
-                    &Way { timeouts: *timeouts, host },
-                )
-                .await?
+                let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
+                let way = Way { timeouts: *timeouts, host, retries, clerk };
+                yumen_upstream::send(&self.outbound, pool, exchange, &way).await?
             }
             Action::Redirect(redirect) => {
                 let mut head = ResponseHead::new(redirect.status);

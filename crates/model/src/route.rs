@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Network, networks};
-use crate::{Bytes, PolicyUse, ServiceTimeouts};
+use crate::{Bytes, PolicyUse, Retries, ServiceTimeouts};
 
 pub use value_match::ValueMatch;
 
@@ -57,6 +57,9 @@ pub struct Route {
     /// How long the service may take, instead of its own setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<ServiceTimeouts>,
+    /// When a request is sent once more, instead of the service's own setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<Retries>,
     /// Policies for these requests.
     #[serde(default)]
     pub policies: Vec<PolicyUse>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Health, HostHeader, PolicyUse, Route, Span};
+use crate::{Bytes, Health, HostHeader, PolicyUse, Retries, Route, Span};
 
 /// Something that answers requests, behind one name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,9 @@ pub struct Service {
     /// How long the service may take; a route may set its own.
     #[serde(default)]
     pub timeouts: ServiceTimeouts,
+    /// When a request is sent once more; a route may have its own.
+    #[serde(default)]
+    pub retries: Retries,
     /// Connections that are kept for later requests.
     #[serde(default)]
     pub pool: Pool,
@@ -121,6 +124,9 @@ pub struct ServiceTimeouts {
     pub connect: Span,
     /// From the request's last byte (or the service's last sign of life) to the answer's head.
     pub first_byte: Span,
+    /// From the begin of one try to the whole head of its answer, signs of life or not; the time
+    /// in which the client sends a body does not count. Off by default.
+    pub per_try: Span,
     /// Silence inside an answer.
     pub idle: Span,
     /// From the request's head to the answer's last byte, all tries included. Off by default, so
@@ -133,6 +139,7 @@ impl Default for ServiceTimeouts {
         Self {
             connect: Span::seconds(2),
             first_byte: Span::seconds(10),
+            per_try: Span::OFF,
             idle: Span::seconds(30),
             total: Span::OFF,
         }

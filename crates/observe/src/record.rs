@@ -5,6 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use yumen_policy::Decision;
+
 /// One exchange after its end, borrowed from whoever served it.
 ///
 /// Bytes may be anything a client or a service sent: every format encodes and caps them. Empty
@@ -48,6 +50,8 @@ pub struct Record<'a> {
     pub cause: Option<&'a str>,
     /// How often a service was asked: 0 when it never was.
     pub attempts: u32,
+    /// What was decided on the way to the service.
+    pub decisions: &'a [Decision],
     /// What came from the client.
     pub received: Size,
     /// What went to the client.
@@ -124,6 +128,7 @@ impl Default for Record<'_> {
             failure: None,
             cause: None,
             attempts: 0,
+            decisions: &[],
             received: Size::default(),
             sent: Size::default(),
             referer: None,

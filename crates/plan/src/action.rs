@@ -7,7 +7,7 @@ use yumen_model::HostHeader;
 use yumen_model::report::Report;
 use yumen_model::{Answer, Redirect};
 use yumen_route::{Parameters, Template};
-use yumen_upstream::{Destination, Timeouts};
+use yumen_upstream::{Destination, Retries, Timeouts};
 
 /// What a route does with a request.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub enum Action {
         timeouts: Timeouts,
         /// The `Host` field that it sees.
         host: HostHeader,
+        /// When a request is sent once more.
+        retries: Arc<Retries>,
     },
     /// Sends the client elsewhere.
     Redirect(Redirection),

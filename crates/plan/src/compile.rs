@@ -10,7 +10,7 @@ use yumen_model::report::{Report, nearest};
 use yumen_model::{Model, Route, Service, ValueMatch, socket_address};
 use yumen_policy::Kind;
 use yumen_route::{Condition, Router, Rule, parameter_names};
-use yumen_upstream::{Destination, Timeouts, check_host};
+use yumen_upstream::{Destination, Retries, Timeouts, check_host};
 
 use crate::action::{Action, Fixed, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
@@ -220,6 +220,7 @@ fn compile_route(
         ("rewrite", route.rewrite.is_some()),
         ("host", route.host.is_some()),
         ("timeouts", route.timeouts.is_some()),
+        ("retries", route.retries.is_some()),
     ] {
         if given && !is_forward {
             report
@@ -247,6 +248,10 @@ fn forward(route: &Route, destination: &Arc<Destination>, at: &str, report: &mut
         destination: Arc::clone(destination),
         timeouts: route.timeouts.as_ref().map_or(destination.timeouts, Timeouts::from),
         host: route.host.clone().unwrap_or_else(|| destination.host.clone()),
+        retries: route.retries.as_ref().map_or_else(
+            || Arc::clone(&destination.retries),
+            |retries| Arc::new(Retries::compile(retries, &format!("{at}.retries"), report)),
+        ),
     }
 }
 

@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 
 use yumen_http::{Forwarding, Request, Response, ResponseHead};
 
+use crate::decision::{Decided, Decision};
 use crate::failure::FailureKind;
+
+/// Decisions that are kept of one exchange; later ones are not.
+const DECISIONS_MAX: usize = 24;
 
 /// One request and its answer.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ pub struct Trail {
     pub target: Option<Arc<str>>,
     /// Targets tried.
     pub attempts: u32,
+    /// What was decided on the way to the service, in order.
+    pub decisions: Vec<Decision>,
     /// Connections that were opened for it, beside those that were there already.
     pub opened: u32,
     /// From the start to the moment when a service was first asked.
@@ -71,12 +77,20 @@ impl Trail {
             began,
             target: None,
             attempts: 0,
+            decisions: Vec::new(),
             opened: 0,
             asked: None,
             answered: None,
             failure: None,
             cause: None,
             watch,
+        }
+    }
+
+    /// Writes down what was decided, with the target or the status that gave cause for it.
+    pub fn decide(&mut self, what: Decided, target: Option<Arc<str>>, status: Option<u16>) {
+        if self.decisions.len() < DECISIONS_MAX {
+            self.decisions.push(Decision { what, target, status, at: self.began.elapsed() });
         }
     }
 

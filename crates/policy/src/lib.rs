@@ -4,11 +4,13 @@
 //! config ([`Settings`]) and then runs on every exchange of the routes it is attached to; it may
 //! answer at once ([`Verdict`]) and only one that must wait returns a future ([`Step`]).
 
+mod decision;
 mod exchange;
 mod failure;
 mod kind;
 pub mod testing;
 
+pub use decision::{Decided, Decision};
 pub use exchange::{Client, Exchange, Trail, Watch};
 pub use failure::{Failure, FailureKind};
 pub use kind::{Kind, Phase, Scope, Settings};

@@ -3,20 +3,21 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use yumen_http::{
-    Body, BodyError, Decoder, Framing, HeadIndex, HeadLimits, Outgoing, Refusal, Response,
-    ResponseHead, Status,
+    Body, BodyError, BodyRead, Decoder, Framing, HeadIndex, HeadLimits, Outgoing, Refusal,
+    Response, ResponseHead, Status,
 };
 use yumen_model::HostHeader;
 use yumen_policy::{Exchange, Failure, FailureKind};
 
 use crate::body::ServiceBody;
 use crate::connection::Connection;
-use crate::destination::Destination;
+use crate::destination::{Destination, Timeouts};
 use crate::outbound::Outbound;
-use crate::pool::Pool;
-use crate::send::Way;
+use crate::retry::{Cause, Setback};
+use crate::send::{Road, Way};
 use crate::tunnel::ServiceTunnel;
 use crate::upload::{Fault, Upload, Wait};
 
@@ -25,87 +26,133 @@ const INTERIM_MAX: u32 = 16;
 /// The trailers of an answer, in bytes.
 const TRAILERS_MAX: usize = 8 * 1024;
 
-/// An attempt without an answer.
+/// One request on one connection, until its answer's head is there.
 #[derive(Debug)]
-pub(crate) struct Setback {
-    pub(crate) failure: Failure,
-    /// The request can be sent again without harm.
-    pub(crate) again: bool,
+pub(crate) struct Attempt {
+    connection: Connection,
+    upload: Upload,
+    destination: Arc<Destination>,
+    asking: Asking,
 }
 
-impl Setback {
-    fn last(failure: Failure) -> Self {
-        Self { failure, again: false }
+/// An attempt without an answer, and what is left of the request's body.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) setback: Setback,
+    /// The body, if nothing of it was read.
+    pub(crate) body: Option<Box<dyn BodyRead>>,
+    /// Some of the body was read.
+    pub(crate) begun: bool,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self { setback: Setback::last(failure), body: None, begun: true }
     }
 }
 
 /// Sends the request on this connection and waits for the head of the answer.
 pub(crate) async fn attempt(
-    outbound: &Outbound,
-    pool: &Pool,
-    mut connection: Connection,
+    road: &Road<'_>,
+    connection: Connection,
+    since: Option<Instant>,
     exchange: &mut Exchange,
-    way: &Way<'_>,
-) -> Result<Response, Setback> {
-    let destination = pool.destination();
-    let asked = exchange.trail.began.elapsed();
-    exchange.trail.asked.get_or_insert(asked);
-    let mut upload = std::future::poll_fn(|context| {
-        Poll::Ready(start(context, &mut connection, &destination, exchange, way))
+) -> Result<Response, Failed> {
+    let mut connection = Some(connection);
+    let mut attempt = std::future::poll_fn(|context| match connection.take() {
+        Some(connection) => Poll::Ready(Attempt::begin(context, connection, road, exchange)),
+        None => Poll::Pending,
     })
     .await;
-    let limits = HeadLimits {
-        head: destination.head_max,
-        target: destination.head_max,
-        field: destination.head_max,
-        fields: destination.fields_max,
-    };
-    let mut asking = Asking {
-        exchange,
-        way,
-        limits,
-        index: HeadIndex::default(),
-        wait: None,
-        interim: 0,
-        silent: true,
-    };
-    let head =
-        std::future::poll_fn(|context| asking.poll(context, &mut connection, &mut upload)).await;
-    let silent = asking.silent;
+    attempt.asking.since = since;
+    let head = std::future::poll_fn(|context| attempt.poll(context, exchange, road.way)).await;
     exchange.trail.answered = Some(exchange.trail.began.elapsed());
-    let head = match head {
-        Ok(head) => head,
-        Err(failure) => {
-            let again = connection.reused
-                && silent
-                && failure.kind() == FailureKind::UpstreamClosed
-                && exchange.request.head.method().is_idempotent()
-                && !upload.begun;
-            if let Some(body) = upload.body.filter(|_| again) {
-                exchange.request.body = restore(body, exchange);
-            }
-            return Err(Setback { failure, again });
-        }
-    };
-    if head.status() == Status::SWITCHING {
-        return switch(head, connection, exchange);
+    match head {
+        Ok(head) => attempt.finish(head, exchange, road),
+        Err(failure) => Err(attempt.fail(failure)),
     }
-    Ok(receive(head, connection, upload, exchange, Around { outbound, destination, way }))
+}
+
+impl Attempt {
+    /// Sends the head, with the body if it is at hand, as far as the system takes it at once.
+    pub(crate) fn begin(
+        context: &mut Context<'_>,
+        mut connection: Connection,
+        road: &Road<'_>,
+        exchange: &mut Exchange,
+    ) -> Self {
+        let destination = road.pool.destination();
+        let asked = exchange.trail.began.elapsed();
+        exchange.trail.asked.get_or_insert(asked);
+        let upload = start(context, &mut connection, &destination, exchange, road.way);
+        let limits = HeadLimits {
+            head: destination.head_max,
+            target: destination.head_max,
+            field: destination.head_max,
+            fields: destination.fields_max,
+        };
+        let asking = Asking {
+            limits,
+            index: HeadIndex::default(),
+            since: None,
+            wait: None,
+            interim: 0,
+            silent: true,
+        };
+        Self { connection, upload, destination, asking }
+    }
+
+    /// Sends and reads what it can, until there is a head.
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        exchange: &Exchange,
+        way: &Way<'_>,
+    ) -> Poll<Result<Box<ResponseHead>, Failure>> {
+        let Self { connection, upload, asking, .. } = self;
+        asking.poll(context, (connection, upload), exchange, way)
+    }
+
+    /// The answer whose head has come.
+    pub(crate) fn finish(
+        self,
+        head: Box<ResponseHead>,
+        exchange: &Exchange,
+        road: &Road<'_>,
+    ) -> Result<Response, Failed> {
+        if head.status() == Status::SWITCHING {
+            return Ok(switch(head, self.connection, exchange)?);
+        }
+        let around = Around {
+            outbound: road.outbound,
+            destination: self.destination,
+            timeouts: road.way.timeouts,
+        };
+        Ok(receive(head, self.connection, self.upload, exchange, around))
+    }
+
+    /// The end without an answer.
+    pub(crate) fn fail(self, failure: Failure) -> Failed {
+        let Self { connection, upload, asking, .. } = self;
+        let cause = match failure.kind() {
+            // A kept connection may die at any moment; a new one is another matter.
+            FailureKind::UpstreamClosed if connection.reused && asking.silent => Some(Cause::Stale),
+            FailureKind::UpstreamClosed => Some(Cause::Reset),
+            FailureKind::UpstreamTimeout => Some(Cause::Timeout),
+            _ => None,
+        };
+        // What a service said before its answer may have been given on.
+        let cause = cause.filter(|_| asking.interim == 0);
+        let body = upload.body.filter(|_| !upload.begun);
+        Failed { setback: Setback { failure, cause }, body, begun: upload.begun }
+    }
 }
 
 /// What the reading of a body needs beside the connection.
 struct Around<'a> {
     outbound: &'a Outbound,
     destination: Arc<Destination>,
-    way: &'a Way<'a>,
-}
-
-fn restore(body: Box<dyn yumen_http::BodyRead>, exchange: &Exchange) -> Body {
-    let length = match exchange.request.head.framing() {
-        Framing::Length(length) => Some(length),
-        Framing::None | Framing::Chunked | Framing::UntilClose => None,
-    };
-    Body::Stream(body, length)
+    timeouts: Timeouts,
 }
 
 /// Sends the head, with the body if it is at hand, as far as the system takes it at once.
@@ -159,34 +206,36 @@ fn start(
         },
         Body::Empty | Body::Full(_) => None,
     };
-    Upload { unsent, body, chunked: framing == Framing::Chunked, begun: false }
+    Upload { unsent, body, chunked: framing == Framing::Chunked, begun: false, over: false }
 }
 
 /// The wait for the answer's head.
-struct Asking<'a, 'w> {
-    exchange: &'a Exchange,
-    way: &'a Way<'w>,
+#[derive(Debug)]
+struct Asking {
     limits: HeadLimits,
     index: HeadIndex,
+    /// When the try began, or the client's body ended; if that counts.
+    since: Option<Instant>,
     wait: Option<Wait>,
     interim: u32,
     /// The service has not sent a single byte.
     silent: bool,
 }
 
-impl Asking<'_, '_> {
+impl Asking {
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        connection: &mut Connection,
-        upload: &mut Upload,
+        (connection, upload): (&mut Connection, &mut Upload),
+        exchange: &Exchange,
+        way: &Way<'_>,
     ) -> Poll<Result<Box<ResponseHead>, Failure>> {
         let wait = match upload.poll(context, connection) {
             Ok(wait) => wait,
             Err(Fault::Client(error)) => return Poll::Ready(Err(blame_client(error))),
             Err(Fault::Service) => {
                 // Perhaps it has answered and closed; that answer counts.
-                upload.body = None;
+                upload.over = true;
                 upload.unsent = Vec::new();
                 Wait::Nothing
             }
@@ -195,7 +244,7 @@ impl Asking<'_, '_> {
             let head = match self.poll_head(context, connection) {
                 Poll::Ready(head) => head?,
                 Poll::Pending => {
-                    self.arm(wait, connection);
+                    self.arm(wait, connection, exchange, way);
                     let late = connection.is_late(context);
                     let failure =
                         || Failure::new(FailureKind::UpstreamTimeout).because("no answer in time");
@@ -212,22 +261,33 @@ impl Asking<'_, '_> {
             }
             // The client was told to continue by us, if at all.
             if status.code() != 100 {
-                self.exchange.trail.watch.interim.borrow_mut().push_back(head);
+                exchange.trail.watch.interim.borrow_mut().push_back(head);
             }
         }
     }
 
     /// Sets the deadline for what is waited for, once for each wait.
-    fn arm(&mut self, wait: Wait, connection: &Connection) {
+    fn arm(&mut self, wait: Wait, connection: &Connection, exchange: &Exchange, way: &Way<'_>) {
         if self.wait == Some(wait) {
             return;
         }
+        let waited_for_client = self.wait == Some(Wait::Client);
         self.wait = Some(wait);
-        let patience = match wait {
+        let timeouts = &way.timeouts;
+        let mut patience = match wait {
             Wait::Client => None,
-            Wait::Service | Wait::Nothing => self.way.timeouts.first_byte,
+            Wait::Service | Wait::Nothing => timeouts.first_byte,
         };
-        connection.allow(self.way.timeouts.within_total(patience, self.exchange.trail.began));
+        if let (Some(since), Some(per_try)) = (&mut self.since, timeouts.per_try)
+            && wait != Wait::Client
+        {
+            if waited_for_client {
+                *since = Instant::now();
+            }
+            let left = per_try.saturating_sub(since.elapsed());
+            patience = Some(patience.map_or(left, |patience| patience.min(left)));
+        }
+        connection.allow(timeouts.within_total(patience, exchange.trail.began));
     }
 
     fn poll_head(
@@ -317,9 +377,9 @@ fn switch(
     head: Box<ResponseHead>,
     connection: Connection,
     exchange: &Exchange,
-) -> Result<Response, Setback> {
+) -> Result<Response, Failure> {
     if !exchange.request.head.is_websocket() || !head.is_websocket() {
-        return Err(Setback::last(bad_answer("switched to a protocol that nobody asked for")));
+        return Err(bad_answer("switched to a protocol that nobody asked for"));
     }
     let mut response = Response::new(head, Body::Empty);
     response.tunnel = Some(Box::new(ServiceTunnel(connection)));
@@ -334,8 +394,10 @@ fn receive(
     exchange: &Exchange,
     around: Around<'_>,
 ) -> Response {
-    let Around { outbound, destination, way } = around;
-    let upload = Some(upload).filter(|upload| upload.body.is_some() || !upload.unsent.is_empty());
+    let Around { outbound, destination, timeouts } = around;
+    // A connection on which a request broke off serves no other.
+    let kept = head.is_kept_alive() && !upload.over;
+    let upload = Some(upload).filter(Upload::is_unfinished);
     let framing = head.body_framing(exchange.request.head.method());
     let length = match framing {
         Framing::None => Some(0),
@@ -348,7 +410,7 @@ fn receive(
     if let Some(here) = here {
         let surplus = connection.rest.split_off(here);
         let bytes = std::mem::take(&mut connection.rest);
-        if head.is_kept_alive() && upload.is_none() && surplus.is_empty() {
+        if kept && upload.is_none() && surplus.is_empty() {
             connection.put_back(&destination, outbound.worker().unix_seconds());
         }
         let body = if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) };
@@ -358,9 +420,9 @@ fn receive(
         connection,
         decoder: Some(Decoder::new(framing, TRAILERS_MAX)),
         upload,
-        timeouts: way.timeouts,
+        timeouts,
         began: exchange.trail.began,
-        kept: head.is_kept_alive() && framing != Framing::UntilClose,
+        kept: kept && framing != Framing::UntilClose,
         waiting: false,
         moving: false,
         trailers: None,

@@ -10,6 +10,8 @@ use yumen_model::{Balance, HashOn, Health, HostHeader, Service, ServiceTimeouts,
 
 use crate::health::{self, Rules};
 
+use crate::retry::Retries;
+
 /// A service, compiled. It never changes; a reload makes another one of the same name.
 #[derive(Debug)]
 pub struct Destination {
@@ -23,6 +25,8 @@ pub struct Destination {
     pub host: HostHeader,
     /// How long it may take.
     pub timeouts: Timeouts,
+    /// When a request to it is sent once more.
+    pub retries: Arc<Retries>,
     pub(crate) balance: Balance,
     pub(crate) targets: Vec<Spot>,
     /// How the health of its endpoints is judged.
@@ -56,6 +60,7 @@ pub(crate) enum Host {
 pub struct Timeouts {
     pub(crate) connect: Option<Duration>,
     pub(crate) first_byte: Option<Duration>,
+    pub(crate) per_try: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) total: Option<Duration>,
 }
@@ -65,6 +70,7 @@ impl From<&ServiceTimeouts> for Timeouts {
         Self {
             connect: timeouts.connect.get(),
             first_byte: timeouts.first_byte.get(),
+            per_try: timeouts.per_try.get(),
             idle: timeouts.idle.get(),
             total: timeouts.total.get(),
         }
@@ -133,6 +139,7 @@ impl Destination {
             base_path,
             host: service.host.clone(),
             timeouts: Timeouts::from(&service.timeouts),
+            retries: Arc::new(Retries::compile(&service.retries, &format!("{at}.retries"), report)),
             balance,
             targets,
             rules: Arc::new(rules),

@@ -5,21 +5,28 @@
 //! connection and forgets no load.
 
 mod attempt;
+mod backoff;
 pub mod balance;
 mod body;
+mod budget;
 mod connection;
 mod destination;
 mod endpoint;
 pub mod health;
+mod ledger;
 mod outbound;
 mod outcome;
 mod pool;
+mod replay;
 pub mod resolve;
+mod retry;
 mod send;
 mod tunnel;
 mod upload;
 
 pub use destination::{Destination, Timeouts, check_host};
+pub use ledger::{Clerk, Ledgers};
 pub use outbound::Outbound;
 pub use pool::Pool;
+pub use retry::Retries;
 pub use send::{Way, send};

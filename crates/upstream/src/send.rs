@@ -1,21 +1,29 @@
-//! One exchange to a service: choose an endpoint, try, and try again where that is safe.
+//! One exchange to a service: choose an endpoint, try, and try again where that is safe, allowed
+//! and likely to help.
 
+use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use yumen_http::{Body, Response};
+use yumen_http::{Body, BodyRead, Framing, Response};
 use yumen_model::HostHeader;
-use yumen_policy::{Exchange, Failure, FailureKind};
+use yumen_policy::{Decided, Exchange, Failure, FailureKind};
 
-use crate::attempt::attempt;
+use crate::attempt::{Failed, attempt};
 use crate::balance::Ask;
 use crate::connection::Connection;
 use crate::destination::Timeouts;
+use crate::endpoint::Endpoint;
+use crate::ledger::Clerk;
 use crate::outbound::Outbound;
 use crate::outcome::{Outcome, Try};
 use crate::pool::Pool;
+use crate::replay::Kept;
+use crate::retry::{Cause, Retries, Setback};
 
-/// Endpoints that are tried before an exchange fails because none can be connected to.
-const ENDPOINTS_TRIED_MAX: usize = 3;
+/// Endpoints that are tried at once, without asking the budget, while none can be connected to.
+const ENDPOINTS_TRIED_MAX: u32 = 3;
 
 /// How one route sends to a service.
 #[derive(Debug)]
@@ -24,11 +32,24 @@ pub struct Way<'a> {
     pub timeouts: Timeouts,
     /// The `Host` field, as the route or the service wants it.
     pub host: &'a HostHeader,
+    /// When a request is sent once more.
+    pub retries: &'a Retries,
+    /// What all workers know of the service.
+    pub clerk: &'a Clerk,
+}
+
+/// Everything that an exchange passes on its way to the service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Road<'a> {
+    pub(crate) outbound: &'a Outbound,
+    pub(crate) pool: &'a Pool,
+    pub(crate) way: &'a Way<'a>,
 }
 
 /// Sends the request of an exchange to a service and returns its answer, of which at least the
 /// head is there. What could not be connected to is tried elsewhere; what was lost on a kept
-/// connection that the service closed at that moment is sent again, if it can do no harm.
+/// connection that the service closed at that moment is sent again, if it can do no harm; beyond
+/// that a request is sent again as the retries of the way allow.
 ///
 /// # Errors
 /// When no answer came; the kind says why.
@@ -41,57 +62,264 @@ pub async fn send(
     if pool.is_empty() {
         look_up(pool, exchange, way).await;
     }
-    let key = pool.key(&exchange.client, &exchange.request.head);
-    let mut tried = Vec::new();
-    let mut stale = false;
-    let mut last = Failure::new(FailureKind::UpstreamBusy);
-    while tried.len() < ENDPOINTS_TRIED_MAX {
-        let ask = Ask { tried: &tried, random: outbound.random(), key };
-        let Some((index, endpoint)) = pool.choose(&ask) else { break };
+    way.clerk.offer(exchange.trail.began);
+    let road = Road { outbound, pool, way };
+    let mut course = Course::new(&road, exchange);
+    loop {
+        let Some((index, endpoint)) = course.choose(&road) else {
+            return Err(Failure::new(FailureKind::UpstreamBusy));
+        };
         exchange.trail.attempts += 1;
         exchange.trail.target = Some(Arc::clone(&endpoint.name));
+        match course.try_at(&road, &endpoint, exchange).await {
+            Ok(response) => {
+                let status = response.head.status();
+                // If so, its connection is closed with it, unless all of it is here already.
+                let again = way.retries.are_for_status(status) && {
+                    course.pause = retry_after(&response);
+                    course.goes_on(&road, Cause::Status(status), index, exchange)
+                };
+                if !again {
+                    course.kept.iter().for_each(|kept| kept.release());
+                    return Ok(response);
+                }
+            }
+            Err(Setback { failure, cause }) => {
+                let Some(cause) = cause else { return Err(failure) };
+                if !course.goes_on(&road, cause, index, exchange) {
+                    return Err(failure);
+                }
+            }
+        }
+    }
+}
+
+type Chosen = (usize, Rc<Endpoint>);
+
+/// How far an exchange has come with its tries.
+#[derive(Debug)]
+struct Course {
+    key: u64,
+    /// Endpoints that came to nothing.
+    tried: Vec<usize>,
+    /// Who is asked next, if that is known.
+    next: Option<Chosen>,
+    /// The wait before that.
+    pause: Duration,
+    /// A kept connection turned out to be closed: a fresh one is made.
+    fresh: bool,
+    /// Endpoints that could not be connected to.
+    unconnected: u32,
+    /// Retries so far, beside those that need no leave.
+    retries: u32,
+    /// The body, where it is kept to be sent again.
+    kept: Option<Rc<Kept>>,
+    /// The body is gone and was not kept.
+    body_gone: bool,
+}
+
+impl Course {
+    fn new(road: &Road<'_>, exchange: &mut Exchange) -> Self {
+        Self {
+            key: road.pool.key(&exchange.client, &exchange.request.head),
+            tried: Vec::new(),
+            next: None,
+            pause: Duration::ZERO,
+            fresh: false,
+            unconnected: 0,
+            retries: 0,
+            kept: keep(road.way.retries, exchange),
+            body_gone: false,
+        }
+    }
+
+    /// Another endpoint than those that were tried, or else one of them.
+    fn choose(&mut self, road: &Road<'_>) -> Option<Chosen> {
+        self.next.take().or_else(|| self.choose_other(road)).or_else(|| {
+            let ask = Ask { tried: &[], random: road.outbound.random(), key: self.key };
+            road.pool.choose(&ask)
+        })
+    }
+
+    fn choose_other(&self, road: &Road<'_>) -> Option<Chosen> {
+        let ask = Ask { tried: &self.tried, random: road.outbound.random(), key: self.key };
+        road.pool.choose(&ask)
+    }
+
+    /// One try at this endpoint.
+    async fn try_at(
+        &mut self,
+        road: &Road<'_>,
+        endpoint: &Rc<Endpoint>,
+        exchange: &mut Exchange,
+    ) -> Result<Response, Setback> {
+        if !self.pause.is_zero() {
+            tokio::time::sleep(std::mem::take(&mut self.pause)).await;
+        }
+        if let Some(kept) = &self.kept {
+            exchange.request.body = kept.body();
+        }
+        let timeouts = &road.way.timeouts;
+        let since = timeouts.per_try.map(|_| Instant::now());
         let at_hand = !matches!(exchange.request.body, Body::Stream(..));
-        let current = Try::begin(&endpoint, at_hand);
-        let kept = if stale { None } else { Connection::reuse(&endpoint) };
+        let current = Try::begin(endpoint, at_hand);
+        let kept = if self.fresh { None } else { Connection::reuse(endpoint) };
         let connection = match kept {
             Some(connection) => connection,
             None => {
-                let patience =
-                    way.timeouts.within_total(way.timeouts.connect, exchange.trail.began);
-                match Connection::open(&endpoint, outbound.worker(), patience).await {
+                let patience = match (timeouts.connect, timeouts.per_try) {
+                    (Some(connect), Some(per_try)) => Some(connect.min(per_try)),
+                    (connect, per_try) => connect.or(per_try),
+                };
+                let patience = timeouts.within_total(patience, exchange.trail.began);
+                match Connection::open(endpoint, road.outbound.worker(), patience).await {
                     Ok(connection) => connection,
                     Err(error) => {
                         current.end(Outcome::unconnected(&error));
-                        let kind = match error.kind() {
-                            std::io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
-                            _ => FailureKind::UpstreamUnreachable,
-                        };
-                        last = Failure::new(kind)
-                            .because(format!("cannot connect to {}: {error}", endpoint.name));
-                        tried.push(index);
-                        continue;
+                        return Err(unconnected(&error, endpoint));
                     }
                 }
             }
         };
-        exchange.trail.opened += u32::from(!connection.reused);
         let kept = connection.reused;
-        let ended = attempt(outbound, pool, connection, exchange, way).await;
-        current.end(match &ended {
+        exchange.trail.opened += u32::from(!kept);
+        let response = attempt(road, connection, since, exchange).await;
+        current.end(match &response {
             Ok(response) => Outcome::Answered(response.head.status().code()),
-            Err(setback) => Outcome::failed(setback.failure.kind(), kept),
+            Err(failed) => Outcome::failed(failed.setback.failure.kind(), kept),
         });
-        match ended {
-            Ok(response) => return Ok(response),
-            // A kept connection may die at any moment; a new one is another matter.
-            Err(setback) if setback.again => {
-                last = setback.failure;
-                stale = true;
+        response.map_err(|Failed { setback, body, begun }| {
+            match (&self.kept, body) {
+                (Some(_), _) => {}
+                (None, Some(body)) => exchange.request.body = restore(body, exchange),
+                (None, None) => self.body_gone = begun,
             }
-            Err(setback) => return Err(setback.failure),
-        }
+            setback
+        })
     }
-    Err(last)
+
+    /// Whether there is another try; if so, what it needs is prepared, and if not, the trail says
+    /// why where that is not plain.
+    fn goes_on(
+        &mut self,
+        road: &Road<'_>,
+        cause: Cause,
+        index: usize,
+        exchange: &mut Exchange,
+    ) -> bool {
+        let retries = road.way.retries;
+        let method = exchange.request.head.method();
+        let harmless = match cause {
+            Cause::Connect => true,
+            Cause::Stale => method.is_idempotent() || retries.allows(method),
+            Cause::Reset | Cause::Timeout | Cause::Status(_) => retries.allows(method),
+        };
+        if !harmless || !retries.are_for(cause) && cause != Cause::Connect {
+            return false;
+        }
+        if self.body_gone || self.kept.as_ref().is_some_and(|kept| !kept.is_whole()) {
+            exchange.trail.decide(Decided::BodyGone, None, None);
+            return false;
+        }
+        if cause == Cause::Stale {
+            self.fresh = true;
+        } else if !self.may_go_on(road, cause, index, exchange) {
+            return false;
+        }
+        let target = exchange.trail.target.clone();
+        exchange.trail.decide(cause.decided(), target, cause.status());
+        true
+    }
+
+    /// Whether another try is within all bounds.
+    fn may_go_on(
+        &mut self,
+        road: &Road<'_>,
+        cause: Cause,
+        index: usize,
+        exchange: &mut Exchange,
+    ) -> bool {
+        let Way { retries, timeouts, clerk, .. } = road.way;
+        self.tried.push(index);
+        if cause == Cause::Connect {
+            self.unconnected += 1;
+            if self.unconnected < ENDPOINTS_TRIED_MAX {
+                self.next = self.choose_other(road);
+                if self.next.is_some() {
+                    return true;
+                }
+            }
+            if !retries.are_for(cause) {
+                return false;
+            }
+        }
+        if self.retries >= retries.attempts {
+            return false;
+        }
+        if self.pause > retries.retry_after {
+            return false;
+        }
+        self.next = self.choose_other(road);
+        // Who has kept us waiting for so long does not answer sooner for being asked again.
+        if cause == Cause::Timeout && timeouts.per_try.is_none() && self.next.is_none() {
+            return false;
+        }
+        if self.next.is_none() {
+            let pause = retries.backoff.pause(self.retries, road.outbound.random());
+            self.pause = self.pause.max(pause);
+        }
+        let now = Instant::now();
+        let passed = now.saturating_duration_since(exchange.trail.began);
+        if timeouts.total.is_some_and(|total| passed + self.pause >= total) {
+            return false;
+        }
+        if !clerk.draw(retries.allowance, now) {
+            exchange.trail.decide(Decided::BudgetSpent, None, None);
+            return false;
+        }
+        self.retries += 1;
+        true
+    }
+}
+
+/// Keeps the body of a request that may be sent again, if it is still to come and may fit.
+fn keep(retries: &Retries, exchange: &mut Exchange) -> Option<Rc<Kept>> {
+    let request = &mut exchange.request;
+    let Body::Stream(_, length) = &request.body else { return None };
+    let may_fit = length.is_none_or(|length| length <= retries.body_max as u64);
+    if retries.attempts == 0 || !may_fit || !retries.allows(request.head.method()) {
+        return None;
+    }
+    match request.body.take() {
+        Body::Stream(body, length) => Some(Kept::new(body, length, retries.body_max)),
+        Body::Empty | Body::Full(_) => None,
+    }
+}
+
+/// The body as it was, for a request of which nothing of it was sent.
+fn restore(body: Box<dyn BodyRead>, exchange: &Exchange) -> Body {
+    let length = match exchange.request.head.framing() {
+        Framing::Length(length) => Some(length),
+        Framing::None | Framing::Chunked | Framing::UntilClose => None,
+    };
+    Body::Stream(body, length)
+}
+
+fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Setback {
+    let kind = match error.kind() {
+        io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
+        _ => FailureKind::UpstreamUnreachable,
+    };
+    let failure =
+        Failure::new(kind).because(format!("cannot connect to {}: {error}", endpoint.name));
+    Setback { failure, cause: Some(Cause::Connect) }
+}
+
+/// How long the service asks to be left alone, if it says so in seconds (RFC 9110 section 10.2.3).
+fn retry_after(response: &Response) -> Duration {
+    let value = response.head.fields().first("retry-after");
+    let seconds = value.and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
+    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 /// Waits for the first answer of the DNS, for as long as a connection may take.

@@ -16,6 +16,8 @@ pub(crate) struct Upload {
     pub(crate) chunked: bool,
     /// Whether anything of the body was read: then it cannot be sent a second time.
     pub(crate) begun: bool,
+    /// The service takes no more: nothing more is sent.
+    pub(crate) over: bool,
 }
 
 /// What an upload waits for.
@@ -39,12 +41,20 @@ pub(crate) enum Fault {
 }
 
 impl Upload {
+    /// Whether some of the request is still to be sent.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        !self.over && (self.body.is_some() || !self.unsent.is_empty())
+    }
+
     /// Sends what can be sent now; says what is waited for.
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
         connection: &mut Connection,
     ) -> Result<Wait, Fault> {
+        if self.over {
+            return Ok(Wait::Nothing);
+        }
         loop {
             if !self.flush(context, connection)? {
                 return Ok(Wait::Service);

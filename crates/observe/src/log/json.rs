@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use yumen_policy::Decision;
+
 use super::{escape, redact, stamp::Stamp};
 use crate::{
     digits::{decimal, thousandths},
@@ -35,6 +37,7 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
     object.text("failure", record.failure.unwrap_or_default().as_bytes());
     object.text("cause", record.cause.unwrap_or_default().as_bytes());
     object.number("attempts", u64::from(record.attempts));
+    object.decisions(record.decisions);
     object.times(record);
     object.number("received_head_bytes", record.received.head);
     object.number("received_body_bytes", record.received.body);
@@ -83,6 +86,31 @@ impl Object<'_> {
         self.out.push(b'"');
         write(self.out, text);
         self.out.push(b'"');
+    }
+
+    /// A list of objects; none if the list is empty.
+    fn decisions(&mut self, decisions: &[Decision]) {
+        if decisions.is_empty() {
+            return;
+        }
+        self.key("decisions");
+        for (place, decision) in decisions.iter().enumerate() {
+            self.out.extend_from_slice(if place == 0 {
+                b"[{\"what\":\""
+            } else {
+                b",{\"what\":\""
+            });
+            self.out.extend_from_slice(decision.what.name().as_bytes());
+            self.out.push(b'"');
+            self.text("target", decision.target.as_deref().unwrap_or_default().as_bytes());
+            if let Some(status) = decision.status {
+                self.number("status", u64::from(status));
+            }
+            self.key("at_ms");
+            thousandths(self.out, micros(decision.at));
+            self.out.push(b'}');
+        }
+        self.out.push(b']');
     }
 
     fn client(&mut self, client: SocketAddr) {

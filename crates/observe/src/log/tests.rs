@@ -1,3 +1,5 @@
+use yumen_policy::{Decided, Decision};
+
 use std::{
     net::SocketAddr,
     time::{Duration, SystemTime},
@@ -33,6 +35,7 @@ pub(super) fn full() -> Record<'static> {
         failure: None,
         cause: None,
         attempts: 2,
+        decisions: &[],
         received: Size { head: 311, body: 1_024 },
         sent: Size { head: 205, body: 17 },
         referer: Some(b"https://shop.example/cart?token=abc"),
@@ -76,7 +79,22 @@ fn a_full_record_as_json() {
 
 #[test]
 fn a_failed_exchange_as_json() {
+    let decisions = [
+        Decision {
+            what: Decided::Status,
+            target: Some("10.0.0.5:8080".into()),
+            status: Some(503),
+            at: Duration::from_micros(2_104),
+        },
+        Decision {
+            what: Decided::BudgetSpent,
+            target: None,
+            status: None,
+            at: Duration::from_micros(30_001),
+        },
+    ];
     let record = Record {
+        decisions: &decisions,
         client: "[2001:db8::1]:0".parse().unwrap(),
         method: b"GET",
         path: b"/",
@@ -92,7 +110,9 @@ fn a_failed_exchange_as_json() {
         concat!(
             r#"{"time":"1970-01-01T00:00:00.000Z","client":"2001:db8::1","method":"GET","#,
             r#""path":"/","status":504,"source":"gateway","failure":"upstream_timeout","cause":"no answer in time","#,
-            r#""attempts":0,"total_ms":0.000,"overhead_ms":0.000,"received_head_bytes":0,"#,
+            r#""attempts":0,"decisions":[{"what":"status","target":"10.0.0.5:8080","status":503,"#,
+            r#""at_ms":2.104},{"what":"budget_spent","at_ms":30.001}],"#,
+            r#""total_ms":0.000,"overhead_ms":0.000,"received_head_bytes":0,"#,
             r#""received_body_bytes":0,"sent_head_bytes":0,"sent_body_bytes":0,"revision":0,"#,
             r#""aborted_by":"client","tunnelled":true}"#,
             "\n"

@@ -5,6 +5,8 @@
 
 use std::{marker::PhantomData, rc::Rc, sync::Arc};
 
+use yumen_policy::Decided;
+
 use super::{
     Registry, RouteName,
     count::Count,
@@ -71,7 +73,8 @@ pub(super) struct ServiceCells {
     pub(super) open: Count,
     pub(super) opened: Count,
     pub(super) reused: Count,
-    pub(super) retries: Count,
+    /// By the place of what was decided in the list of all, from 1.
+    pub(super) decisions: Slots,
 }
 
 impl WorkerMetrics {
@@ -169,8 +172,9 @@ impl ServiceMeter {
         self.cells.reused.add(1);
     }
 
-    /// A request was sent once more.
-    pub fn retried(&self) {
-        self.cells.retries.add(1);
+    /// Something was decided on the way of a request to a target.
+    pub fn decided(&self, what: Decided) {
+        let place = Decided::ALL.iter().position(|one| *one == what).unwrap_or(0);
+        self.cells.decisions.count(u16::try_from(place + 1).unwrap_or(u16::MAX));
     }
 }

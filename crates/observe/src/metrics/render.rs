@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, io, sync::PoisonError};
 
+use yumen_policy::Decided;
+
 use super::{
     Registry, RouteName, TargetHealth,
     count::Count,
@@ -37,7 +39,7 @@ struct ServiceSum {
     open: u64,
     opened: u64,
     reused: u64,
-    retries: u64,
+    decisions: BTreeMap<u16, u64>,
 }
 
 /// Rows of one metric: the labels that are written in front of every sample, and the sums.
@@ -84,7 +86,7 @@ fn add_service(sum: &mut ServiceSum, cells: &ServiceCells) {
     add(&mut sum.open, &cells.open);
     add(&mut sum.opened, &cells.opened);
     add(&mut sum.reused, &cells.reused);
-    add(&mut sum.retries, &cells.retries);
+    cells.decisions.add_to(&mut sum.decisions);
 }
 
 fn add(sum: &mut u64, count: &Count) {
@@ -161,7 +163,26 @@ fn services(text: &mut Exposition<'_>, rows: &Rows<ServiceSum>) -> io::Result<()
     plain(text, series::UPSTREAM_CONNECTIONS, rows, |sum| sum.open)?;
     plain(text, series::UPSTREAM_OPENED, rows, |sum| sum.opened)?;
     plain(text, series::UPSTREAM_REUSED, rows, |sum| sum.reused)?;
-    plain(text, series::UPSTREAM_RETRIES, rows, |sum| sum.retries)
+    decisions(text, (series::UPSTREAM_RETRIES, "reason"), rows, Decided::is_retry)?;
+    decisions(text, (series::UPSTREAM_DECISIONS, "decision"), rows, |what| !what.is_retry())
+}
+
+/// The decisions that are counted in one metric, by their words.
+fn decisions(
+    text: &mut Exposition<'_>,
+    (series, key): (Series, &str),
+    rows: &Rows<ServiceSum>,
+    belongs: impl Fn(Decided) -> bool,
+) -> io::Result<()> {
+    text.begin(series);
+    for (labels, sum) in rows {
+        for (place, count) in &sum.decisions {
+            let what = Decided::ALL.get(usize::from(*place).saturating_sub(1));
+            let Some(what) = what.filter(|what| belongs(**what)) else { continue };
+            text.sample((series, ""), &[labels, &label(key, what.name())], Value::Whole(*count))?;
+        }
+    }
+    Ok(())
 }
 
 fn targets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {

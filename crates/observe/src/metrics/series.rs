@@ -80,11 +80,15 @@ pub(super) const UPSTREAM_REUSED: Series = counter(
     "Requests that were sent over a connection that had served one before.",
 );
 pub(super) const UPSTREAM_RETRIES: Series =
-    counter("yumen_upstream_retries_total", "Requests that were sent once more.");
+    counter("yumen_upstream_retries_total", "Requests that were sent once more, by the reason.");
 pub(super) const UPSTREAM_HEALTHY: Series =
     gauge("yumen_upstream_endpoint_healthy", "Addresses of a target that requests go to as usual.");
 pub(super) const UPSTREAM_EJECTIONS: Series =
     counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
+pub(super) const UPSTREAM_DECISIONS: Series = counter(
+    "yumen_upstream_decisions_total",
+    "What else was decided on the way of requests to targets.",
+);
 pub(super) const CONFIG_REVISION: Series =
     gauge("yumen_config_revision", "Revision of the configuration in force.");
 pub(super) const CONFIG_FAILURES: Series = counter(
@@ -115,7 +119,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 28] = [
+pub(super) const ALL: [Series; 29] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -136,6 +140,7 @@ pub(super) const ALL: [Series; 28] = [
     UPSTREAM_RETRIES,
     UPSTREAM_HEALTHY,
     UPSTREAM_EJECTIONS,
+    UPSTREAM_DECISIONS,
     LOG_WRITTEN,
     LOG_DROPPED,
     CPU,

@@ -96,7 +96,8 @@ fn listeners_services_config_and_log_are_counted() {
     service.connection_opened();
     service.connections_open(1);
     service.connection_reused();
-    service.retried();
+    service.decided(yumen_policy::Decided::Stale);
+    service.decided(yumen_policy::Decided::BudgetSpent);
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123);
     registry.config_applied(7, Names::default(), at, Instant::now());
     registry.config_failed();
@@ -111,7 +112,8 @@ fn listeners_services_config_and_log_are_counted() {
         ("yumen_upstream_connections{service=shop}", 1.0),
         ("yumen_upstream_connections_opened_total{service=shop}", 2.0),
         ("yumen_upstream_connections_reused_total{service=shop}", 1.0),
-        ("yumen_upstream_retries_total{service=shop}", 1.0),
+        ("yumen_upstream_retries_total{service=shop,reason=stale}", 1.0),
+        ("yumen_upstream_decisions_total{service=shop,decision=budget_spent}", 1.0),
         ("yumen_config_revision{}", 7.0),
         ("yumen_config_apply_failures_total{}", 1.0),
         ("yumen_config_last_success_timestamp_seconds{}", 1_795_253_290.123),

@@ -1,0 +1,96 @@
+//! When a request is sent once more, how long that waits, and how much of it there may be.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Bytes, Span};
+
+/// When a request is sent once more. Another target is asked if there is one that was not tried,
+/// and at once; the same one only after a pause. Nothing is sent again once an answer was begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retries {
+    /// Further attempts after the first, 0 to 10; 0 switches retries off.
+    pub attempts: u32,
+    /// What must have happened.
+    pub on: Vec<RetryOn>,
+    /// Answers of these statuses, 400 to 599, are tried again too; usual are 502, 503 and 504. The
+    /// last one is passed on.
+    pub statuses: Vec<u16>,
+    /// Methods that may be sent twice. If empty, those that do no more harm the second time:
+    /// `GET`, `HEAD`, `PUT`, `DELETE`, `OPTIONS`. A request of which nothing was sent, because
+    /// there was no connection, is tried again whatever its method.
+    pub methods: Vec<String>,
+    /// How much of a request body is kept, so that it can be sent again; a request with a longer
+    /// one is not, once its body was begun.
+    pub body: Bytes,
+    /// The pause before the same target is asked again.
+    pub backoff: Backoff,
+    /// The longest `Retry-After` of an answer that is waited for; an answer that asks for more is
+    /// passed on.
+    pub retry_after: Span,
+    /// How many retries there may be of all requests to the service.
+    pub budget: RetryBudget,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            attempts: 2,
+            on: vec![RetryOn::Connect, RetryOn::Reset, RetryOn::Timeout],
+            statuses: Vec::new(),
+            methods: Vec::new(),
+            body: Bytes::kib(64),
+            backoff: Backoff::default(),
+            retry_after: Span::seconds(1),
+            budget: RetryBudget::default(),
+        }
+    }
+}
+
+/// What must have happened before a request is sent once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryOn {
+    /// No connection could be made to any target.
+    Connect,
+    /// The connection was lost before there was an answer.
+    Reset,
+    /// There was no answer within `per_try`; or none within `first_byte`, and there is another
+    /// target.
+    Timeout,
+}
+
+/// The pause before the same target is asked again: a random part of a time that doubles with each
+/// attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backoff {
+    /// The longest pause before the first further attempt.
+    pub first: Span,
+    /// The longest pause of all.
+    pub max: Span,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: Span::millis(25), max: Span::millis(250) }
+    }
+}
+
+/// How many retries there may be, so that a service that fails is not buried under them. It is
+/// shared by all routes of the service and all worker threads, and looks back about two seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryBudget {
+    /// Retries as a share of the requests, 0 to 1.
+    pub share: f64,
+    /// So many retries per second are allowed in any case.
+    pub per_second_min: u32,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self { share: 0.2, per_second_min: 3 }
+    }
+}

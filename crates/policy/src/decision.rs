@@ -1,0 +1,70 @@
+//! What was decided on the way of an exchange to its service, and why: a closed list of words, for
+//! the log and the metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One decision on the way of an exchange to its service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What was decided, or what it was decided on.
+    pub what: Decided,
+    /// The target that gave cause for it.
+    pub target: Option<Arc<str>>,
+    /// The status of the answer that gave cause for it.
+    pub status: Option<u16>,
+    /// When: from the start of the exchange.
+    pub at: Duration,
+}
+
+/// What was decided. The first ones are causes of a further attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decided {
+    /// Tried again: no connection to the target.
+    Connect,
+    /// Tried again: a kept connection had been closed by the service.
+    Stale,
+    /// Tried again: the connection was lost.
+    Reset,
+    /// Tried again: no answer in time.
+    Timeout,
+    /// Tried again: the answer's status.
+    Status,
+    /// Not tried again: the budget for retries is spent.
+    BudgetSpent,
+    /// Not tried again: too much of the request body is gone.
+    BodyGone,
+}
+
+impl Decided {
+    /// All of them, causes of further attempts first.
+    pub const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Stale,
+        Self::Reset,
+        Self::Timeout,
+        Self::Status,
+        Self::BudgetSpent,
+        Self::BodyGone,
+    ];
+
+    /// The word for it in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Stale => "stale",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Status => "status",
+            Self::BudgetSpent => "budget_spent",
+            Self::BodyGone => "body_gone",
+        }
+    }
+
+    /// Whether it is the cause of a further attempt.
+    #[must_use]
+    pub const fn is_retry(self) -> bool {
+        matches!(self, Self::Connect | Self::Stale | Self::Reset | Self::Timeout | Self::Status)
+    }
+}

@@ -1,0 +1,213 @@
+//! When a request is sent once more, ready for use: what its plan says, and what a failed try means
+//! to it.
+
+use std::time::Duration;
+
+use yumen_http::{Method, Status};
+use yumen_model::RetryOn;
+use yumen_model::report::Report;
+use yumen_policy::{Decided, Failure};
+
+use crate::backoff::Backoff;
+use crate::budget::Allowance;
+
+/// More further attempts than this help nobody.
+const ATTEMPTS_MAX: u32 = 10;
+
+/// When a request is sent once more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retries {
+    pub(crate) attempts: u32,
+    on: Vec<RetryOn>,
+    statuses: Vec<u16>,
+    methods: Vec<String>,
+    pub(crate) body_max: usize,
+    pub(crate) backoff: Backoff,
+    pub(crate) retry_after: Duration,
+    pub(crate) allowance: Allowance,
+}
+
+/// Why a try came to nothing, as far as another one could help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// No connection.
+    Connect,
+    /// A kept connection was closed before a byte of an answer came.
+    Stale,
+    /// The connection was lost.
+    Reset,
+    /// No answer in time.
+    Timeout,
+    /// An answer of this status.
+    Status(Status),
+}
+
+/// A try without an answer.
+#[derive(Debug)]
+pub(crate) struct Setback {
+    pub(crate) failure: Failure,
+    /// `None` if nothing can be tried again.
+    pub(crate) cause: Option<Cause>,
+}
+
+impl Setback {
+    /// Nothing can be tried again.
+    pub(crate) fn last(failure: Failure) -> Self {
+        Self { failure, cause: None }
+    }
+}
+
+impl Cause {
+    /// The word for it.
+    pub(crate) fn decided(self) -> Decided {
+        match self {
+            Self::Connect => Decided::Connect,
+            Self::Stale => Decided::Stale,
+            Self::Reset => Decided::Reset,
+            Self::Timeout => Decided::Timeout,
+            Self::Status(_) => Decided::Status,
+        }
+    }
+
+    pub(crate) fn status(self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(status.code()),
+            Self::Connect | Self::Stale | Self::Reset | Self::Timeout => None,
+        }
+    }
+}
+
+impl Retries {
+    /// Compiles the retries of a service or route; problems go into the report with paths below
+    /// `at`.
+    pub fn compile(retries: &yumen_model::Retries, at: &str, report: &mut Report) -> Self {
+        if retries.attempts > ATTEMPTS_MAX {
+            report
+                .error(format!("{at}.attempts"), format!("{} is too many", retries.attempts))
+                .hint(format!("at most {ATTEMPTS_MAX}; 2 is usual"));
+        }
+        for (index, status) in retries.statuses.iter().enumerate() {
+            if !(400..=599).contains(status) {
+                report
+                    .error(format!("{at}.statuses[{index}]"), format!("{status} is no failure"))
+                    .hint("use statuses from 400 to 599, such as 503");
+            }
+        }
+        for (index, method) in retries.methods.iter().enumerate() {
+            if Method::read(method.as_bytes()).is_none() {
+                report
+                    .error(format!("{at}.methods[{index}]"), format!("`{method}` is no method"))
+                    .hint("write it as it is sent, such as `POST`");
+            }
+        }
+        let share = retries.budget.share;
+        if !share.is_finite() || !(0.0..=1.0).contains(&share) {
+            report
+                .error(format!("{at}.budget.share"), format!("{share} is not between 0 and 1"))
+                .hint("0.2 allows one retry for every five requests");
+        }
+        let (first, max) = (retries.backoff.first.get(), retries.backoff.max.get());
+        if first.unwrap_or_default() > max.unwrap_or_default() {
+            report
+                .error(
+                    format!("{at}.backoff.first"),
+                    format!(
+                        "{} is longer than `max`, {}",
+                        retries.backoff.first, retries.backoff.max
+                    ),
+                )
+                .hint("the pause grows from `first` to `max`");
+        }
+        Self {
+            attempts: retries.attempts,
+            on: retries.on.clone(),
+            statuses: retries.statuses.clone(),
+            methods: retries.methods.clone(),
+            body_max: usize::try_from(retries.body.0).unwrap_or(usize::MAX),
+            backoff: Backoff { first: first.unwrap_or_default(), max: max.unwrap_or_default() },
+            retry_after: retries.retry_after.get().unwrap_or_default(),
+            allowance: Allowance { share, per_second_min: retries.budget.per_second_min },
+        }
+    }
+
+    /// Whether a request of this method may be sent twice.
+    pub(crate) fn allows(&self, method: &Method) -> bool {
+        if self.methods.is_empty() {
+            return method.is_idempotent();
+        }
+        self.methods.iter().any(|allowed| allowed == method.as_str())
+    }
+
+    /// Whether this is something to try again on.
+    pub(crate) fn are_for(&self, cause: Cause) -> bool {
+        match cause {
+            Cause::Connect => self.on.contains(&RetryOn::Connect),
+            Cause::Stale => true,
+            Cause::Reset => self.on.contains(&RetryOn::Reset),
+            Cause::Timeout => self.on.contains(&RetryOn::Timeout),
+            Cause::Status(status) => self.statuses.contains(&status.code()),
+        }
+    }
+
+    /// Whether an answer of this status may be tried again.
+    pub(crate) fn are_for_status(&self, status: Status) -> bool {
+        !self.statuses.is_empty() && self.are_for(Cause::Status(status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yumen_model::Span;
+
+    fn problems(retries: &yumen_model::Retries) -> Vec<String> {
+        let mut report = Report::default();
+        Retries::compile(retries, "r", &mut report);
+        report.problems().iter().map(|problem| problem.path.clone()).collect()
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said() {
+        assert!(problems(&yumen_model::Retries::default()).is_empty());
+        let wrong = yumen_model::Retries {
+            attempts: 11,
+            statuses: vec![503, 200],
+            methods: vec!["GET".to_owned(), "get".to_owned()],
+            backoff: yumen_model::Backoff { first: Span::seconds(2), max: Span::seconds(1) },
+            budget: yumen_model::RetryBudget { share: 1.5, per_second_min: 0 },
+            ..yumen_model::Retries::default()
+        };
+        let paths =
+            ["r.attempts", "r.statuses[1]", "r.methods[1]", "r.budget.share", "r.backoff.first"];
+        assert_eq!(problems(&wrong), paths);
+    }
+
+    #[test]
+    fn methods_and_causes_are_the_usual_ones_unless_told() {
+        let mut report = Report::default();
+        let usual = Retries::compile(&yumen_model::Retries::default(), "", &mut report);
+        let told = yumen_model::Retries {
+            methods: vec!["POST".to_owned()],
+            on: Vec::new(),
+            statuses: vec![503],
+            ..yumen_model::Retries::default()
+        };
+        let told = Retries::compile(&told, "", &mut report);
+        for (method, by_usual, by_told) in
+            [(Method::Get, true, false), (Method::Put, true, false), (Method::Post, false, true)]
+        {
+            assert_eq!((usual.allows(&method), told.allows(&method)), (by_usual, by_told));
+        }
+        let status = |code| Cause::Status(Status::new(code).unwrap());
+        for (cause, by_usual, by_told) in [
+            (Cause::Connect, true, false),
+            (Cause::Stale, true, true),
+            (Cause::Reset, true, false),
+            (Cause::Timeout, true, false),
+            (status(503), false, true),
+            (status(502), false, false),
+        ] {
+            assert_eq!((usual.are_for(cause), told.are_for(cause)), (by_usual, by_told));
+        }
+    }
+}

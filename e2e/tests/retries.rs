@@ -1,0 +1,315 @@
+//! Services that misbehave, and what is tried again: counted where it matters, at the service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use yumen_e2e::backend::Call;
+use yumen_e2e::client::get;
+use yumen_e2e::gateway::signal;
+use yumen_e2e::load::{Load, Plan};
+use yumen_e2e::tools::free_address;
+use yumen_e2e::{Answer, Backend, Client, Gateway, SOON, Step, ok, raw};
+
+/// One listener, one service with these targets, and more lines for the service.
+fn config(targets: &[SocketAddr], more: &str) -> String {
+    let targets: String =
+        targets.iter().map(|target| format!("        - url: http://{target}\n")).collect();
+    format!(
+        "
+listeners:
+  - {{ name: web, address: '127.0.0.1:0' }}
+status: {{ address: '127.0.0.1:0' }}
+services:
+  - name: backend
+    upstream:
+      targets:
+{targets}
+    routes:
+      - {{ name: all, match: {{ paths: ['/*'] }}, limits: {{ body: 2GiB }} }}
+{more}
+"
+    )
+}
+
+/// A service that counts its requests; `script` is told how many there were before.
+fn counting(
+    script: impl Fn(usize, &Call<'_>) -> Vec<Step> + Send + Sync + 'static,
+) -> (Backend, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let own = Arc::clone(&count);
+    let backend = Backend::start(move |call| script(own.fetch_add(1, Ordering::SeqCst), call));
+    (backend, count)
+}
+
+fn status(code: u16, more: &str) -> Step {
+    raw(format!("HTTP/1.1 {code} Bad\r\nContent-Length: 3\r\n{more}\r\nbad"))
+}
+
+fn ask(gateway: &Gateway, request: &str) -> Answer {
+    Client::connect(gateway.web()).ask(request).unwrap_or_else(|lost| panic!("{request}: {lost:?}"))
+}
+
+fn body_request(method: &str, body: &str) -> String {
+    format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The line of the access log that holds these words.
+fn logged(gateway: &Gateway, words: &str) -> String {
+    gateway
+        .stdout
+        .wait(0, SOON, |line| line.contains(words))
+        .unwrap_or_else(|| panic!("no line with {words}: {:#?}", gateway.stdout.all()))
+}
+
+fn metric(gateway: &Gateway, name: &str) -> f64 {
+    let text = get(gateway.status(), "/metrics").text();
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+}
+
+/// The service breaks the first try in every way there is; the second is well.
+#[test]
+fn what_breaks_once_is_tried_again() {
+    let partial = "HTTP/1.1 200 OK\r\nContent-Le";
+    for (why, steps, more) in [
+        ("reset", vec![Step::Reset], ""),
+        ("reset", vec![Step::Body, Step::Close], ""),
+        ("reset", vec![Step::Body, raw(partial), Step::Reset], ""),
+        ("timeout", vec![Step::Body, Step::Hang], "    timeouts: { per_try: 200ms }"),
+        ("status", vec![Step::Body, status(503, "")], "    retries: { statuses: [503] }"),
+        (
+            "status",
+            vec![Step::Body, status(503, "Retry-After: 1\r\n")],
+            "    retries: { statuses: [503] }",
+        ),
+    ] {
+        let (backend, count) = counting(move |nth, _| match nth {
+            0 => steps.clone(),
+            _ => vec![Step::Body, ok("ok")],
+        });
+        let gateway = Gateway::start(&config(&[backend.address], more));
+        let answer = get(gateway.web(), "/");
+        assert_eq!((answer.status(), answer.text().as_str()), (200, "ok"), "{why}");
+        assert_eq!(count.load(Ordering::SeqCst), 2, "{why}");
+        let line = logged(&gateway, "\"attempts\":2");
+        assert!(line.contains(&format!("\"decisions\":[{{\"what\":\"{why}\"")), "{line}");
+        let name = format!("yumen_upstream_retries_total{{service=\"backend\",reason=\"{why}\"}}");
+        assert!((metric(&gateway, &name) - 1.0).abs() < 0.1, "{name}");
+    }
+}
+
+/// What cannot be sent twice without harm is sent once, unless the config says otherwise.
+#[test]
+fn a_post_is_sent_once_unless_told() {
+    for (more, times) in [
+        ("", 1),
+        ("    retries: { attempts: 0 }", 1),
+        ("    retries: { methods: [POST] }", 3),
+        ("    retries: { methods: [POST], attempts: 1 }", 2),
+    ] {
+        let (backend, count) = counting(|_, _| vec![Step::Body, Step::Reset]);
+        let gateway = Gateway::start(&config(&[backend.address], more));
+        let answer = ask(&gateway, &body_request("POST", "hello"));
+        assert_eq!(answer.status(), 502, "{more}");
+        assert!(answer.text().contains("upstream_closed"), "{}", answer.text());
+        assert_eq!(count.load(Ordering::SeqCst), times, "{more}");
+    }
+}
+
+/// A body that streams is kept while it fits, and arrives whole the second time too.
+#[test]
+fn a_body_that_fits_is_sent_again() {
+    let body = "0123456789".repeat(4000);
+    for (bound, size, saved) in [("64KiB", 40_000, true), ("8KiB", 40_000, false)] {
+        for chunked in [false, true] {
+            let (backend, count) = counting(|nth, _| match nth {
+                0 => vec![Step::Body, Step::Reset],
+                _ => vec![Step::Body, ok("ok")],
+            });
+            let more = format!("    retries: {{ body: {bound} }}");
+            let gateway = Gateway::start(&config(&[backend.address], &more));
+            let mut client = Client::connect(gateway.web());
+            let (framing, sent) = match chunked {
+                false => (format!("Content-Length: {size}"), body.clone()),
+                true => {
+                    let size = body.len();
+                    (
+                        "Transfer-Encoding: chunked".to_owned(),
+                        format!("{size:x}\r\n{body}\r\n0\r\n\r\n"),
+                    )
+                }
+            };
+            client.send(format!("PUT / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n"));
+            // Two pieces, so that the body is not at hand with the head.
+            let (first, second) = sent.split_at(100);
+            client.send(first);
+            client.send(second);
+            let answer = client.answer("PUT", SOON).expect("an answer");
+            let expect = if saved { (200, 2) } else { (502, 1) };
+            assert_eq!(
+                (answer.status(), count.load(Ordering::SeqCst)),
+                expect,
+                "{bound} {chunked}"
+            );
+            if saved {
+                let recorded = backend.recorded();
+                let again = recorded.last().expect("a connection").requests().0;
+                assert!(again[0].body == body.as_bytes(), "the body arrives whole");
+            } else {
+                assert!(logged(&gateway, "\"attempts\":1").contains("\"what\":\"body_gone\""));
+            }
+        }
+    }
+}
+
+/// Once the head of an answer was given on, nothing is sent again.
+#[test]
+fn an_answer_that_was_begun_is_not_tried_again() {
+    let part = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
+    let (backend, count) = counting(move |_, _| vec![Step::Body, raw(part), Step::Reset]);
+    let gateway = Gateway::start(&config(&[backend.address], ""));
+    let mut client = Client::connect(gateway.web());
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.read_to_end(SOON));
+    assert!(client.shown().contains("200 OK"), "{}", client.shown());
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+/// An answer to be tried again is passed on when tries are used up, or the service asks for more
+/// patience than there is.
+#[test]
+fn the_last_answer_is_passed_on() {
+    for (more, field, times) in [
+        ("    retries: { statuses: [503] }", "", 3),
+        ("    retries: { statuses: [503] }", "Retry-After: 30\r\n", 1),
+        ("", "", 1),
+    ] {
+        let (backend, count) = counting(move |_, _| vec![Step::Body, status(503, field)]);
+        let gateway = Gateway::start(&config(&[backend.address], more));
+        let answer = get(gateway.web(), "/");
+        assert_eq!((answer.status(), answer.text().as_str()), (503, "bad"));
+        assert_eq!(count.load(Ordering::SeqCst), times, "{more} {field}");
+    }
+}
+
+/// A target that hangs costs its own time once; the other one is asked, and nothing is lost.
+#[test]
+fn another_target_is_preferred() {
+    let (hung, asked) = counting(|_, _| vec![Step::Body, Step::Hang]);
+    let well = Backend::answering("ok");
+    let more = "    timeouts: { first_byte: 300ms }\n    retries: { budget: { share: 1.0 } }";
+    let gateway = Gateway::start(&config(&[hung.address, well.address], more));
+    for n in 0..10 {
+        assert_eq!(get(gateway.web(), "/").status(), 200, "request {n}");
+    }
+    let tries = asked.load(Ordering::SeqCst);
+    assert!((1..=10).contains(&tries), "{tries}");
+    assert!(logged(&gateway, "\"what\":\"timeout\"").contains(&hung.address.to_string()));
+
+    let (alone, asked) = counting(|_, _| vec![Step::Body, Step::Hang]);
+    let gateway = Gateway::start(&config(&[alone.address], more));
+    assert_eq!(get(gateway.web(), "/").status(), 504);
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the same one does not answer sooner");
+}
+
+/// All tries together keep within the total.
+#[test]
+fn the_total_bounds_all_tries() {
+    let (backend, count) = counting(|_, _| vec![Step::Body, Step::Hang]);
+    let more = "    timeouts: { per_try: 300ms, total: 700ms }\n    retries: { attempts: 10 }";
+    let gateway = Gateway::start(&config(&[backend.address], more));
+    let began = Instant::now();
+    assert_eq!(get(gateway.web(), "/").status(), 504);
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(600) && took < Duration::from_secs(3), "{took:?}");
+    assert!((2..=4).contains(&count.load(Ordering::SeqCst)), "{count:?}");
+}
+
+/// The storm: every try fails. The service sees little more than what the clients ask for.
+#[test]
+fn a_storm_of_retries_is_held_back() {
+    let (backend, count) = counting(|_, _| vec![Step::Body, status(503, "")]);
+    let more = "    retries: { statuses: [503], attempts: 3, backoff: { first: 1ms, max: 2ms } }";
+    let gateway = Gateway::start(&config(&[backend.address], more));
+    let plan = Plan { pause: Duration::from_millis(4), ..Plan::steady(gateway.web(), 8) };
+    let load = Load::start(&plan);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(6) {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let report = load.stop();
+    let offered: u64 = report.failed.values().sum();
+    let seen = count.load(Ordering::SeqCst) as f64;
+    let share = seen / offered as f64;
+    println!("{offered} requests, {seen} at the service: {share:.3}");
+    assert_eq!(report.done, 0);
+    assert!(offered > 500, "too little of a storm: {offered}");
+    assert!(share <= 1.2 + 6.0 / offered as f64, "{share}");
+    assert!(share > 1.05, "nothing was tried again: {share}");
+    let spent = "yumen_upstream_decisions_total{service=\"backend\",decision=\"budget_spent\"}";
+    assert!(metric(&gateway, spent) > 100.0);
+    logged(&gateway, "\"what\":\"budget_spent\"");
+}
+
+/// One of two services is killed under load: no GET fails, and no POST of which nothing was sent.
+#[test]
+fn one_of_two_is_killed() {
+    let service = "{ listeners: [{ name: web, address: '127.0.0.1:0' }], access_log: { to: off }, \
+                   status: { address: off }, \
+                   routes: [{ name: all, match: { paths: ['/*'] }, answer: { body: ok } }] }";
+    let (first, second) = (Gateway::start(service), Gateway::start(service));
+    let gateway = Gateway::start(&config(&[first.web(), second.web()], ""));
+    let plan = Plan { pause: Duration::from_millis(1), ..Plan::steady(gateway.web(), 8) };
+    let load = Load::start(&plan);
+    assert!(load.reach(1000, Duration::from_secs(30)));
+    signal(first.pid, "KILL");
+    for n in 0..100 {
+        let answer = ask(&gateway, &body_request("POST", "hello"));
+        assert_eq!(answer.status(), 200, "POST {n}: {}", answer.text());
+    }
+    assert!(load.reach(4000, Duration::from_secs(60)));
+    let report = load.stop();
+    println!("{} GETs, the slowest took {:?}", report.done, report.slowest);
+    assert!(report.failed.is_empty(), "{report:?}");
+    assert!(report.slowest < Duration::from_millis(500), "{:?}", report.slowest);
+}
+
+/// Nobody is there: the answer comes soon and says so, for every method.
+#[test]
+fn all_are_dead() {
+    let gateway = Gateway::start(&config(&[free_address(), free_address()], ""));
+    let began = Instant::now();
+    for method in ["GET", "POST", "PUT", "DELETE"] {
+        let answer = ask(&gateway, &body_request(method, "hello"));
+        assert_eq!(answer.status(), 502, "{method}");
+        assert!(answer.text().contains("upstream_unreachable"), "{}", answer.text());
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(logged(&gateway, "\"method\":\"POST\"").contains("\"what\":\"connect\""));
+}
+
+/// A service that is gone for a moment is waited for, if only a little.
+#[test]
+fn a_restart_is_bridged() {
+    let address = free_address();
+    let more = "    retries: { attempts: 10, backoff: { first: 200ms, max: 400ms }, \
+                budget: { per_second_min: 100 } }";
+    let gateway = Gateway::start(&config(&[address], more));
+    let late = thread::spawn(move || {
+        // The service is away for this long.
+        thread::sleep(Duration::from_millis(200));
+        let listener = std::net::TcpListener::bind(address).expect("the address is free");
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut space = [0; 1024];
+        let _request = std::io::Read::read(&mut stream, &mut space);
+        let _sent = std::io::Write::write_all(
+            &mut stream,
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+        );
+    });
+    assert_eq!(ask(&gateway, &body_request("POST", "hello")).status(), 200);
+    late.join().expect("the service ends well");
+}
