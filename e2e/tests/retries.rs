@@ -146,6 +146,7 @@ fn a_body_that_fits_is_sent_again() {
             // Two pieces, so that the body is not at hand with the head.
             let (first, second) = sent.split_at(100);
             client.send(first);
+            assert!(backend.wait(SOON, |all| all.iter().any(|one| !one.bytes.is_empty())));
             client.send(second);
             let answer = client.answer("PUT", SOON).expect("an answer");
             let expect = if saved { (200, 2) } else { (502, 1) };
@@ -266,6 +267,7 @@ fn one_of_two_is_killed() {
     let load = Load::start(&plan);
     assert!(load.reach(1000, Duration::from_secs(30)));
     signal(first.pid, "KILL");
+    assert!(first.exit(SOON).is_some());
     for n in 0..100 {
         let answer = ask(&gateway, &body_request("POST", "hello"));
         assert_eq!(answer.status(), 200, "POST {n}: {}", answer.text());

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use yumen_model::document::Source;
-use yumen_model::{ListenerLimits, ListenerTimeouts, Model, Passive, Pool, ServiceTimeouts};
+use yumen_model::{
+    ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries, ServiceTimeouts,
+};
 use yumen_policy::FailureKind;
 use yumen_xtask::{House, expect_none};
 
@@ -19,6 +21,22 @@ fn rows(prefix: &str, defaults: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Settings inside of settings, by their whole names: `budget.share`.
+fn flat(defaults: &Value) -> Value {
+    let mut all = serde_json::Map::new();
+    for (key, value) in defaults.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => {
+                let inner = flat(value);
+                let inner = inner.as_object().into_iter().flatten();
+                all.extend(inner.map(|(part, value)| (format!("{key}.{part}"), value.clone())));
+            }
+            value => drop(all.insert(key.clone(), value.clone())),
+        }
+    }
+    Value::Object(all)
+}
+
 #[test]
 fn the_runbook_tells_every_default() {
     let house = House::open().unwrap();
@@ -29,6 +47,7 @@ fn the_runbook_tells_every_default() {
         rows("timeouts.", &serde_json::to_value(ListenerTimeouts::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ServiceTimeouts::default()).unwrap()),
         rows("passive.", &serde_json::to_value(Passive::default()).unwrap()),
+        rows("retries.", &flat(&serde_json::to_value(Retries::default()).unwrap())),
         rows("pool.", &serde_json::to_value(Pool::default()).unwrap()),
         rows("status.", &model["status"]),
     ]

@@ -26,10 +26,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// An idle connection of this endpoint, if there is one.
-    pub(crate) fn reuse(endpoint: &Rc<Endpoint>) -> Option<Self> {
-        let wire = endpoint.take()?;
-        Some(Self::with(wire, endpoint, true))
+    /// An idle connection of this endpoint, if there is one. `surely`: the system is asked once
+    /// more whether it is alive, for a request that cannot be sent a second time.
+    pub(crate) fn reuse(endpoint: &Rc<Endpoint>, surely: bool) -> Option<Self> {
+        loop {
+            let wire = endpoint.take()?;
+            if !surely || wire.stream.is_quiet_now() {
+                return Some(Self::with(wire, endpoint, true));
+            }
+            endpoint.count_closed();
+        }
     }
 
     /// A new connection.

@@ -67,7 +67,8 @@ pub async fn send(
     let mut course = Course::new(&road, exchange);
     loop {
         let Some((index, endpoint)) = course.choose(&road) else {
-            return Err(Failure::new(FailureKind::UpstreamBusy));
+            let busy = || Failure::new(FailureKind::UpstreamBusy);
+            return Err(course.last.unwrap_or_else(busy));
         };
         exchange.trail.attempts += 1;
         exchange.trail.target = Some(Arc::clone(&endpoint.name));
@@ -89,6 +90,7 @@ pub async fn send(
                 if !course.goes_on(&road, cause, index, exchange) {
                     return Err(failure);
                 }
+                course.last = Some(failure);
             }
         }
     }
@@ -116,6 +118,8 @@ struct Course {
     kept: Option<Rc<Kept>>,
     /// The body is gone and was not kept.
     body_gone: bool,
+    /// What the last attempt failed with.
+    last: Option<Failure>,
 }
 
 impl Course {
@@ -130,6 +134,7 @@ impl Course {
             retries: 0,
             kept: keep(road.way.retries, exchange),
             body_gone: false,
+            last: None,
         }
     }
 
@@ -163,7 +168,8 @@ impl Course {
         let since = timeouts.per_try.map(|_| Instant::now());
         let at_hand = !matches!(exchange.request.body, Body::Stream(..));
         let current = Try::begin(endpoint, at_hand);
-        let kept = if self.fresh { None } else { Connection::reuse(endpoint) };
+        let surely = !exchange.request.head.method().is_idempotent();
+        let kept = if self.fresh { None } else { Connection::reuse(endpoint, surely) };
         let connection = match kept {
             Some(connection) => connection,
             None => {

@@ -186,6 +186,16 @@ impl Stream {
         Poll::Ready(())
     }
 
+    /// Whether nothing has come, as the system knows it at this very moment, event or not: for what
+    /// must not be sent to a peer that is gone.
+    #[must_use]
+    pub fn is_quiet_now(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let mut byte = [0; 1];
+        let peeked = rustix::net::recv(&self.0.tcp, &mut byte[..], flags);
+        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+    }
+
     /// Whether nothing has come since the last read that came back short or empty: no byte and no
     /// end. Without an event there is nothing to ask the system.
     #[must_use]
