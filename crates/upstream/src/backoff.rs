@@ -17,7 +17,7 @@ impl Backoff {
     pub(crate) fn pause(self, nth: u32, random: u64) -> Duration {
         let doubled = 1_u32.checked_shl(nth).and_then(|times| self.first.checked_mul(times));
         let longest = doubled.map_or(self.max, |doubled| doubled.min(self.max));
-        let micros = u128::from(random >> 32) * (longest.as_micros() + 1) >> 32;
+        let micros = (u128::from(random >> 32) * (longest.as_micros() + 1)) >> 32;
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 }

@@ -107,6 +107,8 @@ impl BodyRead for Replay {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
+
     use std::task::Waker;
 
     use super::*;
