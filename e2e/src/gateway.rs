@@ -136,12 +136,18 @@ pub struct Launch {
     pub source: Option<PathBuf>,
     /// Nobody reads its standard output, as behind a log shipper that hangs.
     pub unread: bool,
+    /// Another binary than the one under test.
+    pub binary: Option<PathBuf>,
+    /// More of the environment.
+    pub environment: Vec<(&'static str, OsString)>,
 }
 
 /// A running gateway. It is killed and its folder removed when it goes out of scope.
 #[derive(Debug)]
 pub struct Gateway {
     child: Mutex<Child>,
+    /// Processes that have taken over from it.
+    heirs: Mutex<Vec<u32>>,
     /// Process id.
     pub pid: u32,
     /// Holds `yumen.yaml` and `state/`.
@@ -172,16 +178,17 @@ impl Gateway {
             fs::write(&file, yaml).expect("a config file");
             file
         });
+        let binary = how.binary.as_deref().unwrap_or_else(|| binary());
         let mut command = match how.open_files {
-            None => Command::new(binary()),
+            None => Command::new(binary),
             Some(most) => {
                 let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("ulimit -n {most}; exec \"$0\" \"$@\"")).arg(binary());
+                shell.arg("-c").arg(format!("ulimit -n {most}; exec \"$0\" \"$@\"")).arg(binary);
                 shell
             }
         };
         command.arg("run").arg(&file).arg("--state").arg(folder.join("state"));
-        command.args(how.arguments);
+        command.args(how.arguments).envs(how.environment);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -194,7 +201,8 @@ impl Gateway {
         };
         let stderr = Lines::of(child.stderr.take().expect("a pipe"));
         let pid = child.id();
-        let gateway = Self { child: Mutex::new(child), pid, folder, brief, stderr, stdout };
+        let heirs = Mutex::default();
+        let gateway = Self { child: Mutex::new(child), heirs, pid, folder, brief, stderr, stdout };
         match gateway.stderr.wait(0, START, |line| line == "yumen: ready") {
             Some(_) => Ok(gateway),
             None => Err(format!("not ready: {:#?}", gateway.stderr.all())),
@@ -277,6 +285,38 @@ impl Gateway {
         signal(self.pid, name);
     }
 
+    /// Has the process that serves hand over, and waits until another one serves; its id.
+    ///
+    /// # Errors
+    /// What the gateway says if it goes on instead.
+    pub fn hand_over(&self) -> Result<u32, String> {
+        let seen = self.stderr.count();
+        signal(self.serving(), "USR2");
+        self.handed_over(seen)
+    }
+
+    /// As [`Gateway::hand_over`], after somebody else has asked for it; `seen` lines were there.
+    ///
+    /// # Errors
+    /// What the gateway says if it goes on instead.
+    pub fn handed_over(&self, seen: usize) -> Result<u32, String> {
+        let line = self.stderr.wait(seen, START, |line| {
+            line.ends_with(" has taken over") || line.starts_with("yumen: hand-over failed")
+        });
+        let line = line.unwrap_or_else(|| panic!("no hand-over: {:#?}", self.stderr.all()));
+        let heir = line
+            .strip_prefix("yumen: process ")
+            .and_then(|rest| rest.strip_suffix(" has taken over").and_then(|id| id.parse().ok()));
+        let heir = heir.ok_or(line)?;
+        self.heirs.lock().expect("a sound lock").push(heir);
+        Ok(heir)
+    }
+
+    /// The id of the process that serves now.
+    pub fn serving(&self) -> u32 {
+        self.heirs.lock().expect("a sound lock").last().copied().unwrap_or(self.pid)
+    }
+
     /// Waits for the end of the process.
     pub fn exit(&self, within: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + within;
@@ -327,6 +367,14 @@ impl Drop for Gateway {
             let lines = self.stderr.all();
             let last = lines.len().saturating_sub(40);
             eprintln!("the gateway said:\n{}", lines[last..].join("\n"));
+        }
+        let folder = self.folder.to_string_lossy().into_owned();
+        for heir in self.heirs.get_mut().map(std::mem::take).unwrap_or_default() {
+            // Its number may be another process's by now.
+            let line = fs::read(format!("/proc/{heir}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains(&folder) {
+                signal(heir, "KILL");
+            }
         }
         if let Ok(child) = self.child.get_mut() {
             let _gone = child.kill();

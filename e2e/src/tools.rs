@@ -22,6 +22,10 @@ pub enum Tool {
     Node,
     /// `nginx`.
     Nginx,
+    /// `systemd-analyze`, which judges unit files.
+    SystemdAnalyze,
+    /// `systemd-socket-activate`, which opens sockets for a program as systemd does.
+    SocketActivate,
 }
 
 /// Where `scripts/setup` puts packages: `.tools` in the project, or `YUMEN_TOOLS`.
@@ -41,6 +45,8 @@ impl Tool {
         match self {
             Self::Curl => on_path("curl"),
             Self::Nginx => on_path("nginx"),
+            Self::SystemdAnalyze => on_path("systemd-analyze"),
+            Self::SocketActivate => on_path("systemd-socket-activate"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
                 let packages = folder().join("node/node_modules/ws");

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use yumen_e2e::client::get;
-use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok};
+use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok, raw, websocket};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -97,5 +97,48 @@ fn the_backlog_is_served() {
             assert_eq!(answer.text(), "ok");
         }
         assert_eq!(gateway.exit(SOON).expect("it ends").code(), Some(0));
+    }
+}
+
+/// A WebSocket is told, at both ends, and never inside a frame.
+#[test]
+fn websockets_are_told_when_the_drain_is_over() {
+    let backend = Backend::start(|_| vec![Step::Body, raw(websocket::agreement()), Step::Echo]);
+    let gateway = Gateway::start(&config(&backend, "drain: 1s"));
+    let mut idle = websocket::open(gateway.web(), "/idle");
+    assert!(websocket::echoed(&mut idle, "hello", SOON));
+    // This one is told in the middle of a frame, and ends it.
+    let mut busy = websocket::open(gateway.web(), "/busy");
+    let frame = websocket::frame(&"x".repeat(1000));
+    let (first, second) = frame.split_at(500);
+    busy.send(first);
+    assert!(backend.wait(SOON, |all| {
+        all.iter().any(|one| one.holds("/busy") && one.bytes.ends_with(first))
+    }));
+    gateway.signal("TERM");
+    let goodbye = [0x88, 2, 0x03, 0xe9];
+    let to_service = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
+    let deadline = Instant::now() + SOON;
+    while idle.buffer.len() < goodbye.len() {
+        assert!(Instant::now() < deadline && !idle.ended, "{}", idle.shown());
+        idle.fill(Duration::from_millis(100));
+    }
+    assert_eq!(idle.buffer[..goodbye.len()], goodbye, "{}", idle.shown());
+    idle.send([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
+    assert!(!busy.buffer.starts_with(&goodbye), "in the middle of a frame");
+    busy.send(second);
+    assert!(busy.read_to_end(SOON) && idle.read_to_end(SOON), "not closed");
+    assert!(busy.buffer.starts_with(&frame), "the frame is whole: {}", busy.shown());
+    assert!(busy.buffer[frame.len()..].starts_with(&goodbye), "{}", busy.shown());
+    assert_eq!(gateway.exit(SOON).expect("it ends").code(), Some(0));
+    for (target, before) in [("/idle", websocket::frame("hello")), ("/busy", frame.clone())] {
+        let expect = [before.as_slice(), &to_service].concat();
+        let told = |one: &yumen_e2e::backend::Recorded| {
+            one.holds(target) && one.bytes.windows(expect.len()).any(|bytes| bytes == expect)
+        };
+        assert!(
+            backend.wait(SOON, |all| all.iter().any(told)),
+            "{target}: the service is not told"
+        );
     }
 }

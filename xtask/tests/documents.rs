@@ -14,6 +14,7 @@ const FOLDERS: &[&str] = &[
     "fuzz/",
     "xtask/",
     "scripts/",
+    "packaging/",
     ".ci/",
 ];
 

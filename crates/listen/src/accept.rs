@@ -28,6 +28,8 @@ pub struct Gate<S> {
     connections: Arc<Connections>,
     leaving: Cell<bool>,
     closing: Cell<bool>,
+    cutting: Cell<bool>,
+    tunnels: Cell<usize>,
     /// Sockets that are accepted from.
     accepting: Cell<usize>,
     /// Connections of this worker.
@@ -39,15 +41,16 @@ impl<S: Serve> Gate<S> {
     /// Starts to accept. `connections` is the count that the listener's workers share.
     ///
     /// # Errors
-    /// When the event queue does not take the socket.
+    /// When the event queue does not take a socket.
     pub fn open(
         serve: Rc<S>,
         worker: Worker,
         door: Arc<Door>,
         connections: Arc<Connections>,
-        socket: std::net::TcpListener,
+        sockets: Vec<std::net::TcpListener>,
     ) -> io::Result<Rc<Self>> {
-        let listener = TcpListener::from_std(socket)?;
+        let listeners: Vec<TcpListener> =
+            sockets.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let gate = Rc::new(Self {
             serve,
             worker,
@@ -55,12 +58,16 @@ impl<S: Serve> Gate<S> {
             connections,
             leaving: Cell::new(false),
             closing: Cell::new(false),
+            cutting: Cell::new(false),
+            tunnels: Cell::new(0),
             accepting: Cell::new(0),
             open: Cell::new(0),
             date: RefCell::default(),
         });
-        gate.accepting.set(gate.accepting.get() + 1);
-        gate.worker.spawn(accept(Rc::clone(&gate), listener));
+        for listener in listeners {
+            gate.accepting.set(gate.accepting.get() + 1);
+            gate.worker.spawn(accept(Rc::clone(&gate), listener));
+        }
         Ok(gate)
     }
 
@@ -82,6 +89,18 @@ impl<S: Serve> Gate<S> {
         self.worker.wake_all();
     }
 
+    /// Says goodbye in every tunnel, and ends it.
+    pub fn cut(&self) {
+        self.cutting.set(true);
+        self.worker.wake_all();
+    }
+
+    /// Whether there is a tunnel to say goodbye in.
+    #[must_use]
+    pub fn has_tunnels(&self) -> bool {
+        self.tunnels.get() > 0
+    }
+
     /// Whether everybody who was accepted is gone, and nobody is accepted any more.
     #[must_use]
     pub fn has_ended(&self) -> bool {
@@ -90,6 +109,16 @@ impl<S: Serve> Gate<S> {
 
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.get()
+    }
+
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.cutting.get()
+    }
+
+    /// Counts a tunnel until the value is dropped.
+    pub(crate) fn tunnel(self: &Rc<Self>) -> Carried<S> {
+        self.tunnels.set(self.tunnels.get() + 1);
+        Carried(Rc::clone(self))
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -198,5 +227,14 @@ impl<S: Serve> Drop for Present<S> {
     fn drop(&mut self) {
         self.0.serve.connection(&self.0.door(), ConnectionEvent::Closed);
         self.0.open.set(self.0.open.get().saturating_sub(1));
+    }
+}
+
+/// Counts a tunnel of this worker out when its task ends, however it ends.
+pub(crate) struct Carried<S>(Rc<Gate<S>>);
+
+impl<S> Drop for Carried<S> {
+    fn drop(&mut self) {
+        self.0.tunnels.set(self.0.tunnels.get().saturating_sub(1));
     }
 }

@@ -19,6 +19,46 @@ pub struct Bound {
     pub sockets: Vec<TcpListener>,
 }
 
+impl Bound {
+    /// Sockets of one address that listen already; `None` if there are none.
+    #[must_use]
+    pub fn given(sockets: Vec<TcpListener>) -> Option<Self> {
+        let address = sockets.first()?.local_addr().ok()?;
+        Some(Self { address, sockets })
+    }
+
+    /// The sockets as so many workers share them. If there are fewer sockets, more are made; where
+    /// that cannot be, as beside sockets of systemd, several workers accept on the same one. All
+    /// that there are stay in use, because whoever waits in the backlog of one would be lost.
+    #[must_use]
+    pub fn shares(mut self, workers: usize) -> Vec<Vec<TcpListener>> {
+        let given = self.sockets.len();
+        while self.sockets.len() < workers {
+            let Some(like) = self.sockets.get(self.sockets.len() % given.max(1)) else { break };
+            match widen(like, self.address).or_else(|_error| like.try_clone()) {
+                Ok(socket) => self.sockets.push(socket),
+                Err(_) => break,
+            }
+        }
+        let mut shares: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
+        for (index, socket) in self.sockets.into_iter().enumerate() {
+            if let Some(share) = shares.get_mut(index % workers.max(1)) {
+                share.push(socket);
+            }
+        }
+        shares
+    }
+}
+
+/// One more socket beside this one, if it lets others beside it.
+fn widen(like: &TcpListener, address: SocketAddr) -> io::Result<TcpListener> {
+    if socket2::SockRef::from(like).reuse_port()? {
+        open(address)
+    } else {
+        Err(io::ErrorKind::AddrInUse.into())
+    }
+}
+
 /// Binds an address as a config writes it: `host:port`, `[v6]:port`, `localhost:port` or `:port`.
 ///
 /// # Errors
@@ -79,5 +119,36 @@ mod tests {
         assert_eq!(taken.sockets.len(), 2);
         let error = bind(&taken.address.to_string(), 1).unwrap_err();
         assert!(error.contains("another process listens there"), "{error}");
+    }
+
+    /// How many sockets each worker gets, and how many different ones there are.
+    fn check(sockets: Vec<TcpListener>, workers: usize, shares: &[usize], open: usize) {
+        let bound = Bound::given(sockets).unwrap();
+        let address = bound.address;
+        let got = bound.shares(workers);
+        assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), shares);
+        assert!(got.iter().flatten().all(|socket| socket.local_addr().unwrap() == address));
+        // The kernel knows each connection of its own only where it waits.
+        let clients: Vec<_> =
+            (0..64).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        let waiting = |socket: &TcpListener| {
+            socket.set_nonblocking(true).unwrap();
+            std::iter::from_fn(|| socket.accept().ok()).count()
+        };
+        let waiting: Vec<usize> = got.iter().flatten().map(waiting).collect();
+        assert_eq!(waiting.iter().sum::<usize>(), clients.len());
+        assert_eq!(waiting.iter().filter(|count| **count > 0).count(), open, "{waiting:?}");
+    }
+
+    #[test]
+    fn sockets_are_shared_whatever_the_number_of_workers() {
+        let ours = |count| bind("127.0.0.1:0", count).unwrap().sockets;
+        check(ours(2), 2, &[1, 1], 2);
+        check(ours(3), 2, &[2, 1], 3);
+        check(ours(1), 3, &[1, 1, 1], 3);
+        let alone = || vec![TcpListener::bind("127.0.0.1:0").unwrap()];
+        check(alone(), 1, &[1], 1);
+        check(alone(), 3, &[1, 1, 1], 1);
+        assert!(Bound::given(Vec::new()).is_none());
     }
 }

@@ -169,7 +169,15 @@ impl<S: Serve> Connection<S> {
             self.deliver(door, &exchange.request.head, response, early).await;
         let is_tunnel = tunnel.is_some();
         if let (Ok(()), Some(tunnel)) = (sent, tunnel) {
-            tunnel::carry(&self.link, tunnel, &self.watch, door.patience.tunnel_idle).await;
+            let carried = self.gate.tunnel();
+            let idle = door.patience.tunnel_idle;
+            let gate = &self.gate;
+            let is_cutting = || gate.is_cutting();
+            if tunnel::carry(&self.link, tunnel, &self.watch, idle, is_cutting).await {
+                // So that the goodbye is read.
+                self.linger().await;
+            }
+            drop(carried);
         }
         let end = End { status, broken: sent.err(), tunnel: is_tunnel };
         self.gate.serve().ended(door, &exchange, mark, end);

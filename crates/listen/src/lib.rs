@@ -11,6 +11,7 @@ mod body;
 mod count;
 mod deliver;
 mod door;
+mod frames;
 mod head;
 mod http1;
 mod link;

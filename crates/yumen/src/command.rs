@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, echo, explain, policies, run, say};
+use crate::{check, echo, explain, policies, run, say, upgrade};
 
 /// An API gateway: one door in front of many services.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:9001")]
         listen: String,
     },
+    /// Has a running gateway hand over to the binary that is on disk now; no request is lost.
+    Upgrade(upgrade::Options),
     /// Prints the version.
     Version,
 }
@@ -52,6 +54,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Schema => schema(),
         Command::Explain(options) => explain::explain(&options),
         Command::Echo { listen } => echo::run(&listen),
+        Command::Upgrade(options) => upgrade::upgrade(&options),
         Command::Version => {
             say::print(format_args!("yumen {}\n", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

@@ -2,25 +2,31 @@
 //! never do.
 
 mod drain;
+mod hand_over;
 
 use std::collections::HashMap;
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-use yumen_listen::{Bound, Connections, Door, bind};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use yumen_listen::{Bound, Connections, Door};
 use yumen_observe::LogWriter;
 use yumen_plan::Plan;
 use yumen_upstream::resolve::Watched;
 
+use self::hand_over::Outcome;
 use crate::aside::Aside;
 use crate::config::{Compiled, Look, Origin};
 use crate::last_good::{LastGood, Written};
+use crate::notify::Notify;
+use crate::pid_file::PidFile;
 use crate::ready::Ready;
 use crate::say;
+use crate::sockets::{STATUS, Sockets};
 use crate::status::{Pages, StatusPages};
 use crate::workers::{Equipment, Order, Workers};
 
@@ -35,12 +41,23 @@ const SIGNALS_MAX: usize = 16;
 struct Open {
     address: String,
     door: Arc<Door>,
+    /// The workers' sockets once more, to be passed on.
+    sockets: Vec<TcpListener>,
+}
+
+/// Where the process stands among the things around it.
+pub(crate) struct Place {
+    pub(crate) origin: Origin,
+    pub(crate) last_good: Option<LastGood>,
+    pub(crate) pid_file: Option<PidFile>,
+    pub(crate) notify: Notify,
+    /// Listening sockets that it was given.
+    pub(crate) sockets: Sockets,
 }
 
 /// Everything that is running.
 pub(crate) struct Control {
-    origin: Origin,
-    last_good: Option<LastGood>,
+    place: Place,
     equipment: Equipment,
     workers: Workers,
     aside: Aside,
@@ -61,16 +78,14 @@ impl Control {
     /// # Errors
     /// If the thread for the long work of reloads cannot be started.
     pub(crate) fn new(
-        origin: Origin,
-        last_good: Option<LastGood>,
+        place: Place,
         equipment: Equipment,
         workers: Workers,
         log: LogWriter,
     ) -> io::Result<Self> {
         Ok(Self {
             aside: Aside::start()?,
-            origin,
-            last_good,
+            place,
             equipment,
             workers,
             log,
@@ -88,19 +103,36 @@ impl Control {
     /// # Errors
     /// In words for the operator; nothing serves then.
     pub(crate) fn begin(&mut self, plan: &Plan, look_up: Duration) -> Result<(), String> {
-        let fresh = self.bind(plan)?;
-        let status = self.bind_status(plan)?;
+        let (fresh, status) = self.bind_all(plan)?;
         self.watch_names(plan);
         self.await_names(look_up);
         self.open(plan, fresh);
-        self.open_status(plan, status)?;
         self.ready.store(true, Ordering::Relaxed);
+        self.open_status(plan, status)?;
+        for unused in self.place.sockets.let_go() {
+            say::say(format_args!(
+                "the socket that was given for {unused} is closed: no listener has that name or address"
+            ));
+        }
         Ok(())
+    }
+
+    /// Says that this is the process that serves now.
+    pub(crate) fn announce(&self) {
+        if let Some(Err(problem)) = self.place.pid_file.as_ref().map(PidFile::write) {
+            say::say(problem);
+        }
+        say::say("ready");
+        self.place.notify.ready(&self.serving());
+    }
+
+    fn serving(&self) -> String {
+        format!("serving configuration {}", self.revision)
     }
 
     /// Keeps a configuration that works on disk.
     pub(crate) fn keep(&self, written: &Written) {
-        let Some(last_good) = &self.last_good else { return };
+        let Some(last_good) = &self.place.last_good else { return };
         if let Err(error) = last_good.keep(written) {
             say::say(format_args!(
                 "cannot keep the last good configuration in {}: {error}; say where with --state",
@@ -121,9 +153,21 @@ impl Control {
                     return Ok(());
                 }
                 Ok(SIGHUP) => {
-                    look = self.origin.look();
+                    look = self.place.origin.look();
                     self.reload();
                 }
+                Ok(SIGUSR2) => match self.hand_over(signals) {
+                    Outcome::Done => {
+                        self.retire(signals);
+                        return Ok(());
+                    }
+                    Outcome::Stop => {
+                        self.drain(signals);
+                        return Ok(());
+                    }
+                    Outcome::Failed { reload: true } => self.reload(),
+                    Outcome::Failed { reload: false } => {}
+                },
                 Ok(SIGUSR1) => self.reopen_log(),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => self.look(&mut look),
@@ -136,6 +180,7 @@ impl Control {
             if !gone.is_empty() {
                 self.aside.let_go(gone);
             }
+            self.place.notify.live(Instant::now(), || self.workers.turns());
             if self.workers.have_ended() {
                 return Err("all workers have ended; this is a bug".to_owned());
             }
@@ -144,9 +189,9 @@ impl Control {
 
     /// Reloads if the files changed, once they have stopped changing.
     fn look(&mut self, seen: &mut Look) {
-        let now = self.origin.look();
+        let now = self.place.origin.look();
         if now != *seen {
-            let settled = self.origin.look() == now;
+            let settled = self.place.origin.look() == now;
             if settled {
                 *seen = now;
                 self.reload();
@@ -162,11 +207,20 @@ impl Control {
 
     /// Reads the files again. What is wrong changes nothing.
     fn reload(&mut self) {
+        self.place.notify.reloading();
+        let before = self.revision;
+        self.take_in();
+        let refused = if self.revision == before { "; a newer one was refused" } else { "" };
+        self.place.notify.ready(&format!("{}{refused}", self.serving()));
+    }
+
+    fn take_in(&mut self) {
+        let registry = Arc::clone(&self.equipment.registry);
         let refuse = |text: String| {
-            self.equipment.registry.config_failed();
+            registry.config_failed();
             say::tell(format_args!("yumen: configuration refused:\n{text}"));
         };
-        let sources = match self.origin.read() {
+        let sources = match self.place.origin.read() {
             Ok(sources) => Arc::new(sources),
             Err(problem) => return refuse(format!("{problem}\n")),
         };
@@ -175,8 +229,7 @@ impl Control {
         let Some(Ready { plan, counted, written }) = plan else {
             return refuse(report.render(&document).to_string());
         };
-        let bound = self.bind(&plan).and_then(|fresh| Ok((fresh, self.bind_status(&plan)?)));
-        let (fresh, status) = match bound {
+        let (fresh, status) = match self.bind_all(&plan) {
             Ok(bound) => bound,
             Err(problem) => return refuse(format!("{problem}\n")),
         };
@@ -186,7 +239,6 @@ impl Control {
         say::tell(report.render(&document));
         self.revision = revision;
         // Before the swap: workers that take the new plan up ask the registry for its cells.
-        let registry = &self.equipment.registry;
         registry.config_applied(revision, counted, SystemTime::now(), Instant::now());
         self.take_up(Arc::new(plan), fresh, status);
         self.keep(&written);
@@ -207,15 +259,21 @@ impl Control {
         }
     }
 
+    fn bind_all(&mut self, plan: &Plan) -> Result<(HashMap<String, Bound>, Option<Bound>), String> {
+        Ok((self.bind(plan)?, self.bind_status(plan)?))
+    }
+
     /// Binds the addresses that are new in a plan.
-    fn bind(&self, plan: &Plan) -> Result<HashMap<String, Bound>, String> {
+    fn bind(&mut self, plan: &Plan) -> Result<HashMap<String, Bound>, String> {
         let mut fresh = HashMap::new();
         for listener in plan.listeners.iter().map(|one| &one.listener) {
             let known =
                 self.open.get(&listener.name).is_some_and(|open| open.address == listener.address);
             if !known {
-                let bound = bind(&listener.address, self.workers.count())
-                    .map_err(|problem| format!("listener {}: {problem}", listener.name))?;
+                let sockets = &mut self.place.sockets;
+                let bound = sockets.bind(&listener.name, &listener.address, self.workers.count());
+                let bound =
+                    bound.map_err(|problem| format!("listener {}: {problem}", listener.name))?;
                 fresh.insert(listener.name.clone(), bound);
             }
         }
@@ -226,20 +284,26 @@ impl Control {
     fn open(&mut self, plan: &Plan, mut fresh: HashMap<String, Bound>) {
         for listener in plan.listeners.iter().map(|one| &one.listener) {
             let door = Arc::new(Door::new(listener));
-            match fresh.remove(&listener.name) {
-                Some(Bound { address, sockets }) => {
-                    let connections = Arc::new(Connections::default());
-                    let mut sockets = sockets.into_iter();
-                    self.workers.order(|_| {
-                        let (door, connections) = (Arc::clone(&door), Arc::clone(&connections));
-                        sockets.next().map(|socket| Order::Open { door, connections, socket })
-                    });
-                    say::say(format_args!("listening on {address} ({})", listener.name));
+            let Some(bound) = fresh.remove(&listener.name) else {
+                self.workers.order(|_| Some(Order::Change(Arc::clone(&door))));
+                if let Some(open) = self.open.get_mut(&listener.name) {
+                    open.door = door;
                 }
-                None => self.workers.order(|_| Some(Order::Change(Arc::clone(&door)))),
-            }
-            self.open
-                .insert(listener.name.clone(), Open { address: listener.address.clone(), door });
+                continue;
+            };
+            say::say(format_args!("listening on {} ({})", bound.address, listener.name));
+            let shares = bound.shares(self.workers.count());
+            // Without them there is no hand-over; all else works.
+            let sockets = shares.iter().flatten().map(TcpListener::try_clone);
+            let sockets = sockets.collect::<io::Result<_>>().unwrap_or_default();
+            let connections = Arc::new(Connections::default());
+            let mut shares = shares.into_iter();
+            self.workers.order(|_| {
+                let (door, connections) = (Arc::clone(&door), Arc::clone(&connections));
+                shares.next().map(|sockets| Order::Open { door, connections, sockets })
+            });
+            let open = Open { address: listener.address.clone(), door, sockets };
+            self.open.insert(listener.name.clone(), open);
         }
     }
 
@@ -249,6 +313,8 @@ impl Control {
         self.open.retain(|name, open| {
             let kept = plan.listeners.iter().any(|one| one.listener.name == *name);
             if !kept {
+                // The workers' own are then the last ones.
+                open.sockets.clear();
                 workers.order(|_| Some(Order::Close(Arc::clone(&open.door.name))));
                 say::say(format_args!("no longer listening on {} ({name})", open.address));
             }
@@ -256,13 +322,17 @@ impl Control {
         });
     }
 
-    fn bind_status(&self, plan: &Plan) -> Result<Option<Bound>, String> {
+    fn bind_status(&mut self, plan: &Plan) -> Result<Option<Bound>, String> {
         let address = &plan.status.address;
         let known = self.status.as_ref().is_some_and(|(open, _)| open == address);
         if known || address == "off" {
             return Ok(None);
         }
-        bind(address, 1).map(Some).map_err(|problem| format!("status: {problem}"))
+        self.place
+            .sockets
+            .bind(STATUS, address, 1)
+            .map(Some)
+            .map_err(|problem| format!("status: {problem}"))
     }
 
     fn open_status(&mut self, plan: &Plan, bound: Option<Bound>) -> Result<(), String> {
@@ -310,7 +380,8 @@ impl Control {
 pub(crate) fn signals() -> Result<Receiver<i32>, String> {
     let explain = |error: io::Error| format!("cannot receive signals: {error}");
     let mut signals =
-        signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(explain)?;
+        signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])
+            .map_err(explain)?;
     let (sender, receiver) = sync_channel(SIGNALS_MAX);
     let thread = std::thread::Builder::new().name("signals".to_owned());
     thread

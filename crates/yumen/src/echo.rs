@@ -44,10 +44,8 @@ pub(crate) fn start(bound: Bound) -> std::io::Result<std::thread::JoinHandle<()>
         listener.limits.requests_per_connection = u32::MAX;
         listener.limits.connections_per_client = u32::MAX;
         let door = Arc::new(Door::new(&listener));
-        for socket in sockets {
-            let connections = Arc::new(Connections::default());
-            drop(Gate::open(Rc::new(Echo), worker.clone(), Arc::clone(&door), connections, socket));
-        }
+        let connections = Arc::new(Connections::default());
+        drop(Gate::open(Rc::new(Echo), worker, door, connections, sockets));
         std::future::pending::<()>().await;
     })?;
     say::say(format_args!("echo server on {address}"));

@@ -7,12 +7,17 @@ mod config;
 mod control;
 mod echo;
 mod explain;
+mod hand_over;
 mod last_good;
+mod notify;
+mod pid_file;
 mod policies;
 mod ready;
 mod run;
 mod say;
+mod sockets;
 mod status;
+mod upgrade;
 mod upstreams;
 mod workers;
 

@@ -12,9 +12,13 @@ use yumen_upstream::health::{Keeper, Standings};
 use yumen_upstream::resolve::{Names, Resolver};
 
 use crate::config::{Compiled, Origin, compile};
-use crate::control::Control;
+use crate::control::{Control, Place};
+use crate::hand_over::Predecessor;
 use crate::last_good::LastGood;
+use crate::notify::Notify;
+use crate::pid_file::PidFile;
 use crate::ready::Ready;
+use crate::sockets::Sockets;
 use crate::workers::{Equipment, Workers};
 use crate::{control, echo, say};
 
@@ -32,6 +36,9 @@ pub(crate) struct Options {
     /// The folder where the last good configuration is kept.
     #[arg(long, env = "YUMEN_STATE")]
     state: Option<PathBuf>,
+    /// A file that names the process that serves, for `yumen upgrade`.
+    #[arg(long, env = "YUMEN_PID_FILE")]
+    pid_file: Option<PathBuf>,
 }
 
 /// Runs until the process is told to stop.
@@ -47,6 +54,11 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 
 fn try_run(options: &Options) -> Result<(), String> {
     raise_file_limit();
+    // While there is only one thread: the environment says what was given, and is tidied up.
+    let (predecessor, sockets) = match Predecessor::find()? {
+        Some((predecessor, sockets)) => (Some(predecessor), sockets),
+        None => (None, Sockets::from_systemd()?),
+    };
     // Before anything else: a signal or a change that comes while the start is under way counts.
     let signals = control::signals()?;
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
@@ -71,11 +83,17 @@ fn try_run(options: &Options) -> Result<(), String> {
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
     let workers = Workers::start(count, &equipment, &log)
         .map_err(|error| format!("cannot start a thread: {error}"))?;
-    let control = Control::new(origin, last_good, equipment, workers, log);
+    let notify = Notify::from_environment(Instant::now());
+    let pid_file = options.pid_file.clone().map(PidFile::new);
+    let place = Place { origin, last_good, pid_file, notify, sockets };
+    let control = Control::new(place, equipment, workers, log);
     let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
     control.begin(&plan, LOOK_UP)?;
     control.keep(&written);
-    say::say("ready");
+    if let Some(Err(error)) = predecessor.map(Predecessor::relieve) {
+        say::say(format_args!("cannot tell the process before that this one is ready: {error}"));
+    }
+    control.announce();
     control.serve(&signals, look)
 }
 

@@ -5,7 +5,9 @@ use std::io::Write;
 
 /// One sentence for the operator. A closed standard error is no reason to stop.
 pub(crate) fn say(sentence: impl Display) {
-    writeln!(std::io::stderr(), "yumen: {sentence}").unwrap_or_default();
+    // In one piece: during a hand-over two processes speak.
+    let line = format!("yumen: {sentence}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap_or_default();
 }
 
 /// Text for the operator that has its own form.

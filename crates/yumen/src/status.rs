@@ -2,11 +2,12 @@
 //! scrape never takes a worker's time.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use yumen_http::{Body, Refusal, Response, ResponseHead, Status};
 use yumen_listen::{Bound, Connections, Door, End, Gate, Serve};
@@ -18,11 +19,17 @@ use yumen_worker::Worker;
 
 use crate::upstreams;
 
-/// Serves the status pages until the process ends or `stop` is dropped.
+/// How long those who have asked may take to hear the answer, when the pages are closed.
+const LAST_PAGES: Duration = Duration::from_secs(2);
+
+/// Serves the status pages until the process ends or this is dropped.
 #[derive(Debug)]
 pub(crate) struct StatusPages {
     /// Where.
     pub(crate) address: SocketAddr,
+    /// The same sockets once more, to be passed on.
+    pub(crate) sockets: Vec<TcpListener>,
+    thread: JoinHandle<()>,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -41,23 +48,29 @@ impl StatusPages {
     /// What the system says.
     pub(crate) fn start(bound: Bound, pages: Pages) -> io::Result<Self> {
         let Bound { address, sockets } = bound;
+        let passed = sockets.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        Worker::start("status", 0, move |worker| async move {
+        let thread = Worker::start("status", 0, move |worker| async move {
             let pages = Rc::new(pages);
             let door = Arc::new(Door::new(&plain_listener("status")));
-            for socket in sockets {
-                let gate = Gate::open(
-                    Rc::clone(&pages),
-                    worker.clone(),
-                    Arc::clone(&door),
-                    Arc::new(Connections::default()),
-                    socket,
-                );
-                drop(gate);
-            }
+            let connections = Arc::new(Connections::default());
+            let gate = Gate::open(pages, worker, door, connections, sockets);
             drop(stopped.await);
+            let Ok(gate) = gate else { return };
+            gate.close();
+            let ended = async {
+                while !gate.has_ended() {
+                    tokio::time::sleep(yumen_worker::TICK).await;
+                }
+            };
+            drop(tokio::time::timeout(LAST_PAGES, ended).await);
         })?;
-        Ok(Self { address, _stop: stop })
+        Ok(Self { address, sockets: passed, thread, _stop: stop })
+    }
+
+    /// Closes the listener; the thread ends when everybody has heard the answer.
+    pub(crate) fn close(self) -> JoinHandle<()> {
+        self.thread
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ const DRAIN_LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Listen here as well.
-    Open { door: Arc<Door>, connections: Arc<Connections>, socket: TcpListener },
+    Open { door: Arc<Door>, connections: Arc<Connections>, sockets: Vec<TcpListener> },
     /// Other settings for the listener of this name.
     Change(Arc<Door>),
     /// No more of the listener of this name.
@@ -37,6 +38,8 @@ pub(crate) enum Order {
     Leave,
     /// Close all listeners, and end when the last connection has closed.
     Drain,
+    /// Say goodbye in all tunnels, and end behind the last of them.
+    Cut,
 }
 
 /// All workers.
@@ -44,6 +47,8 @@ pub(crate) enum Order {
 pub(crate) struct Workers {
     orders: Vec<Sender<Order>>,
     threads: Vec<JoinHandle<()>>,
+    /// How often each has turned.
+    turns: Vec<Arc<AtomicU64>>,
 }
 
 /// What every worker is given.
@@ -61,12 +66,14 @@ impl Workers {
     /// # Errors
     /// What the system says.
     pub(crate) fn start(count: usize, equipment: &Equipment, log: &LogWriter) -> io::Result<Self> {
-        let mut workers = Self { orders: Vec::new(), threads: Vec::new() };
+        let mut workers = Self { orders: Vec::new(), threads: Vec::new(), turns: Vec::new() };
         for index in 0..count {
             let (sender, orders) = channel(ORDERS_MAX);
             let (equipment, log) = (equipment.clone(), log.buffer());
+            let turns = Arc::new(AtomicU64::new(0));
             workers.orders.push(sender);
-            let work = move |worker| work(worker, equipment, log, orders);
+            workers.turns.push(Arc::clone(&turns));
+            let work = move |worker| work(worker, equipment, log, Orders { orders, turns });
             workers.threads.push(Worker::start(&format!("worker-{index}"), index, work)?);
         }
         Ok(workers)
@@ -87,13 +94,28 @@ impl Workers {
         }
     }
 
+    /// How often each has turned; nothing of one that has ended.
+    pub(crate) fn turns(&self) -> Vec<Option<u64>> {
+        let turns = self.turns.iter().zip(&self.threads);
+        let turns = turns
+            .map(|(turns, thread)| (!thread.is_finished()).then(|| turns.load(Ordering::Relaxed)));
+        turns.collect()
+    }
+
     /// Whether all have ended.
     pub(crate) fn have_ended(&self) -> bool {
         self.threads.iter().all(JoinHandle::is_finished)
     }
 }
 
-async fn work(worker: Worker, equipment: Equipment, log: LogBuffer, mut orders: Receiver<Order>) {
+/// What ties a worker to the control thread.
+struct Orders {
+    orders: Receiver<Order>,
+    turns: Arc<AtomicU64>,
+}
+
+async fn work(worker: Worker, equipment: Equipment, log: LogBuffer, orders: Orders) {
+    let Orders { mut orders, turns } = orders;
     let Equipment { present, names, standings, registry } = equipment;
     let outbound = Outbound::new(worker.clone(), names, standings);
     let engine = Rc::new(Engine::new(present, outbound, registry.worker(), log));
@@ -105,7 +127,10 @@ async fn work(worker: Worker, equipment: Equipment, log: LogBuffer, mut orders: 
                 Some(order) => gates.take(order),
                 None => return,
             },
-            _ = tidy.tick() => engine.tidy(),
+            _ = tidy.tick() => {
+                turns.fetch_add(1, Ordering::Relaxed);
+                engine.tidy();
+            }
             // Only a worker that drains waits for its last connection.
             () = tokio::time::sleep(DRAIN_LOOK), if gates.draining => {}
         }
@@ -121,20 +146,28 @@ struct Gates {
     /// Those that accept nothing more, until their last connection has closed.
     closing: Vec<Rc<Gate<Engine>>>,
     draining: bool,
+    cutting: bool,
 }
 
 impl Gates {
     fn new(engine: Rc<Engine>, worker: Worker) -> Self {
-        Self { engine, worker, open: HashMap::new(), closing: Vec::new(), draining: false }
+        Self {
+            engine,
+            worker,
+            open: HashMap::new(),
+            closing: Vec::new(),
+            draining: false,
+            cutting: false,
+        }
     }
 
     /// Carries an order out.
     fn take(&mut self, order: Order) {
         match order {
-            Order::Open { door, connections, socket } => {
+            Order::Open { door, connections, sockets } => {
                 let (engine, worker) = (Rc::clone(&self.engine), self.worker.clone());
                 let name = Arc::clone(&door.name);
-                if let Ok(gate) = Gate::open(engine, worker, door, connections, socket) {
+                if let Ok(gate) = Gate::open(engine, worker, door, connections, sockets) {
                     let replaced = self.open.insert(name, gate);
                     self.close(replaced);
                 }
@@ -154,6 +187,10 @@ impl Gates {
                 self.close(all);
                 self.draining = true;
             }
+            Order::Cut => {
+                self.closing.iter().for_each(|gate| gate.cut());
+                self.cutting = true;
+            }
         }
     }
 
@@ -167,6 +204,7 @@ impl Gates {
     /// Whether nothing is left to drain.
     fn have_ended(&mut self) -> bool {
         self.closing.retain(|gate| !gate.has_ended());
-        self.draining && self.closing.is_empty()
+        let has_tunnels = self.closing.iter().any(|gate| gate.has_tunnels());
+        self.draining && (self.closing.is_empty() || self.cutting && !has_tunnels)
     }
 }
