@@ -315,3 +315,122 @@ fn a_restart_is_bridged() {
     assert_eq!(ask(&gateway, &body_request("POST", "hello")).status(), 200);
     late.join().expect("the service ends well");
 }
+
+/// Says what it is told to by the path; `/gate/N` waits so many milliseconds.
+fn obedient() -> (Backend, Arc<AtomicUsize>) {
+    counting(|_, call| {
+        let target = call.request.target().to_owned();
+        let number = target.rsplit('/').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        match target.split('/').nth(1) {
+            Some("fail") => vec![Step::Body, status(500, "")],
+            Some("gate") => vec![Step::Body, Step::Wait(Duration::from_millis(number)), ok("ok")],
+            _ => vec![Step::Body, ok("ok")],
+        }
+    })
+}
+
+/// The breaker opens, answers at once, tries again, and closes; a reload does not touch it.
+#[test]
+fn a_breaker_opens_and_closes() {
+    let (backend, count) = obedient();
+    let more = "    breaker: { attempts_min: 10, open: 1500ms, trials: 2 }";
+    let yaml = config(&[backend.address], more);
+    let gateway = Gateway::start(&yaml);
+    for _ in 0..5 {
+        assert_eq!(get(gateway.web(), "/ok").status(), 200);
+        assert_eq!(get(gateway.web(), "/fail").status(), 500);
+    }
+    let opened = Instant::now();
+    let seen = count.load(Ordering::SeqCst);
+    gateway.reload_at_once(&format!("{yaml}\n# changed\n")).expect("it is well");
+    let answer = get(gateway.web(), "/ok");
+    assert_eq!(answer.status(), 503, "{}", answer.text());
+    assert!(answer.text().contains("upstream_open"), "{}", answer.text());
+    assert!(["1", "2"].contains(&answer.one("retry-after").as_str()), "{answer:?}");
+    assert_eq!(count.load(Ordering::SeqCst), seen, "the service is left alone");
+    logged(&gateway, "\"what\":\"breaker_opened\"");
+    logged(&gateway, "\"what\":\"breaker_open\"");
+    let said = |words: &str| gateway.stderr.wait(0, SOON, |line| line.contains(words));
+    assert!(said("the breaker of service backend opened").is_some());
+    let name = "yumen_upstream_breaker_state{service=\"backend\"}";
+    let deadline = Instant::now() + SOON;
+    while metric(&gateway, name) < 1.5 && opened.elapsed() < Duration::from_secs(1) {
+        assert!(Instant::now() < deadline, "the metric does not show it");
+    }
+    while get(gateway.web(), "/ok").status() != 200 {
+        assert!(Instant::now() < deadline, "it does not close");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(opened.elapsed() > Duration::from_millis(1200), "{:?}", opened.elapsed());
+    for _ in 0..5 {
+        assert_eq!(get(gateway.web(), "/ok").status(), 200);
+    }
+    assert!(said("the breaker of service backend closed").is_some());
+}
+
+/// Above the limit a request waits its turn; above the queue it is sent away at once.
+#[test]
+fn a_service_gets_no_more_than_it_may() {
+    let (backend, count) = obedient();
+    let more = "    limits: { requests: 2, pending: 2, pending_timeout: 5s }";
+    let gateway = Gateway::start(&config(&[backend.address], more));
+    let ask = |millis: u32| {
+        let mut client = Client::connect(gateway.web());
+        client.send(format!("GET /gate/{millis} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client
+    };
+    let mut inside = vec![ask(700), ask(700)];
+    assert!(backend.wait(SOON, |all| all.iter().filter(|one| one.holds("/gate/700")).count() == 2));
+    inside.extend([ask(1), ask(1)]);
+    let pending = "yumen_upstream_pending_requests{service=\"backend\"}";
+    let deadline = Instant::now() + Duration::from_millis(600);
+    while Instant::now() < deadline && metric(&gateway, pending) < 1.5 {}
+    assert_eq!(count.load(Ordering::SeqCst), 2, "no more than two at once");
+    let began = Instant::now();
+    let answer = get(gateway.web(), "/gate/1");
+    assert_eq!(answer.status(), 503, "{}", answer.text());
+    assert!(answer.text().contains("upstream_busy"), "{}", answer.text());
+    println!("sent away after {:?}", began.elapsed());
+    for mut client in inside {
+        assert_eq!(client.answer("GET", SOON).expect("an answer").status(), 200);
+    }
+    logged(&gateway, "\"what\":\"queued\"");
+    logged(&gateway, "\"what\":\"overloaded\"");
+    assert_eq!(get(gateway.web(), "/gate/1").status(), 200, "all places are free again");
+}
+
+/// Places come back however an exchange ends.
+#[test]
+fn no_place_is_lost() {
+    let (backend, _) = counting(|_, call| match call.request.target() {
+        "/reset" => vec![Step::Body, Step::Reset],
+        "/half" => {
+            vec![Step::Body, raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), Step::Reset]
+        }
+        "/hang" => vec![Step::Body, Step::Hang],
+        _ => vec![Step::Body, ok("ok")],
+    });
+    let more = "    retries: { attempts: 0 }\n    limits: { requests: 3 }";
+    let gateway = Gateway::start(&config(&[backend.address], more));
+    for round in 0..10 {
+        for target in ["/reset", "/half", "/hang", "/ok"] {
+            let mut client = Client::connect(gateway.web());
+            client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            match target {
+                "/hang" => {
+                    assert!(backend.wait(SOON, |all| {
+                        all.iter().filter(|one| one.holds("/hang")).count() == round + 1
+                    }));
+                    client.abort();
+                }
+                _ => drop(client.answer("GET", SOON)),
+            }
+        }
+    }
+    let deadline = Instant::now() + SOON;
+    let busy = "yumen_upstream_requests{service=\"backend\"}";
+    while metric(&gateway, busy) > 0.5 {
+        assert!(Instant::now() < deadline, "a place is lost");
+    }
+    assert_eq!(get(gateway.web(), "/ok").status(), 200);
+}

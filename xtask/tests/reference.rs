@@ -3,7 +3,8 @@
 use serde_json::Value;
 use yumen_model::document::Source;
 use yumen_model::{
-    ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries, ServiceTimeouts,
+    Breaker, ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries, ServiceLimits,
+    ServiceTimeouts,
 };
 use yumen_policy::FailureKind;
 use yumen_xtask::{House, expect_none};
@@ -47,6 +48,8 @@ fn the_runbook_tells_every_default() {
         rows("timeouts.", &serde_json::to_value(ListenerTimeouts::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ServiceTimeouts::default()).unwrap()),
         rows("passive.", &serde_json::to_value(Passive::default()).unwrap()),
+        rows("limits.", &serde_json::to_value(ServiceLimits::default()).unwrap()),
+        rows("breaker.", &serde_json::to_value(Breaker::default()).unwrap()),
         rows("retries.", &flat(&serde_json::to_value(Retries::default()).unwrap())),
         rows("pool.", &serde_json::to_value(Pool::default()).unwrap()),
         rows("status.", &model["status"]),

@@ -45,6 +45,12 @@ impl Present {
         Arc::clone(&self.lock())
     }
 
+    /// What all workers know together of each service.
+    #[must_use]
+    pub fn ledgers(&self) -> &Ledgers {
+        &self.ledgers
+    }
+
     pub(crate) fn swaps(&self) -> u64 {
         self.swaps.load(Ordering::Acquire)
     }

@@ -18,7 +18,7 @@ use yumen_http::{Refusal, Response};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
 use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure};
-use yumen_upstream::Outbound;
+use yumen_upstream::{Outbound, Place, Reading};
 
 use crate::bound::Bound;
 use crate::ids::Ids;
@@ -44,6 +44,8 @@ pub struct Mark {
     /// Its route there.
     route: Option<usize>,
     listener: Option<Rc<ListenerMeter>>,
+    /// Its place among the requests of its service, if those are limited.
+    place: Option<Place>,
 }
 
 impl Engine {
@@ -72,6 +74,13 @@ impl Engine {
     pub fn tidy(&self) {
         self.outbound.sweep();
         self.outbound.each_open(|name, count| self.metrics.service(name).connections_open(count));
+        // What all workers share is shown once.
+        if self.outbound.worker().index() == 0 {
+            let show = |name: &str, now: Reading| {
+                self.metrics.service(name).reading(now.breaker, now.requests, now.pending);
+            };
+            self.present.ledgers().each(show);
+        }
         self.log.borrow_mut().flush();
         // Plans that nobody uses any more are let go of even when no request comes.
         let _bound = self.bound();
@@ -113,7 +122,7 @@ impl Serve for Engine {
         let listener = self.listener(door);
         listener.request_began();
         mark.listener = Some(listener);
-        match self.walk(&bound, door, exchange, &mut mark.route).await {
+        match self.walk(&bound, door, exchange, mark).await {
             Ok(response) => exchange.response = Some(response),
             Err(failure) => {
                 let accept = exchange.request.head.fields().first("accept");

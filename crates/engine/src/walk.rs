@@ -7,8 +7,8 @@ use yumen_plan::{Action, Asked, Chain, Fixed};
 use yumen_policy::{Exchange, Failure, FailureKind, Step, Verdict};
 use yumen_upstream::Way;
 
-use crate::Engine;
 use crate::bound::{Bound, ServiceEnds};
+use crate::{Engine, Mark};
 
 impl Engine {
     /// Takes an exchange to its answer.
@@ -17,7 +17,7 @@ impl Engine {
         bound: &Bound,
         door: &Door,
         exchange: &mut Exchange,
-        mark: &mut Option<usize>,
+        mark: &mut Mark,
     ) -> Result<Response, Failure> {
         let lost = || Failure::new(FailureKind::NoRoute);
         let listener = bound.listener(&door.name).ok_or_else(lost)?;
@@ -25,7 +25,7 @@ impl Engine {
         let found = listener.find(&asked).map_err(malformed)?.ok_or_else(lost)?;
         let offer = listener.offers.get(found.rule).ok_or_else(lost)?;
         let route = bound.plan().routes.get(offer.route).ok_or_else(lost)?;
-        *mark = Some(offer.route);
+        mark.route = Some(offer.route);
         check_length(exchange, route.body_max.unwrap_or(door.body_max))?;
         let head = &exchange.request.head;
         let parameters = listener.router.parameters(found, head.path_bytes());
@@ -39,11 +39,12 @@ impl Engine {
             return outward(&offer.chain, exchange, answer).await;
         }
         let response = match &route.action {
-            Action::Forward { timeouts, host, retries, .. } => {
+            Action::Forward { destination, timeouts, host, retries } => {
                 let ends =
                     bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
                 let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
-                let way = Way { timeouts: *timeouts, host, retries, clerk };
+                let way = Way { destination, timeouts: *timeouts, host, retries, clerk };
+                mark.place = yumen_upstream::enter(&way, exchange).await?;
                 yumen_upstream::send(&self.outbound, pool, exchange, &way).await?
             }
             Action::Redirect(redirect) => {

@@ -7,6 +7,7 @@
 //! each with its path and its place in the file ([`report`]).
 
 mod address;
+mod breaker;
 pub mod document;
 mod health;
 mod listener;
@@ -22,6 +23,7 @@ mod service;
 mod watch;
 
 pub use address::socket_address;
+pub use breaker::{Breaker, ServiceLimits};
 pub use health::{Health, Passive};
 pub use listener::{Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
 pub use measure::{Bytes, Refusal, Span};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Health, HostHeader, PolicyUse, Retries, Route, Span};
+use crate::{Breaker, Bytes, Health, HostHeader, PolicyUse, Retries, Route, ServiceLimits, Span};
 
 /// Something that answers requests, behind one name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,12 @@ pub struct Service {
     /// When a request is sent once more; a route may have its own.
     #[serde(default)]
     pub retries: Retries,
+    /// When the service is not asked for a while; if left out, it always is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
+    /// How many requests it gets at once.
+    #[serde(default)]
+    pub limits: ServiceLimits,
     /// Connections that are kept for later requests.
     #[serde(default)]
     pub pool: Pool,

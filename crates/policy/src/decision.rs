@@ -34,11 +34,23 @@ pub enum Decided {
     BudgetSpent,
     /// Not tried again: too much of the request body is gone.
     BodyGone,
+    /// Not asked: the breaker is open.
+    BreakerOpen,
+    /// The breaker opened with this attempt.
+    BreakerOpened,
+    /// This attempt is the first trial of a half open breaker.
+    BreakerTrial,
+    /// The breaker closed with this attempt.
+    BreakerClosed,
+    /// It waited for its turn: the service had as many requests as it may.
+    Queued,
+    /// Sent away: the service had as many requests as it may, and so had its queue.
+    Overloaded,
 }
 
 impl Decided {
     /// All of them, causes of further attempts first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Stale,
         Self::Reset,
@@ -46,6 +58,12 @@ impl Decided {
         Self::Status,
         Self::BudgetSpent,
         Self::BodyGone,
+        Self::BreakerOpen,
+        Self::BreakerOpened,
+        Self::BreakerTrial,
+        Self::BreakerClosed,
+        Self::Queued,
+        Self::Overloaded,
     ];
 
     /// The word for it in logs and metrics.
@@ -59,6 +77,12 @@ impl Decided {
             Self::Status => "status",
             Self::BudgetSpent => "budget_spent",
             Self::BodyGone => "body_gone",
+            Self::BreakerOpen => "breaker_open",
+            Self::BreakerOpened => "breaker_opened",
+            Self::BreakerTrial => "breaker_trial",
+            Self::BreakerClosed => "breaker_closed",
+            Self::Queued => "queued",
+            Self::Overloaded => "overloaded",
         }
     }
 

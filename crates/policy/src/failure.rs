@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use yumen_http::{Refusal, Status};
 
@@ -42,6 +43,8 @@ pub enum FailureKind {
     UpstreamBadAnswer,
     /// The service has as many requests as it may, or no target at all.
     UpstreamBusy,
+    /// The service has failed too often and is not asked for a while.
+    UpstreamOpen,
     /// The service took too long.
     UpstreamTimeout,
     /// The protocol version is not served.
@@ -50,7 +53,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::Forbidden,
         Self::NoRoute,
@@ -67,6 +70,7 @@ impl FailureKind {
         Self::UpstreamClosed,
         Self::UpstreamBadAnswer,
         Self::UpstreamBusy,
+        Self::UpstreamOpen,
         Self::UpstreamTimeout,
         Self::VersionRefused,
     ];
@@ -96,6 +100,9 @@ impl FailureKind {
                 (502, "upstream_bad_answer", "The service gave an invalid answer.")
             }
             Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
+            Self::UpstreamOpen => {
+                (503, "upstream_open", "The service has failed and is left alone for a moment.")
+            }
             Self::UpstreamTimeout => (504, "upstream_timeout", "The service took too long."),
             Self::VersionRefused => {
                 (505, "version_refused", "The HTTP version is not served here.")
@@ -128,13 +135,14 @@ pub struct Failure {
     kind: FailureKind,
     sentence: Cow<'static, str>,
     cause: Option<Cow<'static, str>>,
+    after: Option<Duration>,
 }
 
 impl Failure {
     /// A failure with its kind's own sentence.
     #[must_use]
     pub fn new(kind: FailureKind) -> Self {
-        Self { kind, sentence: Cow::Borrowed(kind.sentence()), cause: None }
+        Self { kind, sentence: Cow::Borrowed(kind.sentence()), cause: None, after: None }
     }
 
     /// Another sentence for the client. It must hold nothing secret.
@@ -149,6 +157,19 @@ impl Failure {
     pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// When the client may try again, from now.
+    #[must_use]
+    pub fn after(mut self, wait: Duration) -> Self {
+        self.after = Some(wait);
+        self
+    }
+
+    /// When the client may try again, from the failure on, if that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.after
     }
 
     /// Its kind.

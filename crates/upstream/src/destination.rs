@@ -10,6 +10,8 @@ use yumen_model::{Balance, HashOn, Health, HostHeader, Service, ServiceTimeouts,
 
 use crate::health::{self, Rules};
 
+use crate::breaker::Terms;
+use crate::bulkhead::Room;
 use crate::retry::Retries;
 
 /// A service, compiled. It never changes; a reload makes another one of the same name.
@@ -27,6 +29,10 @@ pub struct Destination {
     pub timeouts: Timeouts,
     /// When a request to it is sent once more.
     pub retries: Arc<Retries>,
+    /// When it is not asked for a while.
+    pub(crate) breaker: Option<Terms>,
+    /// How many requests it gets at once, if that is limited.
+    pub(crate) room: Option<Room>,
     pub(crate) balance: Balance,
     pub(crate) targets: Vec<Spot>,
     /// How the health of its endpoints is judged.
@@ -139,6 +145,11 @@ impl Destination {
             base_path,
             host: service.host.clone(),
             timeouts: Timeouts::from(&service.timeouts),
+            breaker: service
+                .breaker
+                .as_ref()
+                .map(|breaker| Terms::compile(breaker, &format!("{at}.breaker"), report)),
+            room: Room::compile(&service.limits, &format!("{at}.limits"), report),
             retries: Arc::new(Retries::compile(&service.retries, &format!("{at}.retries"), report)),
             balance,
             targets,

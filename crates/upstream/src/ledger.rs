@@ -3,23 +3,52 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::breaker::{Breaker, Change, Grade, Pass, State, Terms};
 use crate::budget::{Allowance, Budget};
+use crate::bulkhead::{Bulkhead, Entry, Room};
 
 /// Requests that one worker counts by itself before it tells the others.
 const UNTOLD_MAX: u32 = 32;
 
+/// Sentences that wait to be said; later ones are lost.
+const NEWS_MAX: usize = 256;
+
 /// The ledgers of all services.
 #[derive(Debug, Default)]
-pub struct Ledgers(Mutex<HashMap<Arc<str>, Arc<Ledger>>>);
+pub struct Ledgers {
+    ledgers: Mutex<HashMap<Arc<str>, Arc<Ledger>>>,
+    news: Arc<Mutex<Vec<String>>>,
+}
+
+/// How one service stands at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// 0: its breaker is closed, or it has none; 1: half open; 2: open.
+    pub breaker: u64,
+    /// Requests under way, if there is a limit for them.
+    pub requests: u64,
+    /// Requests that wait for their turn.
+    pub pending: u64,
+}
 
 /// What all workers know together of one service.
 #[derive(Debug)]
 struct Ledger {
+    name: Arc<str>,
     opened: Instant,
     budget: Mutex<Budget>,
+    breaker: Mutex<Breaker>,
+    /// The breaker's epoch above, and whether it is not closed in the lowest bit: while it is closed
+    /// nobody needs its lock to be let through.
+    gate: AtomicU32,
+    bulkhead: Arc<Bulkhead>,
+    /// Whether the two were ever used.
+    guarded: AtomicBool,
+    news: Arc<Mutex<Vec<String>>>,
 }
 
 /// One worker's access to the ledger of a service.
@@ -28,21 +57,65 @@ pub struct Clerk {
     ledger: Arc<Ledger>,
     /// Requests that the ledger does not know of yet.
     untold: Cell<u32>,
+    /// Attempts that went well and that the breaker does not know of yet.
+    untold_well: Cell<u32>,
+}
+
+/// Leave to try once.
+#[derive(Debug)]
+pub(crate) struct Leave<'a> {
+    clerk: &'a Clerk,
+    terms: &'a Terms,
+    /// Taken when the attempt has ended.
+    pass: Option<Pass>,
+    began: Instant,
 }
 
 impl Ledgers {
     /// Access to the ledger of the service of this name, which is opened if there is none. Takes a
     /// lock: to be called once for each plan.
     pub fn clerk(&self, name: &Arc<str>) -> Clerk {
-        let mut ledgers = lock(&self.0);
-        let open = || Arc::new(Ledger { opened: Instant::now(), budget: Mutex::default() });
+        let mut ledgers = lock(&self.ledgers);
+        let open = || {
+            Arc::new(Ledger {
+                name: Arc::clone(name),
+                opened: Instant::now(),
+                budget: Mutex::default(),
+                breaker: Mutex::default(),
+                gate: AtomicU32::new(0),
+                bulkhead: Arc::default(),
+                guarded: AtomicBool::new(false),
+                news: Arc::clone(&self.news),
+            })
+        };
         let ledger = ledgers.entry(Arc::clone(name)).or_insert_with(open);
-        Clerk { ledger: Arc::clone(ledger), untold: Cell::new(0) }
+        Clerk { ledger: Arc::clone(ledger), untold: Cell::new(0), untold_well: Cell::new(0) }
     }
 
     /// Forgets the ledgers of services that are no more.
     pub fn retain(&self, is_kept: impl Fn(&str) -> bool) {
-        lock(&self.0).retain(|name, _| is_kept(name));
+        lock(&self.ledgers).retain(|name, _| is_kept(name));
+    }
+
+    /// How every service stands that has a breaker or limits.
+    pub fn each(&self, mut tell: impl FnMut(&str, Reading)) {
+        let ledgers = lock(&self.ledgers);
+        let guarded = ledgers.iter().filter(|(_, one)| one.guarded.load(Ordering::Relaxed));
+        for (name, ledger) in guarded {
+            let breaker = match lock(&ledger.breaker).state() {
+                State::Closed => 0,
+                State::Trying { .. } => 1,
+                State::Open { .. } => 2,
+            };
+            let requests = u64::from(ledger.bulkhead.under_way());
+            let pending = u64::from(ledger.bulkhead.waiting());
+            tell(name, Reading { breaker, requests, pending });
+        }
+    }
+
+    /// What changed since the last call, as sentences for the operator.
+    pub fn news(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.news))
     }
 }
 
@@ -68,8 +141,113 @@ impl Clerk {
         budget.draw(allowance, now.saturating_duration_since(self.ledger.opened))
     }
 
+    /// Asks for a place among the requests under way.
+    pub(crate) fn enter(&self, room: &Room) -> Entry {
+        self.ledger.guard();
+        self.ledger.bulkhead.enter(room.requests, room.pending)
+    }
+
+    /// Whether the breaker would refuse an attempt now.
+    pub(crate) fn is_denied(&self, now: Instant) -> bool {
+        if self.ledger.gate.load(Ordering::Acquire) & 1 == 0 {
+            return false;
+        }
+        match lock(&self.ledger.breaker).state() {
+            State::Open { until } => self.ledger.since(now) < until,
+            State::Closed | State::Trying { .. } => false,
+        }
+    }
+
+    /// Asks the breaker for leave to try once.
+    ///
+    /// # Errors
+    /// How long to stay away.
+    pub(crate) fn admit<'a>(
+        &'a self,
+        terms: &'a Terms,
+    ) -> Result<(Leave<'a>, Option<Change>), Duration> {
+        self.ledger.guard();
+        let began = Instant::now();
+        let gate = self.ledger.gate.load(Ordering::Acquire);
+        let (pass, change) = if gate & 1 == 0 {
+            (Pass { epoch: gate >> 1, trial: false }, None)
+        } else {
+            let mut breaker = lock(&self.ledger.breaker);
+            let admitted = breaker.admit(terms, self.ledger.since(began))?;
+            self.ledger.changed(&breaker, admitted.1);
+            admitted
+        };
+        Ok((Leave { clerk: self, terms, pass: Some(pass), began }, change))
+    }
+
     fn tell(&self, budget: &mut Budget, now: Instant) {
         budget.offer(self.untold.take(), now.saturating_duration_since(self.ledger.opened));
+    }
+}
+
+impl Ledger {
+    fn since(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.opened)
+    }
+
+    fn guard(&self) {
+        // Read first: a store would take the line from the other workers.
+        if !self.guarded.load(Ordering::Relaxed) {
+            self.guarded.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes known what became of the breaker.
+    fn changed(&self, breaker: &Breaker, change: Option<Change>) {
+        let Some(change) = change else { return };
+        let closed = breaker.state() == State::Closed;
+        self.gate.store(breaker.epoch() << 1 | u32::from(!closed), Ordering::Release);
+        let mut news = lock(&self.news);
+        if news.len() < NEWS_MAX {
+            news.push(format!("the breaker of service {} {}", self.name, change.sentence()));
+        }
+    }
+}
+
+impl Leave<'_> {
+    /// Tells how the attempt went; `slow` answers are counted by the time that it took.
+    pub(crate) fn end(mut self, grade: Grade) -> Option<Change> {
+        let now = Instant::now();
+        let slow = self.terms.slow.is_some_and(|slow| now - self.began >= slow);
+        let grade = if grade == Grade::Well && slow { Grade::Slow } else { grade };
+        self.note(grade, now)
+    }
+
+    fn note(&mut self, grade: Grade, now: Instant) -> Option<Change> {
+        let pass = self.pass.take()?;
+        let Clerk { ledger, untold_well, .. } = self.clerk;
+        let mut breaker = if grade == Grade::Well && !pass.trial {
+            // Good news can wait until nobody else is writing.
+            match ledger.breaker.try_lock() {
+                Ok(breaker) => breaker,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    untold_well.set(untold_well.get() + 1);
+                    return None;
+                }
+            }
+        } else {
+            lock(&ledger.breaker)
+        };
+        let at = ledger.since(now);
+        breaker.well(self.terms, untold_well.take(), at);
+        let change = breaker.note(self.terms, pass, grade, at);
+        ledger.changed(&breaker, change);
+        change
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        // Whoever left before the end was no trial.
+        if self.pass.is_some_and(|pass| pass.trial) {
+            self.note(Grade::None, self.began);
+        }
     }
 }
 
@@ -95,6 +273,60 @@ mod tests {
         ledgers.retain(|name| name == "b");
         assert_eq!(drawn(&ledgers.clerk(&a)), 2, "a service of that name that is new");
         assert_eq!(drawn(&ledgers.clerk(&b)), 0);
+    }
+
+    #[test]
+    fn workers_share_a_breaker_that_outlives_plans() {
+        let ledgers = Ledgers::default();
+        let name: Arc<str> = "a".into();
+        let mut report = yumen_model::report::Report::default();
+        let breaker =
+            yumen_model::Breaker { consecutive: Some(3), ..yumen_model::Breaker::default() };
+        let terms = Terms::compile(&breaker, "", &mut report);
+        let (one, other) = (ledgers.clerk(&name), ledgers.clerk(&name));
+        let reading = |ledgers: &Ledgers| {
+            let mut all = Vec::new();
+            ledgers.each(|_, reading| all.push(reading.breaker));
+            all
+        };
+        for clerk in [&one, &other, &one] {
+            assert!(reading(&ledgers).iter().all(|state| *state == 0));
+            let (leave, change) = clerk.admit(&terms).unwrap();
+            assert_eq!(change, None);
+            leave.end(Grade::Failed);
+        }
+        assert_eq!(reading(&ledgers), [2]);
+        ledgers.retain(|_| true);
+        let wait = ledgers.clerk(&name).admit(&terms).unwrap_err();
+        assert!(wait > Duration::from_secs(4) && wait <= Duration::from_secs(5), "{wait:?}");
+        assert!(other.is_denied(Instant::now()));
+        let news = ledgers.news();
+        assert!(news.len() == 1 && news[0].contains("service a opened"), "{news:?}");
+        assert!(ledgers.news().is_empty());
+    }
+
+    #[test]
+    fn a_trial_that_is_given_up_is_given_back() {
+        let ledgers = Ledgers::default();
+        let clerk = ledgers.clerk(&"a".into());
+        let terms = Terms {
+            window: Duration::from_secs(1),
+            attempts_min: 1,
+            error_share: 1.0,
+            slow: None,
+            slow_share: 1.0,
+            consecutive: None,
+            open: Duration::ZERO,
+            trials: 1,
+        };
+        clerk.admit(&terms).unwrap().0.end(Grade::Failed);
+        for _ in 0..3 {
+            let (trial, _) = clerk.admit(&terms).unwrap();
+            assert!(clerk.admit(&terms).is_err(), "one at a time");
+            drop(trial);
+        }
+        let (trial, _) = clerk.admit(&terms).unwrap();
+        assert_eq!(trial.end(Grade::Well), Some(Change::Closed));
     }
 
     #[test]

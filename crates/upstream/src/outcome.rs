@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use yumen_policy::FailureKind;
 
+use crate::breaker::Grade;
 use crate::endpoint::Endpoint;
 
 /// How one attempt ended.
@@ -39,6 +40,19 @@ impl Outcome {
             | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
             // No file, no port, no memory: that is our own trouble.
             _ => Self::Unjudged,
+        }
+    }
+
+    /// As a breaker sees it.
+    pub(crate) fn grade(self) -> Grade {
+        match self {
+            Self::Answered(500..)
+            | Self::Unreachable
+            | Self::TimedOut
+            | Self::Lost { kept: false }
+            | Self::BadAnswer => Grade::Failed,
+            Self::Answered(_) => Grade::Well,
+            Self::Lost { kept: true } | Self::Unjudged => Grade::None,
         }
     }
 

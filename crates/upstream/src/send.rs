@@ -12,10 +12,11 @@ use yumen_policy::{Decided, Exchange, Failure, FailureKind};
 
 use crate::attempt::{Failed, attempt};
 use crate::balance::Ask;
+use crate::bulkhead::{Entry, Place};
 use crate::connection::Connection;
-use crate::destination::Timeouts;
+use crate::destination::{Destination, Timeouts};
 use crate::endpoint::Endpoint;
-use crate::ledger::Clerk;
+use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
 use crate::outcome::{Outcome, Try};
 use crate::pool::Pool;
@@ -25,9 +26,14 @@ use crate::retry::{Cause, Retries, Setback};
 /// Endpoints that are tried at once, without asking the budget, while none can be connected to.
 const ENDPOINTS_TRIED_MAX: u32 = 3;
 
+/// How long a client is asked to stay away when there are too many requests.
+const OVERLOADED_WAIT: Duration = Duration::from_secs(1);
+
 /// How one route sends to a service.
 #[derive(Debug)]
 pub struct Way<'a> {
+    /// The service, as the plan of the exchange has it.
+    pub destination: &'a Destination,
     /// The route's patience, or the service's.
     pub timeouts: Timeouts,
     /// The `Host` field, as the route or the service wants it.
@@ -44,6 +50,34 @@ pub(crate) struct Road<'a> {
     pub(crate) outbound: &'a Outbound,
     pub(crate) pool: &'a Pool,
     pub(crate) way: &'a Way<'a>,
+}
+
+/// Waits until the service may have one more request. What comes back is to be kept until the
+/// answer's last byte; it is none if there is no limit.
+///
+/// # Errors
+/// When there are too many already, and too many wait, or the wait was too long.
+pub async fn enter(way: &Way<'_>, exchange: &mut Exchange) -> Result<Option<Place>, Failure> {
+    let Some(room) = &way.destination.room else { return Ok(None) };
+    let receiver = match way.clerk.enter(room) {
+        Entry::Now(place) => return Ok(Some(place)),
+        Entry::Later(receiver) => Some(receiver),
+        Entry::Never => None,
+    };
+    if let Some(receiver) = receiver {
+        exchange.trail.decide(Decided::Queued, None, None);
+        let patience = way.timeouts.within_total(room.patience, exchange.trail.began);
+        let place = match patience {
+            Some(patience) => tokio::time::timeout(patience, receiver).await.ok(),
+            None => Some(receiver.await),
+        };
+        if let Some(Ok(place)) = place {
+            return Ok(Some(place));
+        }
+    }
+    exchange.trail.decide(Decided::Overloaded, None, None);
+    let failure = Failure::new(FailureKind::UpstreamBusy).because("`limits` of the service");
+    Err(failure.after(OVERLOADED_WAIT))
 }
 
 /// Sends the request of an exchange to a service and returns its answer, of which at least the
@@ -70,9 +104,10 @@ pub async fn send(
             let busy = || Failure::new(FailureKind::UpstreamBusy);
             return Err(course.last.unwrap_or_else(busy));
         };
+        let leave = course.ask_leave(way, exchange)?;
         exchange.trail.attempts += 1;
         exchange.trail.target = Some(Arc::clone(&endpoint.name));
-        match course.try_at(&road, &endpoint, exchange).await {
+        match course.try_at(&road, &endpoint, leave, exchange).await {
             Ok(response) => {
                 let status = response.head.status();
                 // If so, its connection is closed with it, unless all of it is here already.
@@ -151,11 +186,34 @@ impl Course {
         road.pool.choose(&ask)
     }
 
+    /// Leave of the breaker, if there is one.
+    fn ask_leave<'a>(
+        &mut self,
+        way: &Way<'a>,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Leave<'a>>, Failure> {
+        let Some(terms) = &way.destination.breaker else { return Ok(None) };
+        match way.clerk.admit(terms) {
+            Ok((leave, change)) => {
+                if let Some(change) = change {
+                    exchange.trail.decide(change.decided(), None, None);
+                }
+                Ok(Some(leave))
+            }
+            Err(wait) => {
+                exchange.trail.decide(Decided::BreakerOpen, None, None);
+                let open = || Failure::new(FailureKind::UpstreamOpen).after(wait);
+                Err(self.last.take().unwrap_or_else(open))
+            }
+        }
+    }
+
     /// One try at this endpoint.
     async fn try_at(
         &mut self,
         road: &Road<'_>,
         endpoint: &Rc<Endpoint>,
+        leave: Option<Leave<'_>>,
         exchange: &mut Exchange,
     ) -> Result<Response, Setback> {
         if !self.pause.is_zero() {
@@ -181,7 +239,9 @@ impl Course {
                 match Connection::open(endpoint, road.outbound.worker(), patience).await {
                     Ok(connection) => connection,
                     Err(error) => {
-                        current.end(Outcome::unconnected(&error));
+                        let outcome = Outcome::unconnected(&error);
+                        conclude(leave, outcome, endpoint, exchange);
+                        current.end(outcome);
                         return Err(unconnected(&error, endpoint));
                     }
                 }
@@ -190,10 +250,12 @@ impl Course {
         let kept = connection.reused;
         exchange.trail.opened += u32::from(!kept);
         let response = attempt(road, connection, since, exchange).await;
-        current.end(match &response {
+        let outcome = match &response {
             Ok(response) => Outcome::Answered(response.head.status().code()),
             Err(failed) => Outcome::failed(failed.setback.failure.kind(), kept),
-        });
+        };
+        conclude(leave, outcome, endpoint, exchange);
+        current.end(outcome);
         response.map_err(|Failed { setback, body, begun }| {
             match (&self.kept, body) {
                 (Some(_), _) => {}
@@ -279,12 +341,28 @@ impl Course {
         if timeouts.total.is_some_and(|total| passed + self.pause >= total) {
             return false;
         }
+        if road.way.destination.breaker.is_some() && clerk.is_denied(now) {
+            exchange.trail.decide(Decided::BreakerOpen, None, None);
+            return false;
+        }
         if !clerk.draw(retries.allowance, now) {
             exchange.trail.decide(Decided::BudgetSpent, None, None);
             return false;
         }
         self.retries += 1;
         true
+    }
+}
+
+/// Tells the breaker how an attempt went.
+fn conclude(
+    leave: Option<Leave<'_>>,
+    outcome: Outcome,
+    endpoint: &Endpoint,
+    exchange: &mut Exchange,
+) {
+    if let Some(change) = leave.and_then(|leave| leave.end(outcome.grade())) {
+        exchange.trail.decide(change.decided(), Some(Arc::clone(&endpoint.name)), None);
     }
 }
 

@@ -175,6 +175,7 @@ impl Control {
                     return Err("signals cannot be received any more".to_owned());
                 }
             }
+            self.equipment.present.ledgers().news().iter().for_each(say::say);
             let gone: Vec<_> =
                 self.retired.extract_if(.., |plan| Arc::strong_count(plan) == 1).collect();
             if !gone.is_empty() {

@@ -75,6 +75,9 @@ pub(super) struct ServiceCells {
     pub(super) reused: Count,
     /// By the place of what was decided in the list of all, from 1.
     pub(super) decisions: Slots,
+    pub(super) breaker: Count,
+    pub(super) requests: Count,
+    pub(super) pending: Count,
 }
 
 impl WorkerMetrics {
@@ -170,6 +173,14 @@ impl ServiceMeter {
     /// A request was sent over a connection that had served one before.
     pub fn connection_reused(&self) {
         self.cells.reused.add(1);
+    }
+
+    /// How the service stands: its breaker (0 closed, 1 half open, 2 open), its limited requests,
+    /// and those that wait. To be told by one worker for all.
+    pub fn reading(&self, breaker: u64, requests: u64, pending: u64) {
+        self.cells.breaker.set(breaker);
+        self.cells.requests.set(requests);
+        self.cells.pending.set(pending);
     }
 
     /// Something was decided on the way of a request to a target.

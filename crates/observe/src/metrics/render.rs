@@ -40,6 +40,9 @@ struct ServiceSum {
     opened: u64,
     reused: u64,
     decisions: BTreeMap<u16, u64>,
+    breaker: u64,
+    requests: u64,
+    pending: u64,
 }
 
 /// Rows of one metric: the labels that are written in front of every sample, and the sums.
@@ -87,6 +90,9 @@ fn add_service(sum: &mut ServiceSum, cells: &ServiceCells) {
     add(&mut sum.opened, &cells.opened);
     add(&mut sum.reused, &cells.reused);
     cells.decisions.add_to(&mut sum.decisions);
+    add(&mut sum.breaker, &cells.breaker);
+    add(&mut sum.requests, &cells.requests);
+    add(&mut sum.pending, &cells.pending);
 }
 
 fn add(sum: &mut u64, count: &Count) {
@@ -163,6 +169,9 @@ fn services(text: &mut Exposition<'_>, rows: &Rows<ServiceSum>) -> io::Result<()
     plain(text, series::UPSTREAM_CONNECTIONS, rows, |sum| sum.open)?;
     plain(text, series::UPSTREAM_OPENED, rows, |sum| sum.opened)?;
     plain(text, series::UPSTREAM_REUSED, rows, |sum| sum.reused)?;
+    plain(text, series::UPSTREAM_BREAKER, rows, |sum| sum.breaker)?;
+    plain(text, series::UPSTREAM_REQUESTS, rows, |sum| sum.requests)?;
+    plain(text, series::UPSTREAM_PENDING, rows, |sum| sum.pending)?;
     decisions(text, (series::UPSTREAM_RETRIES, "reason"), rows, Decided::is_retry)?;
     decisions(text, (series::UPSTREAM_DECISIONS, "decision"), rows, |what| !what.is_retry())
 }

@@ -85,6 +85,12 @@ pub(super) const UPSTREAM_HEALTHY: Series =
     gauge("yumen_upstream_endpoint_healthy", "Addresses of a target that requests go to as usual.");
 pub(super) const UPSTREAM_EJECTIONS: Series =
     counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
+pub(super) const UPSTREAM_BREAKER: Series =
+    gauge("yumen_upstream_breaker_state", "The breaker: 0 closed or none, 1 half open, 2 open.");
+pub(super) const UPSTREAM_REQUESTS: Series =
+    gauge("yumen_upstream_requests", "Requests under way at services that limit them.");
+pub(super) const UPSTREAM_PENDING: Series =
+    gauge("yumen_upstream_pending_requests", "Requests that wait for their turn at a service.");
 pub(super) const UPSTREAM_DECISIONS: Series = counter(
     "yumen_upstream_decisions_total",
     "What else was decided on the way of requests to targets.",
@@ -119,7 +125,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 29] = [
+pub(super) const ALL: [Series; 32] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -137,6 +143,9 @@ pub(super) const ALL: [Series; 29] = [
     UPSTREAM_CONNECTIONS,
     UPSTREAM_OPENED,
     UPSTREAM_REUSED,
+    UPSTREAM_BREAKER,
+    UPSTREAM_REQUESTS,
+    UPSTREAM_PENDING,
     UPSTREAM_RETRIES,
     UPSTREAM_DECISIONS,
     UPSTREAM_HEALTHY,

@@ -1,0 +1,188 @@
+#![expect(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
+
+use super::*;
+use crate::balance::random::Random;
+
+const TERMS: Terms = Terms {
+    window: Duration::from_secs(10),
+    attempts_min: 20,
+    error_share: 0.5,
+    slow: Some(Duration::from_millis(100)),
+    slow_share: 0.8,
+    consecutive: None,
+    open: Duration::from_secs(5),
+    trials: 3,
+};
+
+const START: Duration = Duration::from_secs(100);
+
+fn attempt(breaker: &mut Breaker, terms: &Terms, grade: Grade, now: Duration) -> Option<Change> {
+    let (pass, change) = breaker.admit(terms, now).unwrap();
+    change.or(breaker.note(terms, pass, grade, now))
+}
+
+#[test]
+fn it_opens_at_its_share_and_not_before_there_is_enough_to_see() {
+    let mut breaker = Breaker::default();
+    for _ in 0..10 {
+        assert_eq!(attempt(&mut breaker, &TERMS, Grade::Well, START), None);
+    }
+    for _ in 0..9 {
+        assert_eq!(attempt(&mut breaker, &TERMS, Grade::Failed, START), None);
+    }
+    let opened = attempt(&mut breaker, &TERMS, Grade::Failed, START);
+    assert_eq!(opened, Some(Change::OpenedByErrors), "10 of 20");
+    assert_eq!(breaker.admit(&TERMS, START), Err(TERMS.open));
+}
+
+#[test]
+fn slow_answers_and_rows_of_failures_open_it_too() {
+    let mut breaker = Breaker::default();
+    let slow = (0..20).filter_map(|_| attempt(&mut breaker, &TERMS, Grade::Slow, START));
+    assert_eq!(slow.last(), Some(Change::OpenedBySlow));
+    let terms = Terms { consecutive: Some(5), ..TERMS };
+    let mut breaker = Breaker::default();
+    for _ in 0..4 {
+        assert_eq!(attempt(&mut breaker, &terms, Grade::Failed, START), None);
+    }
+    attempt(&mut breaker, &terms, Grade::Well, START);
+    for _ in 0..4 {
+        assert_eq!(attempt(&mut breaker, &terms, Grade::Failed, START), None);
+    }
+    assert_eq!(attempt(&mut breaker, &terms, Grade::Failed, START), Some(Change::OpenedByRow));
+}
+
+#[test]
+fn what_is_long_past_is_forgotten() {
+    let mut breaker = Breaker::default();
+    for second in 0..200 {
+        let now = START + Duration::from_secs(second);
+        assert_eq!(attempt(&mut breaker, &TERMS, Grade::Failed, now), None, "{second}");
+    }
+}
+
+#[test]
+fn trials_close_it_or_open_it_again() {
+    let terms = Terms { consecutive: Some(1), ..TERMS };
+    let mut breaker = Breaker::default();
+    let (late, _) = breaker.admit(&terms, START).unwrap();
+    attempt(&mut breaker, &terms, Grade::Failed, START);
+    let later = START + terms.open;
+    assert!(breaker.admit(&terms, later - Duration::from_millis(1)).is_err());
+    let (first, change) = breaker.admit(&terms, later).unwrap();
+    assert_eq!((first.trial, change), (true, Some(Change::Trying)));
+    let (second, _) = breaker.admit(&terms, later).unwrap();
+    let (third, _) = breaker.admit(&terms, later).unwrap();
+    assert!(breaker.admit(&terms, later).is_err(), "three are let through");
+    assert_eq!(breaker.note(&terms, late, Grade::Failed, later), None, "from before");
+    assert_eq!(breaker.note(&terms, second, Grade::None, later), None);
+    let (second, _) = breaker.admit(&terms, later).unwrap();
+    assert_eq!(breaker.note(&terms, first, Grade::Well, later), None);
+    assert_eq!(breaker.note(&terms, second, Grade::Well, later), None);
+    assert_eq!(breaker.note(&terms, third, Grade::Failed, later), Some(Change::OpenedByTrial));
+    let again = later + terms.open;
+    let passes: Vec<Pass> = (0..3).map(|_| breaker.admit(&terms, again).unwrap().0).collect();
+    let changes = passes.iter().filter_map(|pass| breaker.note(&terms, *pass, Grade::Well, again));
+    assert_eq!(changes.collect::<Vec<_>>(), [Change::Closed]);
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+/// What must hold of any run: nothing goes through while open; never more trials at once than
+/// allowed; it opens only with a reason that a plain recount of the window confirms.
+#[test]
+fn any_run_keeps_its_promises() {
+    for seed in 0..3000 {
+        let mut random = Random::new(seed);
+        let terms = Terms {
+            window: Duration::from_secs(1 + random.below(20)),
+            attempts_min: 1 + random.below(30) as u32,
+            error_share: (1 + random.below(10)) as f64 / 10.0,
+            slow_share: (1 + random.below(10)) as f64 / 10.0,
+            consecutive: (random.below(2) == 0).then(|| 2 + random.below(10) as u32),
+            open: Duration::from_millis(1 + random.below(8000)),
+            trials: 1 + random.below(5) as u32,
+            ..TERMS
+        };
+        let mut breaker = Breaker::default();
+        let mut now = START;
+        let mut under_way: Vec<Pass> = Vec::new();
+        let mut graded: Vec<(Duration, Grade)> = Vec::new();
+        let mut reopens = Duration::ZERO;
+        let bad = random.below(100);
+        for _ in 0..500 {
+            now += Duration::from_millis(random.below(300));
+            let before = breaker.state();
+            let change = if random.below(2) == 0 {
+                match breaker.admit(&terms, now) {
+                    Ok((pass, change)) => {
+                        assert!(now >= reopens, "seed {seed}: asked while open");
+                        under_way.push(pass);
+                        change
+                    }
+                    Err(wait) => {
+                        assert_ne!(before, State::Closed, "seed {seed}");
+                        assert!(!wait.is_zero() && wait <= terms.open.max(Duration::from_secs(1)));
+                        None
+                    }
+                }
+            } else if under_way.is_empty() {
+                None
+            } else {
+                let place = random.below(under_way.len() as u64) as usize;
+                let pass = under_way.swap_remove(place);
+                let grade = match random.below(100) {
+                    n if n < bad => [Grade::Failed, Grade::Slow][random.below(2) as usize],
+                    99 => Grade::None,
+                    _ => Grade::Well,
+                };
+                if pass.epoch == breaker.epoch() && before == State::Closed && grade != Grade::None
+                {
+                    graded.push((now, grade));
+                }
+                breaker.note(&terms, pass, grade, now)
+            };
+            let epoch = breaker.epoch();
+            let trials = under_way.iter().filter(|pass| pass.trial && pass.epoch == epoch).count();
+            assert!(trials <= terms.trials as usize, "seed {seed}");
+            let Some(change) = change else { continue };
+            check_reason(change, before, &terms, (&graded, now));
+            graded.clear();
+            reopens = match breaker.state() {
+                State::Open { until } => {
+                    assert_eq!(until, now + terms.open);
+                    until
+                }
+                State::Closed | State::Trying { .. } => Duration::ZERO,
+            };
+        }
+    }
+}
+
+/// A plain recount of what was seen gives the same reason for a change.
+fn check_reason(
+    change: Change,
+    before: State,
+    terms: &Terms,
+    (graded, now): (&[(Duration, Grade)], Duration),
+) {
+    let window = || graded.iter().filter(|(at, _)| *at + terms.window >= now);
+    let share = |grade| {
+        let count = window().filter(|(_, one)| *one == grade).count();
+        assert!(window().count() >= terms.attempts_min as usize);
+        count as f64 / window().count() as f64
+    };
+    match change {
+        // The oldest part of the window goes as a whole, so a little less was seen than is in it.
+        Change::OpenedByErrors => assert!(share(Grade::Failed) > 0.0),
+        Change::OpenedBySlow => assert!(share(Grade::Slow) > 0.0),
+        Change::OpenedByRow => {
+            let most = terms.consecutive.unwrap() as usize;
+            let row: Vec<Grade> = graded.iter().rev().take(most).map(|(_, grade)| *grade).collect();
+            assert_eq!(row, vec![Grade::Failed; most]);
+        }
+        Change::OpenedByTrial | Change::Closed => {
+            assert!(matches!(before, State::Trying { .. }), "{change:?}");
+        }
+        Change::Trying => assert!(matches!(before, State::Open { .. })),
+    }
+}
