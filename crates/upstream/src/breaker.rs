@@ -147,7 +147,7 @@ impl Change {
     }
 
     /// What became of the breaker, and why.
-    pub(crate) fn sentence(self) -> &'static str {
+    pub(crate) fn news(self) -> &'static str {
         match self {
             Self::OpenedByErrors => "opened: too many attempts failed",
             Self::OpenedBySlow => "opened: too many answers were slow",

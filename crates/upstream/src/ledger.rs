@@ -204,7 +204,7 @@ impl Ledger {
         self.gate.store(breaker.epoch() << 1 | u32::from(!closed), Ordering::Release);
         let mut news = lock(&self.news);
         if news.len() < NEWS_MAX {
-            news.push(format!("the breaker of service {} {}", self.name, change.sentence()));
+            news.push(format!("the breaker of service {} {}", self.name, change.news()));
         }
     }
 }
