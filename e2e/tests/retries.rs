@@ -434,3 +434,63 @@ fn no_place_is_lost() {
     }
     assert_eq!(get(gateway.web(), "/ok").status(), 200);
 }
+
+/// An answer, or another service, stands in for one that gave no answer; the log tells why.
+#[test]
+fn something_stands_in() {
+    let (spare, count) = obedient();
+    let (broken, _) = counting(|_, call| match call.request.target() {
+        "/error" => vec![Step::Body, status(500, "")],
+        _ => vec![Step::Body, Step::Reset],
+    });
+    let yaml = format!(
+        "
+listeners:
+  - {{ name: web, address: '127.0.0.1:0' }}
+status: {{ address: '127.0.0.1:0' }}
+services:
+  - name: broken
+    url: http://{}
+    fallback: {{ answer: {{ status: 203, body: sorry }} }}
+    routes:
+      - {{ name: all, match: {{ paths: ['/*'] }} }}
+      - {{ name: spared, match: {{ paths: ['/spared/*'] }}, fallback: {{ service: spare }} }}
+      - name: late
+        match: {{ paths: [/late] }}
+        fallback: {{ on: [upstream_timeout], answer: {{ body: sorry }} }}
+  - {{ name: spare, url: 'http://{}' }}
+",
+        broken.address, spare.address
+    );
+    let gateway = Gateway::start(&yaml);
+    let answer = get(gateway.web(), "/x");
+    assert_eq!((answer.status(), answer.text().as_str()), (203, "sorry"));
+    let line = logged(&gateway, "\"status\":203");
+    assert!(line.contains("\"failure\":\"upstream_closed\""), "{line}");
+    assert!(line.contains("\"what\":\"fallback\"") && line.contains("\"source\":\"gateway\""));
+    assert_eq!(get(gateway.web(), "/error").status(), 500, "an answer is an answer");
+    assert_eq!(get(gateway.web(), "/late").status(), 502, "another failure");
+
+    for method in ["GET", "POST", "PUT"] {
+        let before = count.load(Ordering::SeqCst);
+        let request = body_request(method, "hello").replace(" / ", " /spared/x ");
+        let answer = ask(&gateway, &request);
+        assert_eq!((answer.status(), answer.text().as_str()), (200, "ok"), "{method}");
+        assert_eq!(count.load(Ordering::SeqCst), before + 1, "{method}");
+    }
+    let line = logged(&gateway, "\"method\":\"PUT\"");
+    assert!(line.contains("\"failure\":\"upstream_closed\""), "{line}");
+    assert!(line.contains("\"source\":\"upstream\""), "{line}");
+    let recorded = spare.recorded();
+    let bodies = recorded.iter().flat_map(|one| one.requests().0);
+    assert!(bodies.filter(|request| request.body == b"hello").count() >= 2, "bodies arrive whole");
+
+    // A body that was begun and is not kept cannot be sent a second time.
+    let before = count.load(Ordering::SeqCst);
+    let mut client = Client::connect(gateway.web());
+    client.send("POST /spared/y HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+    assert!(broken.wait(SOON, |all| all.iter().any(|one| one.holds("/spared/y"))));
+    client.send("hello");
+    assert_eq!(client.answer("POST", SOON).expect("an answer").status(), 502);
+    assert_eq!(count.load(Ordering::SeqCst), before);
+}

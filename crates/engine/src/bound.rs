@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use yumen_observe::{RouteMeter, ServiceMeter, WorkerMetrics};
-use yumen_plan::{Action, ListenerPlan, Plan};
-use yumen_upstream::{Clerk, Ledgers, Outbound, Pool};
+use yumen_plan::{Action, ListenerPlan, Plan, Substitute};
+use yumen_upstream::{Clerk, Destination, Ledgers, Outbound, Pool};
 
 /// The plan of the moment, for all workers.
 #[derive(Debug)]
@@ -101,6 +101,8 @@ pub(crate) async fn let_go(old: Rc<Bound>) {
 pub(crate) struct Ends {
     pub(crate) meter: RouteMeter,
     pub(crate) service: Option<ServiceEnds>,
+    /// Of the service that stands in for it.
+    pub(crate) substitute: Option<ServiceEnds>,
 }
 
 /// One worker's ends of a service.
@@ -141,16 +143,23 @@ impl Bound {
     ) -> Option<&Ends> {
         let cell = self.routes.get(route)?;
         let route = self.plan.routes.get(route)?;
+        let ends_of = |destination: &Arc<Destination>| ServiceEnds {
+            pool: outbound.pool(destination),
+            meter: metrics.service(&destination.name),
+            clerk: self.ledgers.clerk(&destination.name),
+        };
         Some(cell.get_or_init(|| {
-            let service = match &route.action {
-                Action::Forward { destination, .. } => Some(ServiceEnds {
-                    pool: outbound.pool(destination),
-                    meter: metrics.service(&destination.name),
-                    clerk: self.ledgers.clerk(&destination.name),
-                }),
-                Action::Redirect(_) | Action::Answer(_) => None,
+            let (service, fallback) = match &route.action {
+                Action::Forward { destination, fallback, .. } => {
+                    (Some(ends_of(destination)), fallback.as_deref())
+                }
+                Action::Redirect(_) | Action::Answer(_) => (None, None),
             };
-            Ends { meter: metrics.route(&route.service, &route.name), service }
+            let substitute = fallback.and_then(|fallback| match &fallback.substitute {
+                Substitute::Service(destination) => Some(ends_of(destination)),
+                Substitute::Answer(_) => None,
+            });
+            Ends { meter: metrics.route(&route.service, &route.name), service, substitute }
         }))
     }
 

@@ -127,8 +127,7 @@ impl Serve for Engine {
             Err(failure) => {
                 let accept = exchange.request.head.fields().first("accept");
                 exchange.response = Some(fail::respond(&failure, accept, exchange.trail.id()));
-                exchange.trail.failure = Some(failure.kind());
-                exchange.trail.cause = failure.cause().map(str::to_owned);
+                exchange.trail.give_up(&failure);
             }
         }
     }

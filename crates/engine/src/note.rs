@@ -18,7 +18,8 @@ impl Engine {
         let route = bound.zip(mark.route).and_then(|(bound, route)| bound.plan().routes.get(route));
         let total = trail.began.elapsed();
         let head = &request.head;
-        let from_service = trail.answered.is_some() && trail.failure.is_none();
+        let from_service =
+            trail.answered.is_some() && (trail.failure.is_none() || trail.substituted);
         let record = Record {
             began: if self.log.borrow().is_off() { SystemTime::UNIX_EPOCH } else { before(total) },
             times: Times {

@@ -3,11 +3,11 @@
 
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead};
 use yumen_listen::Door;
-use yumen_plan::{Action, Asked, Chain, Fixed};
-use yumen_policy::{Exchange, Failure, FailureKind, Step, Verdict};
-use yumen_upstream::Way;
+use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
+use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Verdict};
+use yumen_upstream::{Pool, Way};
 
-use crate::bound::{Bound, ServiceEnds};
+use crate::bound::{Bound, Ends, ServiceEnds};
 use crate::{Engine, Mark};
 
 impl Engine {
@@ -39,13 +39,17 @@ impl Engine {
             return outward(&offer.chain, exchange, answer).await;
         }
         let response = match &route.action {
-            Action::Forward { destination, timeouts, host, retries } => {
+            Action::Forward { destination, timeouts, host, retries, fallback } => {
                 let ends =
                     bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
                 let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
                 let way = Way { destination, timeouts: *timeouts, host, retries, clerk };
-                mark.place = yumen_upstream::enter(&way, exchange).await?;
-                yumen_upstream::send(&self.outbound, pool, exchange, &way).await?
+                match (self.ask(&way, pool, exchange, mark).await, fallback) {
+                    (Err(failure), Some(fallback)) if fallback.is_for(failure.kind()) => {
+                        self.stand_in((fallback, ends), failure, exchange, mark).await?
+                    }
+                    (answer, _) => answer?,
+                }
             }
             Action::Redirect(redirect) => {
                 let mut head = ResponseHead::new(redirect.status);
@@ -56,6 +60,62 @@ impl Engine {
         };
         outward(&offer.chain, exchange, response).await
     }
+
+    /// Asks a service, when it is the exchange's turn.
+    async fn ask(
+        &self,
+        way: &Way<'_>,
+        pool: &Pool,
+        exchange: &mut Exchange,
+        mark: &mut Mark,
+    ) -> Result<Response, Failure> {
+        mark.place = yumen_upstream::enter(way, exchange).await?;
+        yumen_upstream::send(&self.outbound, pool, exchange, way).await
+    }
+
+    /// Does what is to be done instead, after a failure that stays in the log.
+    async fn stand_in(
+        &self,
+        (fallback, ends): (&Fallback, &Ends),
+        failure: Failure,
+        exchange: &mut Exchange,
+        mark: &mut Mark,
+    ) -> Result<Response, Failure> {
+        let (destination, ends) = match (&fallback.substitute, &ends.substitute) {
+            (Substitute::Service(destination), Some(ends)) if has_body(exchange) => {
+                (destination, ends)
+            }
+            (Substitute::Service(_), _) => {
+                exchange.trail.decide(Decided::BodyGone, None, None);
+                return Err(failure);
+            }
+            (Substitute::Answer(fixed), _) => {
+                exchange.trail.give_up(&failure);
+                exchange.trail.decide(Decided::Fallback, None, None);
+                return answer(fixed);
+            }
+        };
+        exchange.trail.give_up(&failure);
+        exchange.trail.decide(Decided::Fallback, None, None);
+        // The place at the first service is free from here on.
+        mark.place = None;
+        let way = Way {
+            destination,
+            timeouts: destination.timeouts,
+            host: &destination.host,
+            retries: &destination.retries,
+            clerk: &ends.clerk,
+        };
+        let response = self.ask(&way, &ends.pool, exchange, mark).await?;
+        exchange.trail.substituted = true;
+        Ok(response)
+    }
+}
+
+/// Whether the request's body, if it has one, can still be sent as a whole.
+fn has_body(exchange: &Exchange) -> bool {
+    let request = &exchange.request;
+    matches!(request.head.framing(), Framing::None | Framing::Length(0)) || !request.body.is_empty()
 }
 
 /// Refuses a body that says it is too long, and bounds one that does not say.

@@ -9,6 +9,7 @@
 mod address;
 mod breaker;
 pub mod document;
+mod fallback;
 mod health;
 mod listener;
 mod measure;
@@ -24,6 +25,7 @@ mod watch;
 
 pub use address::socket_address;
 pub use breaker::{Breaker, ServiceLimits};
+pub use fallback::Fallback;
 pub use health::{Health, Passive};
 pub use listener::{Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
 pub use measure::{Bytes, Refusal, Span};

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Network, networks};
-use crate::{Bytes, PolicyUse, Retries, ServiceTimeouts};
+use crate::{Bytes, Fallback, PolicyUse, Retries, ServiceTimeouts};
 
 pub use value_match::ValueMatch;
 
@@ -60,6 +60,10 @@ pub struct Route {
     /// When a request is sent once more, instead of the service's own setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<Retries>,
+    /// What stands in for the answer when the service gave none, instead of the service's own
+    /// setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
     /// Policies for these requests.
     #[serde(default)]
     pub policies: Vec<PolicyUse>,

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Breaker, Bytes, Health, HostHeader, PolicyUse, Retries, Route, ServiceLimits, Span};
+use crate::{
+    Breaker, Bytes, Fallback, Health, HostHeader, PolicyUse, Retries, Route, ServiceLimits, Span,
+};
 
 /// Something that answers requests, behind one name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +32,9 @@ pub struct Service {
     /// When the service is not asked for a while; if left out, it always is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
+    /// What stands in for its answer when it gave none; a route may have its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
     /// How many requests it gets at once.
     #[serde(default)]
     pub limits: ServiceLimits,

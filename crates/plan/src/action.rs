@@ -9,6 +9,8 @@ use yumen_model::{Answer, Redirect};
 use yumen_route::{Parameters, Template};
 use yumen_upstream::{Destination, Retries, Timeouts};
 
+use crate::fallback::Fallback;
+
 /// What a route does with a request.
 #[derive(Debug)]
 pub enum Action {
@@ -22,6 +24,8 @@ pub enum Action {
         host: HostHeader,
         /// When a request is sent once more.
         retries: Arc<Retries>,
+        /// What stands in for its answer when it gave none.
+        fallback: Option<Arc<Fallback>>,
     },
     /// Sends the client elsewhere.
     Redirect(Redirection),

@@ -14,6 +14,7 @@ use yumen_upstream::{Destination, Retries, Timeouts, check_host};
 
 use crate::action::{Action, Fixed, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
+use crate::fallback::{Fallback, Services};
 use crate::route::{Rewrite, RoutePlan};
 use crate::{ListenerPlan, Offer, Plan};
 
@@ -43,6 +44,7 @@ impl Plan {
         let written = gather(model);
         check_names(model, &written, &mut report);
         let destinations = compile_services(&model.services, revision, &mut report);
+        let services = Services::compile(model, destinations, &mut report);
         let attached = Attached {
             global: chain::compile(&model.policies, "", kinds, &mut report),
             services: compile_attached(
@@ -58,17 +60,15 @@ impl Plan {
                 &mut report,
             ),
         };
-        let routes: Vec<Option<RoutePlan>> = written
-            .iter()
-            .map(|written| compile_route(written, model, &destinations, &mut report))
-            .collect();
+        let routes: Vec<Option<RoutePlan>> =
+            written.iter().map(|written| compile_route(written, &services, &mut report)).collect();
         let listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
         warn(&listeners, &written, &mut report);
         let routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
         if report.has_errors() || routes.len() != written.len() {
             return (None, report);
         }
-        let destinations = destinations.into_iter().flatten();
+        let destinations = services.destinations.into_iter().flatten();
         let plan = Self {
             revision,
             listeners,
@@ -179,17 +179,15 @@ fn compile_attached<'a>(
 
 fn compile_route(
     written: &Written<'_>,
-    model: &Model,
-    destinations: &[Option<Arc<Destination>>],
+    services: &Services<'_>,
     report: &mut Report,
 ) -> Option<RoutePlan> {
+    let model = services.model;
     let Written { route, at, service, .. } = written;
     let rewrite = compile_rewrite(route, at, report);
     check_service(written, model, report);
     let action = match (*service, &route.redirect, &route.answer) {
-        (Some(service), None, None) => {
-            forward(route, destinations.get(service)?.as_ref()?, at, report)
-        }
+        (Some(service), None, None) => forward(route, services, service, at, report)?,
         (None, Some(redirect), None) => Action::Redirect(Redirection::compile(
             redirect,
             &parameter_names(&route.matches.paths),
@@ -221,6 +219,7 @@ fn compile_route(
         ("host", route.host.is_some()),
         ("timeouts", route.timeouts.is_some()),
         ("retries", route.retries.is_some()),
+        ("fallback", route.fallback.is_some()),
     ] {
         if given && !is_forward {
             report
@@ -240,11 +239,23 @@ fn compile_route(
     })
 }
 
-fn forward(route: &Route, destination: &Arc<Destination>, at: &str, report: &mut Report) -> Action {
+fn forward(
+    route: &Route,
+    services: &Services<'_>,
+    service: usize,
+    at: &str,
+    report: &mut Report,
+) -> Option<Action> {
+    let destination = services.destinations.get(service)?.as_ref()?;
     if let Some(host) = &route.host {
         check_host(host, &format!("{at}.host"), report);
     }
-    Action::Forward {
+    let fallback = match &route.fallback {
+        Some(own) => Fallback::compile(own, services, &format!("{at}.fallback"), report),
+        None => services.fallbacks.get(service).cloned().flatten(),
+    };
+    Some(Action::Forward {
+        fallback,
         destination: Arc::clone(destination),
         timeouts: route.timeouts.as_ref().map_or(destination.timeouts, Timeouts::from),
         host: route.host.clone().unwrap_or_else(|| destination.host.clone()),
@@ -252,7 +263,7 @@ fn forward(route: &Route, destination: &Arc<Destination>, at: &str, report: &mut
             || Arc::clone(&destination.retries),
             |retries| Arc::new(Retries::compile(retries, &format!("{at}.retries"), report)),
         ),
-    }
+    })
 }
 
 /// Whether the service that a route names is there, and is the one that it is written inside.

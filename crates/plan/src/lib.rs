@@ -8,12 +8,14 @@ mod action;
 mod chain;
 mod compile;
 mod explain;
+mod fallback;
 mod question;
 mod route;
 
 pub use action::{Action, Fixed, Redirection};
 pub use chain::{Chain, Link};
 pub use explain::{Explanation, Outcome};
+pub use fallback::{Fallback, Substitute};
 pub use question::Asked;
 pub use route::{Rewrite, RoutePlan};
 

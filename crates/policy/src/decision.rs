@@ -46,11 +46,13 @@ pub enum Decided {
     Queued,
     /// Sent away: the service had as many requests as it may, and so had its queue.
     Overloaded,
+    /// Something else stood in for the answer that the service did not give.
+    Fallback,
 }
 
 impl Decided {
     /// All of them, causes of further attempts first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Connect,
         Self::Stale,
         Self::Reset,
@@ -64,6 +66,7 @@ impl Decided {
         Self::BreakerClosed,
         Self::Queued,
         Self::Overloaded,
+        Self::Fallback,
     ];
 
     /// The word for it in logs and metrics.
@@ -83,6 +86,7 @@ impl Decided {
             Self::BreakerClosed => "breaker_closed",
             Self::Queued => "queued",
             Self::Overloaded => "overloaded",
+            Self::Fallback => "fallback",
         }
     }
 

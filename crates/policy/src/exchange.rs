@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use yumen_http::{Forwarding, Request, Response, ResponseHead};
 
 use crate::decision::{Decided, Decision};
-use crate::failure::FailureKind;
+use crate::failure::{Failure, FailureKind};
 
 /// Decisions that are kept of one exchange; later ones are not.
 const DECISIONS_MAX: usize = 24;
@@ -62,6 +62,8 @@ pub struct Trail {
     pub answered: Option<Duration>,
     /// Why there was no answer from a service.
     pub failure: Option<FailureKind>,
+    /// Another service answered after that.
+    pub substituted: bool,
     /// The operator's part of the reason.
     pub cause: Option<String>,
     /// How much of the bodies has passed, and may pass.
@@ -82,9 +84,16 @@ impl Trail {
             asked: None,
             answered: None,
             failure: None,
+            substituted: false,
             cause: None,
             watch,
         }
+    }
+
+    /// Writes down why the service gave no answer.
+    pub fn give_up(&mut self, failure: &Failure) {
+        self.failure = Some(failure.kind());
+        self.cause = failure.cause().map(str::to_owned);
     }
 
     /// Writes down what was decided, with the target or the status that gave cause for it.

@@ -99,36 +99,16 @@ pub async fn send(
     way.clerk.offer(exchange.trail.began);
     let road = Road { outbound, pool, way };
     let mut course = Course::new(&road, exchange);
-    loop {
-        let Some((index, endpoint)) = course.choose(&road) else {
-            let busy = || Failure::new(FailureKind::UpstreamBusy);
-            return Err(course.last.unwrap_or_else(busy));
-        };
-        let leave = course.ask_leave(way, exchange)?;
-        exchange.trail.attempts += 1;
-        exchange.trail.target = Some(Arc::clone(&endpoint.name));
-        match course.try_at(&road, &endpoint, leave, exchange).await {
-            Ok(response) => {
-                let status = response.head.status();
-                // If so, its connection is closed with it, unless all of it is here already.
-                let again = way.retries.are_for_status(status) && {
-                    course.pause = retry_after(&response);
-                    course.goes_on(&road, Cause::Status(status), index, exchange)
-                };
-                if !again {
-                    course.kept.iter().for_each(|kept| kept.release());
-                    return Ok(response);
-                }
-            }
-            Err(Setback { failure, cause }) => {
-                let Some(cause) = cause else { return Err(failure) };
-                if !course.goes_on(&road, cause, index, exchange) {
-                    return Err(failure);
-                }
-                course.last = Some(failure);
-            }
+    let result = course.run(&road, exchange).await;
+    if let Some(kept) = &course.kept {
+        match &result {
+            Ok(_) => kept.release(),
+            // Another service may be asked.
+            Err(_) if kept.is_whole() => exchange.request.body = kept.body(),
+            Err(_) => exchange.request.body = Body::Empty,
         }
     }
+    result
 }
 
 type Chosen = (usize, Rc<Endpoint>);
@@ -170,6 +150,40 @@ impl Course {
             kept: keep(road.way.retries, exchange),
             body_gone: false,
             last: None,
+        }
+    }
+
+    /// Tries until there is an answer, or no other try.
+    async fn run(&mut self, road: &Road<'_>, exchange: &mut Exchange) -> Result<Response, Failure> {
+        let way = road.way;
+        loop {
+            let Some((index, endpoint)) = self.choose(road) else {
+                let busy = || Failure::new(FailureKind::UpstreamBusy);
+                return Err(self.last.take().unwrap_or_else(busy));
+            };
+            let leave = self.ask_leave(way, exchange)?;
+            exchange.trail.attempts += 1;
+            exchange.trail.target = Some(Arc::clone(&endpoint.name));
+            match self.try_at(road, &endpoint, leave, exchange).await {
+                Ok(response) => {
+                    let status = response.head.status();
+                    // If so, its connection is closed with it, unless all of it is here already.
+                    let again = way.retries.are_for_status(status) && {
+                        self.pause = retry_after(&response);
+                        self.goes_on(road, Cause::Status(status), index, exchange)
+                    };
+                    if !again {
+                        return Ok(response);
+                    }
+                }
+                Err(Setback { failure, cause }) => {
+                    let Some(cause) = cause else { return Err(failure) };
+                    if !self.goes_on(road, cause, index, exchange) {
+                        return Err(failure);
+                    }
+                    self.last = Some(failure);
+                }
+            }
         }
     }
 
