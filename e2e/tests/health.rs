@@ -1,6 +1,8 @@
 //! Targets that die, freeze, flap and fail, with others beside them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -220,4 +222,75 @@ fn drain_of_a_target() {
     let reached: usize = slow.since(&mark).iter().map(|one| one.requests().0.len()).sum();
     assert_eq!(reached, 0, "nothing new reaches it");
     assert_eq!(busy.answer("GET", SOON).expect("what was under way ends").text(), "done");
+}
+
+/// Probes take a target out before a request fails, and bring it back.
+#[test]
+fn probes_of_http() {
+    let sick = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&sick);
+    let first = Backend::start(move |call| match call.request.target() {
+        "/up?from=yumen" if seen.load(Ordering::Relaxed) => {
+            vec![raw("HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n")]
+        }
+        "/up?from=yumen" => vec![ok("I am up")],
+        _ => vec![Step::Body, ok("first")],
+    });
+    let second = Backend::start(|_| vec![Step::Body, ok("I am up, too")]);
+    let probed = |host: &str| {
+        format!(
+            "      health: {{ active: {{ interval: 200ms, unhealthy_after: 2, probe: {{ http: {{
+                path: '/up?from=yumen', host: {host}, status: ['200'], body: {{ regex: 'am +up' }} }} }} }} }}"
+        )
+    };
+    let targets = [first.address, second.address];
+    let gateway = Gateway::start(&config(&targets, &probed("checks.example")));
+    let asked = "GET /up?from=yumen HTTP/1.1\r\nHost: checks.example\r\n";
+    let is_asked = |one: &yumen_e2e::Recorded| one.bytes.starts_with(asked.as_bytes());
+    assert!(first.wait(SOON, |all| all.iter().filter(|one| is_asked(one)).count() > 1));
+    let of_first = || (0..60).filter(|_| get(gateway.web(), "/").text() == "first").count();
+    assert!(of_first() > 20);
+    sick.store(true, Ordering::Relaxed);
+    let took = change(&gateway, 0, first.address, "healthy -> unhealthy: 2 probes in a row failed");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(of_first(), 0);
+    let metrics = get(gateway.status(), "/metrics").text();
+    let target = first.address;
+    let gone =
+        format!("yumen_upstream_endpoint_healthy{{service=\"backend\",target=\"{target}\"}} 0");
+    assert!(metrics.contains(&gone), "{metrics}");
+    assert!(metrics.contains("yumen_upstream_probes_total{service=\"backend\""), "{metrics}");
+    // What is known is known after a reload, and what is probed follows it.
+    gateway.reload(&config(&targets, &probed("other.example"))).expect("a good configuration");
+    assert_eq!(of_first(), 0);
+    sick.store(false, Ordering::Relaxed);
+    change(&gateway, 0, first.address, "unhealthy -> healthy: 2 probes in a row good");
+    assert!(of_first() > 20);
+    gateway.reload(&config(&targets, "")).expect("a good configuration");
+    // Probes that were under way may still arrive.
+    thread::sleep(Duration::from_millis(300));
+    let mark = first.mark();
+    thread::sleep(Duration::from_millis(700));
+    assert!(first.since(&mark).iter().all(|one| !one.holds("/up?from=yumen")), "probes end");
+}
+
+/// A target may have to prove itself before it gets a request, even if it is the only one.
+#[test]
+fn probes_of_tcp_come_first() {
+    let target = free_address();
+    let more = "      health: { panic_below_percent: 0, active: { probe: tcp, interval: 200ms,
+          initially: unhealthy } }";
+    let gateway = Gateway::start(&config(&[target], more));
+    assert_eq!(get(gateway.web(), "/").status(), 503);
+    let back = std::net::TcpListener::bind(target).expect("the same address");
+    thread::spawn(move || {
+        for mut stream in back.incoming().flatten() {
+            let mut space = [0; 1024];
+            let _request = std::io::Read::read(&mut stream, &mut space);
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+            let _sent = std::io::Write::write_all(&mut stream, answer);
+        }
+    });
+    change(&gateway, 0, target, "unhealthy -> healthy");
+    assert_eq!(get(gateway.web(), "/").status(), 200);
 }

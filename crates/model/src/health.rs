@@ -14,6 +14,9 @@ pub struct Health {
     /// Judging endpoints by how requests fare at them. On by default for every service with more
     /// than one endpoint.
     pub passive: Passive,
+    /// Judging endpoints by probes. Off unless it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<Active>,
     /// When less than so many percent of the endpoints can be used, all of them are, well or not:
     /// the few that are left would drown. 1: only when none is left. 0: never; requests are
     /// answered with 503 when none is left. At most 100.
@@ -22,7 +25,7 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { passive: Passive::default(), panic_below_percent: 1 }
+        Self { passive: Passive::default(), active: None, panic_below_percent: 1 }
     }
 }
 
@@ -76,4 +79,107 @@ impl Default for Passive {
             ejected_percent_max: 50,
         }
     }
+}
+
+/// How endpoints are probed: each by itself, whether requests go to it or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Active {
+    /// What is asked.
+    pub probe: Probe,
+    /// From one probe to the next; a tenth more or less, at random.
+    #[serde(default = "interval")]
+    pub interval: Span,
+    /// How long a probe may take in all; a longer one has failed.
+    #[serde(default = "timeout")]
+    pub timeout: Span,
+    /// So many good probes in a row bring an unhealthy endpoint back. At least 1.
+    #[serde(default = "healthy_after")]
+    pub healthy_after: u32,
+    /// So many failed probes in a row make an endpoint unhealthy: it gets no requests. At least 1.
+    #[serde(default = "unhealthy_after")]
+    pub unhealthy_after: u32,
+    /// The port that is probed, if it is not the target's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// What an endpoint is held for before it was probed often enough.
+    #[serde(default)]
+    pub initially: Initially,
+}
+
+fn interval() -> Span {
+    Span::seconds(5)
+}
+
+fn timeout() -> Span {
+    Span::seconds(2)
+}
+
+fn healthy_after() -> u32 {
+    2
+}
+
+fn unhealthy_after() -> u32 {
+    3
+}
+
+/// What an endpoint is held for before it was probed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Initially {
+    /// It gets requests.
+    #[default]
+    Healthy,
+    /// It gets none.
+    Unhealthy,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Probe {
+    /// Whether a connection can be made.
+    Tcp,
+    /// Whether the answer to a request over HTTP/1.1 is as it should be.
+    Http(HttpProbe),
+}
+
+/// A request, and what a good answer to it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpProbe {
+    /// The path, with a query if need be.
+    pub path: String,
+    /// The method; it should change nothing.
+    pub method: String,
+    /// The `Host` field; the target's own unless it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Statuses of good answers: `200`, `200-399`.
+    pub status: Vec<String>,
+    /// What the first 64KiB of a good answer's body hold; anything unless it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<BodyMatch>,
+}
+
+impl Default for HttpProbe {
+    fn default() -> Self {
+        Self {
+            path: "/".to_owned(),
+            method: "GET".to_owned(),
+            host: None,
+            status: vec!["200-399".to_owned()],
+            body: None,
+        }
+    }
+}
+
+/// What a body holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum BodyMatch {
+    /// This text.
+    Contains(String),
+    /// Something that matches this regular expression.
+    Regex(String),
 }

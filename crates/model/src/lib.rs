@@ -26,7 +26,7 @@ mod watch;
 pub use address::socket_address;
 pub use breaker::{Breaker, ServiceLimits};
 pub use fallback::Fallback;
-pub use health::{Health, Passive};
+pub use health::{Active, BodyMatch, Health, HttpProbe, Initially, Passive, Probe};
 pub use listener::{Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
 pub use measure::{Bytes, Refusal, Span};
 pub use policy_use::{Broader, PolicyUse};

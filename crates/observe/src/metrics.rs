@@ -59,6 +59,8 @@ pub struct TargetHealth {
     pub target: String,
     /// How many of its addresses requests go to as usual.
     pub healthy: u64,
+    /// Probes of its addresses, if there are any: good ones, failed ones.
+    pub probes: Option<[u64; 2]>,
     /// How often an address of it was ejected, by reason.
     pub ejections: Vec<(&'static str, u64)>,
 }

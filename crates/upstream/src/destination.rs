@@ -171,6 +171,11 @@ impl Destination {
         })
     }
 
+    /// Whether its endpoints are watched when there are so many.
+    pub(crate) fn is_watched(&self, endpoints: usize) -> bool {
+        endpoints > 1 || self.rules.are_active()
+    }
+
     /// The key that a request is spread by, for a consistent hash.
     pub(crate) fn hash_on(&self) -> Option<&HashOn> {
         match &self.balance {

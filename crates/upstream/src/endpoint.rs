@@ -1,17 +1,15 @@
 //! One address of a target as one worker sees it: its idle connections and its load.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use yumen_worker::{Deadline, Stream};
 
 use crate::balance::hash_key;
 use crate::health::{Member, Pulse, Standing};
-use crate::outcome::Outcome;
 
 /// One address of a target.
 #[derive(Debug)]
@@ -30,14 +28,14 @@ pub(crate) struct Endpoint {
     /// Requests under way.
     in_flight: Cell<u32>,
     /// Set once its health matters: when there are others.
-    watch: OnceCell<Watch>,
+    watch: RefCell<Option<Rc<Watch>>>,
 }
 
 /// The ends of an endpoint's health: what all workers are told, what this one has seen.
 #[derive(Debug)]
-struct Watch {
+pub(crate) struct Watch {
     member: Arc<Member>,
-    pulse: Arc<Pulse>,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// A connection that nobody uses right now.
@@ -62,32 +60,28 @@ impl Endpoint {
             idle: RefCell::default(),
             open: Cell::new(0),
             in_flight: Cell::new(0),
-            watch: OnceCell::new(),
+            watch: RefCell::default(),
         }
     }
 
-    /// Notes how an attempt ended, once for each. `took` is its time, if that was this endpoint's
-    /// alone.
-    pub(crate) fn note(&self, outcome: Outcome, took: Option<Duration>) {
-        if let Some(pulse) = self.pulse() {
-            pulse.note(outcome, took);
-        }
-    }
-
-    /// From now on its health matters.
+    /// From now on its health matters, as all workers share it.
     pub(crate) fn watch(&self, member: Arc<Member>) {
-        self.watch.get_or_init(|| Watch { pulse: member.pulse(), member });
+        let mut watch = self.watch.borrow_mut();
+        if watch.as_ref().is_none_or(|watch| !Arc::ptr_eq(&watch.member, &member)) {
+            *watch = Some(Rc::new(Watch { pulse: member.pulse(), member }));
+        }
     }
 
-    /// What this worker has seen of it, if anybody wants to know.
-    pub(crate) fn pulse(&self) -> Option<&Pulse> {
-        self.watch.get().map(|watch| &*watch.pulse)
+    /// The ends of its health, if anybody wants to know.
+    pub(crate) fn watched(&self) -> Option<Rc<Watch>> {
+        self.watch.borrow().clone()
     }
 
     /// Whether a request that could go elsewhere may come here. `draw` is the request's number
     /// where only a part of them may.
     pub(crate) fn is_welcoming(&self, draw: u64) -> bool {
-        let Some(Watch { member, .. }) = self.watch.get() else { return true };
+        let watch = self.watch.borrow();
+        let Some(member) = watch.as_ref().map(|watch| &watch.member) else { return true };
         match member.standing() {
             Standing::Open { share: Standing::WHOLE } => true,
             Standing::Open { share } => draw % u64::from(Standing::WHOLE) < u64::from(share),
@@ -98,12 +92,14 @@ impl Endpoint {
 
     /// Whether it takes requests that nobody else can take.
     pub(crate) fn is_in(&self) -> bool {
-        self.watch.get().is_none_or(|watch| watch.member.standing() != Standing::Out)
+        let watch = self.watch.borrow();
+        watch.as_ref().is_none_or(|watch| watch.member.standing() != Standing::Out)
     }
 
     /// A request was given to it.
     pub(crate) fn count_chosen(&self) {
-        if let Some(Watch { member, .. }) = self.watch.get()
+        let watch = self.watch.borrow();
+        if let Some(member) = watch.as_ref().map(|watch| &watch.member)
             && member.standing() == Standing::Trial
         {
             member.use_permit();

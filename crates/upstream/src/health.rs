@@ -9,8 +9,10 @@ mod case;
 mod judge;
 mod keeper;
 mod member;
+mod probe;
 mod pulse;
 mod report;
+mod rounds;
 mod rules;
 mod standings;
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use yumen_policy::FailureKind;
 
 use crate::breaker::Grade;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Watch};
 
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,34 +72,37 @@ impl Outcome {
 /// without an outcome (the client left) says nothing of the endpoint.
 #[derive(Debug)]
 pub(crate) struct Try {
-    endpoint: Rc<Endpoint>,
+    /// `None` if nobody wants to know.
+    watch: Option<Rc<Watch>>,
     /// When it began, if the time it takes is the endpoint's alone.
     began: Option<Instant>,
 }
 
 impl Try {
     /// Begins one. `at_hand`: the whole request is here, so that waiting is for the service only.
-    pub(crate) fn begin(endpoint: &Rc<Endpoint>, at_hand: bool) -> Self {
-        let pulse = endpoint.pulse().filter(|_| at_hand);
-        let began = pulse.map(|pulse| {
-            pulse.begin();
+    pub(crate) fn begin(endpoint: &Endpoint, at_hand: bool) -> Self {
+        let watch = endpoint.watched();
+        let began = watch.as_ref().filter(|_| at_hand).map(|watch| {
+            watch.pulse.begin();
             Instant::now()
         });
-        Self { endpoint: Rc::clone(endpoint), began }
+        Self { watch, began }
     }
 
     /// Ends it.
     pub(crate) fn end(self, outcome: Outcome) {
-        self.endpoint.note(outcome, self.began.map(|began| began.elapsed()));
+        if let Some(watch) = &self.watch {
+            watch.pulse.note(outcome, self.began.map(|began| began.elapsed()));
+        }
     }
 }
 
 impl Drop for Try {
     fn drop(&mut self) {
         if self.began.is_some()
-            && let Some(pulse) = self.endpoint.pulse()
+            && let Some(watch) = &self.watch
         {
-            pulse.end();
+            watch.pulse.end();
         }
     }
 }

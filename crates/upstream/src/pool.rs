@@ -74,7 +74,7 @@ impl Pool {
     }
 
     fn version(&self) -> u64 {
-        self.watched.borrow().iter().fold(1, |sum, watched| sum.wrapping_add(watched.version()))
+        version(&self.watched.borrow())
     }
 
     /// Makes the list of endpoints anew from the targets and what their names mean now.
@@ -116,7 +116,7 @@ impl Pool {
         destination: &Destination,
         endpoints: &[Rc<Endpoint>],
     ) -> Option<Arc<Group>> {
-        if endpoints.len() < 2 {
+        if !destination.is_watched(endpoints.len()) {
             return None;
         }
         let places: Vec<_> = endpoints
@@ -132,14 +132,7 @@ impl Pool {
     }
 
     fn addresses(&self, host: &Host) -> Vec<IpAddr> {
-        match host {
-            Host::Address(address) => vec![*address],
-            Host::Name(name) => {
-                let watched = self.watched.borrow();
-                let found = watched.iter().find(|watched| watched.host() == name);
-                found.map(|watched| watched.addresses().to_vec()).unwrap_or_default()
-            }
-        }
+        addresses(host, &self.watched.borrow())
     }
 
     /// Chooses an endpoint that is not among those tried; its position and itself.
@@ -216,7 +209,24 @@ impl Pool {
     }
 }
 
-fn watch(destination: &Destination, names: &Names) -> Vec<Arc<Watched>> {
+/// Changes when what is watched does.
+pub(crate) fn version(watched: &[Arc<Watched>]) -> u64 {
+    watched.iter().fold(1, |sum, watched| sum.wrapping_add(watched.version()))
+}
+
+/// What a host means now.
+pub(crate) fn addresses(host: &Host, watched: &[Arc<Watched>]) -> Vec<IpAddr> {
+    match host {
+        Host::Address(address) => vec![*address],
+        Host::Name(name) => {
+            let found = watched.iter().find(|watched| watched.host() == name);
+            found.map(|watched| watched.addresses().to_vec()).unwrap_or_default()
+        }
+    }
+}
+
+/// Keeps the names of a destination's targets looked up.
+pub(crate) fn watch(destination: &Destination, names: &Names) -> Vec<Arc<Watched>> {
     let hosts = destination.targets.iter().filter_map(|target| match &target.host {
         Host::Address(_) => None,
         Host::Name(name) => Some(name),

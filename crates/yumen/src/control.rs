@@ -356,6 +356,7 @@ impl Control {
     fn watch_names(&mut self, plan: &Plan) {
         let hosts = plan.destinations.values().flat_map(|destination| destination.hosts());
         self.watched = hosts.map(|host| self.equipment.names.watch(host)).collect();
+        self.equipment.standings.follow(plan.destinations.values(), &self.equipment.names);
     }
 
     /// Waits a moment for the names to be looked up, so that the first requests need not.

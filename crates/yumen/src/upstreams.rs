@@ -18,6 +18,7 @@ pub(crate) fn page(standings: &Standings) -> String {
                 "for_ms": one.millis,
                 "why": &*one.why,
                 "panic": one.panic,
+                "probes": one.probes.map(|[good, failed]| json!({"good": good, "failed": failed})),
                 "ejections": one.ejections.iter().sum::<u64>(),
             })
         })
@@ -37,11 +38,16 @@ pub(crate) fn targets(standings: &Standings) -> Vec<TargetHealth> {
                 service: one.service.to_string(),
                 target: one.target.to_string(),
                 healthy: 0,
+                probes: None,
                 ejections: Reason::ALL.iter().map(|reason| (reason.name(), 0)).collect(),
             });
         }
         let Some(target) = targets.last_mut() else { continue };
         target.healthy += u64::from(one.healthy);
+        if let Some(probes) = one.probes {
+            let sums = target.probes.get_or_insert_default();
+            sums.iter_mut().zip(probes).for_each(|(sum, count)| *sum += count);
+        }
         for ((_, sum), count) in target.ejections.iter_mut().zip(one.ejections) {
             *sum += count;
         }

@@ -204,6 +204,14 @@ fn targets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
         })
         .collect();
     plain(text, series::UPSTREAM_HEALTHY, &rows, |one| one.healthy)?;
+    text.begin(series::UPSTREAM_PROBES);
+    for (labels, one) in &rows {
+        for (result, count) in ["good", "failed"].into_iter().zip(one.probes.into_iter().flatten())
+        {
+            let result = label("result", result);
+            text.sample((series::UPSTREAM_PROBES, ""), &[labels, &result], Value::Whole(count))?;
+        }
+    }
     text.begin(series::UPSTREAM_EJECTIONS);
     for (labels, one) in &rows {
         for (reason, count) in &one.ejections {

@@ -83,6 +83,8 @@ pub(super) const UPSTREAM_RETRIES: Series =
     counter("yumen_upstream_retries_total", "Requests that were sent once more, by the reason.");
 pub(super) const UPSTREAM_HEALTHY: Series =
     gauge("yumen_upstream_endpoint_healthy", "Addresses of a target that requests go to as usual.");
+pub(super) const UPSTREAM_PROBES: Series =
+    counter("yumen_upstream_probes_total", "Probes of addresses of a target, by result.");
 pub(super) const UPSTREAM_EJECTIONS: Series =
     counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
 pub(super) const UPSTREAM_BREAKER: Series =
@@ -125,7 +127,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 32] = [
+pub(super) const ALL: [Series; 33] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -149,6 +151,7 @@ pub(super) const ALL: [Series; 32] = [
     UPSTREAM_RETRIES,
     UPSTREAM_DECISIONS,
     UPSTREAM_HEALTHY,
+    UPSTREAM_PROBES,
     UPSTREAM_EJECTIONS,
     LOG_WRITTEN,
     LOG_DROPPED,

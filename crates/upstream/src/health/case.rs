@@ -1,6 +1,7 @@
 //! One endpoint as its judge knows it: what was counted lately, and what it is held for.
 
 use super::member::Standing;
+use super::probe::Checks;
 use super::rules::Rules;
 use crate::balance::random::Random;
 
@@ -49,7 +50,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Up => "healthy",
             Self::Silent => "silent",
@@ -126,8 +127,22 @@ pub(crate) struct Case {
     calm_since: u64,
     /// Good answers of this trial.
     passed: u64,
+    /// What probes say of it.
+    pub(crate) probes: Probes,
     /// Ejections so far, by reason.
     pub(crate) ejections: [u64; Reason::ALL.len()],
+}
+
+/// What probes say of an endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Probes {
+    /// It gets no requests.
+    unhealthy: bool,
+    /// Probes in a row that say the opposite.
+    against: u32,
+    /// So far.
+    pub(crate) good: u64,
+    pub(crate) failed: u64,
 }
 
 /// Counts of a stretch of time.
@@ -142,7 +157,7 @@ struct Window {
 
 impl Case {
     /// An endpoint of which nothing is known. `fresh`: it came later than others.
-    pub(crate) fn new(now: u64, fresh: bool) -> Self {
+    pub(crate) fn new(now: u64, fresh: bool, unhealthy: bool) -> Self {
         Self {
             sample: Sample::default(),
             state: State::Up,
@@ -157,6 +172,7 @@ impl Case {
             out_for: 0,
             calm_since: now,
             passed: 0,
+            probes: Probes { unhealthy, ..Probes::default() },
             ejections: [0; Reason::ALL.len()],
         }
     }
@@ -168,17 +184,68 @@ impl Case {
     /// Nothing speaks against it right now.
     pub(super) fn is_well(&self, rules: &Rules, now: u64) -> bool {
         let silent = rules.silence > 0 && self.silence(now) > self.bearable(rules, 1);
-        self.state == State::Up && !silent && self.failures == 0
+        self.state == State::Up && !silent && self.failures == 0 && !self.probes.unhealthy
     }
 
     /// What choosing is to know of it.
     pub(crate) fn standing(&self, rules: &Rules, now: u64) -> Standing {
         match self.state {
+            _ if self.probes.unhealthy => Standing::Out,
             State::Ejected { .. } => Standing::Out,
             State::Trial => Standing::Trial,
             State::Silent => Standing::Silent,
             State::Up => Standing::Open { share: self.share(rules, now) },
         }
+    }
+
+    /// What the operator is told that it is.
+    pub(crate) fn name(&self) -> &'static str {
+        if self.probes.unhealthy { "unhealthy" } else { self.state.name() }
+    }
+
+    /// Whether it can be used at all.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.probes.unhealthy && !matches!(self.state, State::Ejected { .. })
+    }
+
+    /// A probe ended. Says why, if that changes anything.
+    pub(super) fn probed(
+        &mut self,
+        checks: &Checks,
+        ended: &Result<(), String>,
+        now: u64,
+    ) -> Option<String> {
+        let probes = &mut self.probes;
+        match ended {
+            Ok(()) => probes.good += 1,
+            Err(_) => probes.failed += 1,
+        }
+        if ended.is_err() == probes.unhealthy {
+            probes.against = 0;
+            return None;
+        }
+        probes.against += 1;
+        let (enough, why) = match ended {
+            Ok(()) => (checks.healthy_after, "good".to_owned()),
+            Err(why) => (checks.unhealthy_after, format!("failed: {why}")),
+        };
+        if probes.against < enough {
+            return None;
+        }
+        let why = format!("{} probes in a row {why}", probes.against);
+        probes.against = 0;
+        probes.unhealthy = !probes.unhealthy;
+        self.since = now;
+        if !self.probes.unhealthy {
+            self.risen = Some(now);
+        }
+        Some(why)
+    }
+
+    /// Probes say nothing of it any more; says whether that changes anything.
+    pub(super) fn forget_probes(&mut self) -> bool {
+        self.probes.against = 0;
+        std::mem::take(&mut self.probes.unhealthy)
     }
 
     /// Its part of the requests that it would get usually.

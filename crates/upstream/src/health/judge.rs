@@ -3,7 +3,7 @@
 //! All cases of one service are looked at together, some ten times a second: whether one endpoint
 //! is out of line is seen by the others, and how many may be ejected depends on all of them.
 
-use super::case::{Case, Finding, State};
+use super::case::{Case, Finding};
 use super::rules::Rules;
 use crate::balance::random::Random;
 
@@ -34,7 +34,7 @@ pub(crate) fn look(
     let mut ejected = cases.iter().filter(|case| case.is_ejected()).count();
     let ejected_max = rules.ejected_max(cases.len());
     for (index, case) in cases.iter_mut().enumerate() {
-        let from = case.state.name();
+        let from = case.name();
         let others_well = wells > usize::from(well.get(index).is_some_and(|well| *well));
         let others = usual.get(index).copied().flatten();
         let before = case.is_ejected();
@@ -52,14 +52,14 @@ pub(crate) fn look(
             }
         };
         ejected = ejected + usize::from(case.is_ejected()) - usize::from(before);
-        changes.push(Change { index, from, to: case.state.name(), why });
+        changes.push(Change { index, from, to: case.name(), why });
     }
     changes
 }
 
 /// Whether so few endpoints can be used that all are.
 pub(crate) fn is_panic(rules: &Rules, cases: &[Case]) -> bool {
-    let usable = cases.iter().filter(|case| !matches!(case.state, State::Ejected { .. })).count();
+    let usable = cases.iter().filter(|case| case.is_usable()).count();
     rules.is_panic(usable, cases.len())
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pulse::Pulse;
+use super::rules::Rules;
 
 /// What choosing is to know of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +59,16 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(address: SocketAddr, authority: Arc<str>) -> Self {
+    pub(crate) fn new(address: SocketAddr, authority: Arc<str>, rules: &Rules) -> Self {
+        let standing = if rules.are_trusting() {
+            Standing::Open { share: Standing::WHOLE }
+        } else {
+            Standing::Out
+        };
         Self {
             address,
             authority,
-            standing: AtomicU32::new(Standing::WHOLE),
+            standing: AtomicU32::new(standing.pack()),
             permits: AtomicU32::new(0),
             pulses: Mutex::default(),
         }

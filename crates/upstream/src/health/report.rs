@@ -15,7 +15,7 @@ pub struct EndpointHealth {
     pub target: Arc<str>,
     /// The address.
     pub address: SocketAddr,
-    /// `healthy`, `silent`, `ejected` or `trial`.
+    /// `healthy`, `silent`, `ejected`, `trial` or, by its probes, `unhealthy`.
     pub state: &'static str,
     /// Why it came to this state; empty if it has always had it.
     pub why: Arc<str>,
@@ -25,6 +25,8 @@ pub struct EndpointHealth {
     pub healthy: bool,
     /// Whether its service is in panic: all its endpoints are used, whatever their state.
     pub panic: bool,
+    /// Probes so far: good ones, failed ones; `None` if there are none.
+    pub probes: Option<[u64; 2]>,
     /// Ejections so far, in the order of [`Reason::ALL`].
     pub ejections: [u64; Reason::ALL.len()],
 }

@@ -3,8 +3,10 @@
 use yumen_model::report::Report;
 use yumen_model::{Health, Span};
 
+use super::probe::{Checks, check_active};
+
 /// The settings of one upstream, with times in milliseconds. What is 0 is off.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(super) failures: u64,
     pub(super) errors: u64,
@@ -18,6 +20,7 @@ pub(crate) struct Rules {
     pub(super) ejected_percent_max: u64,
     pub(super) panic_below_percent: u64,
     pub(super) slow_start: u64,
+    pub(super) active: Option<Checks>,
 }
 
 impl Rules {
@@ -36,6 +39,7 @@ impl Rules {
             ejected_percent_max: passive.ejected_percent_max.into(),
             panic_below_percent: health.panic_below_percent.into(),
             slow_start: millis(slow_start),
+            active: health.active.as_ref().and_then(Checks::compile),
         }
     }
 
@@ -50,6 +54,16 @@ impl Rules {
         usize::try_from(share).unwrap_or(usize::MAX).min(endpoints.saturating_sub(1))
     }
 
+    /// Whether endpoints are probed.
+    pub(crate) fn are_active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Whether an endpoint gets requests before it was probed.
+    pub(super) fn are_trusting(&self) -> bool {
+        self.active.as_ref().is_none_or(|checks| !checks.initially_unhealthy)
+    }
+
     /// Whether all are used when none can be.
     pub(super) fn panics(&self) -> bool {
         self.panic_below_percent > 0
@@ -62,12 +76,15 @@ impl Rules {
     }
 }
 
-fn millis(span: Span) -> u64 {
+pub(super) fn millis(span: Span) -> u64 {
     span.get().map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Checks what a config says of health.
 pub(crate) fn check(health: &Health, at: &str, report: &mut Report) {
+    if let Some(active) = &health.active {
+        check_active(active, &format!("{at}.active"), report);
+    }
     let passive = &health.passive;
     for (key, percent) in [
         ("panic_below_percent", health.panic_below_percent),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 use super::member::Member;
 use super::report::EndpointHealth;
 use super::rules::Rules;
+use crate::destination::Destination;
+use crate::pool::{addresses, version, watch};
+use crate::resolve::{Names, Watched};
 
 /// What is known of the health of endpoints. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +23,20 @@ pub struct Standings {
 #[derive(Debug, Default)]
 struct Shared {
     groups: Mutex<HashMap<Arc<str>, Weak<Group>>>,
+    /// Services whose endpoints are probed, whether requests come or not.
+    probed: Mutex<Vec<Arc<Probed>>>,
     /// Told when a group was added.
     added: Notify,
+}
+
+/// A service whose endpoints are probed.
+#[derive(Debug)]
+struct Probed {
+    destination: Arc<Destination>,
+    watched: Vec<Arc<Watched>>,
+    group: Arc<Group>,
+    /// What was watched when its members were last enrolled.
+    seen: AtomicU64,
 }
 
 /// The endpoints of one service.
@@ -65,6 +80,43 @@ impl Standings {
         group
     }
 
+    /// A plan is taken up: from now on the endpoints of its services are judged by its rules, and
+    /// probed where it asks for that.
+    pub fn follow<'a>(
+        &self,
+        destinations: impl Iterator<Item = &'a Arc<Destination>> + Clone,
+        names: &Names,
+    ) {
+        {
+            let groups = lock(&self.shared.groups);
+            for destination in destinations.clone() {
+                let group = groups.get(&destination.name).and_then(Weak::upgrade);
+                if let Some(group) = group {
+                    group.rule(destination.revision, &destination.rules);
+                }
+            }
+        }
+        let probed = destinations.filter(|destination| destination.rules.are_active());
+        let probed = probed.map(|destination| {
+            Arc::new(Probed {
+                watched: watch(destination, names),
+                group: self.group(&destination.name, &destination.rules),
+                destination: Arc::clone(destination),
+                seen: AtomicU64::new(0),
+            })
+        });
+        let probed = probed.collect();
+        // The old ones go after the new ones are there: what they share stays.
+        let old = std::mem::replace(&mut *lock(&self.shared.probed), probed);
+        drop(old);
+    }
+
+    /// Takes in what the names of probed services mean now.
+    pub(crate) fn refresh(&self) {
+        let probed = lock(&self.shared.probed).clone();
+        probed.iter().for_each(|probed| probed.refresh());
+    }
+
     /// All groups that somebody holds; forgets the others.
     pub(crate) fn groups(&self) -> Vec<Arc<Group>> {
         let mut groups = lock(&self.shared.groups);
@@ -87,6 +139,24 @@ impl Standings {
     }
 }
 
+impl Probed {
+    fn refresh(&self) {
+        let version = version(&self.watched);
+        if self.seen.swap(version, Ordering::Relaxed) == version {
+            return;
+        }
+        let destination = &self.destination;
+        let mut places = Vec::new();
+        for target in &destination.targets {
+            for address in addresses(&target.host, &self.watched) {
+                let address = SocketAddr::new(address, target.port);
+                places.push((address, Arc::clone(&target.authority)));
+            }
+        }
+        self.group.enroll(destination.revision, &destination.rules, &places);
+    }
+}
+
 impl Group {
     /// Takes in who belongs to it by the plan of this revision, unless a newer one has spoken.
     /// Returns the members at these places, in the same order.
@@ -102,7 +172,7 @@ impl Group {
                 .members
                 .iter()
                 .find(|member| member.address == *address && member.authority == *authority);
-            let fresh = || Arc::new(Member::new(*address, Arc::clone(authority)));
+            let fresh = || Arc::new(Member::new(*address, Arc::clone(authority), rules));
             known.map_or_else(fresh, Arc::clone)
         };
         let members: Vec<Arc<Member>> = places.iter().map(find).collect();
@@ -111,6 +181,14 @@ impl Group {
             self.panics.store(rules.panics(), Ordering::Relaxed);
         }
         members
+    }
+
+    /// Its members are judged by other rules.
+    fn rule(&self, revision: u64, rules: &Arc<Rules>) {
+        let mut roll = lock(&self.roll);
+        roll.revision = revision;
+        roll.rules = Arc::clone(rules);
+        self.panics.store(rules.panics(), Ordering::Relaxed);
     }
 
     pub(crate) fn roll(&self) -> Roll {

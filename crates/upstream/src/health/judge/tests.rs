@@ -1,7 +1,7 @@
 //! Seeded simulations: every failure names the seed that shows it again.
 
 use super::*;
-use crate::health::case::{Reason, Sample};
+use crate::health::case::{Reason, Sample, State};
 use crate::health::member::Standing;
 use yumen_model::{Health, Passive, Span};
 
@@ -47,7 +47,7 @@ impl World {
         let count = ways.len();
         Self {
             rules,
-            cases: (0..count).map(|_| Case::new(0, false)).collect(),
+            cases: (0..count).map(|_| Case::new(0, false, false)).collect(),
             ways,
             waiting: vec![0; count],
             permits: vec![false; count],
@@ -325,7 +325,7 @@ fn panic_begins_below_its_share() {
     let check = |below: u32, ejected: usize, expect: bool| {
         let health = Health { panic_below_percent: below, ..Health::default() };
         let rules = Rules::compile(&health, Span::OFF);
-        let mut cases: Vec<Case> = (0..4).map(|_| Case::new(0, false)).collect();
+        let mut cases: Vec<Case> = (0..4).map(|_| Case::new(0, false, false)).collect();
         cases.iter_mut().take(ejected).for_each(|case| case.state = State::Ejected { until: 9 });
         assert_eq!(is_panic(&rules, &cases), expect, "below {below} %, {ejected} of 4 out");
     };
@@ -343,8 +343,8 @@ fn a_slow_start_rises_to_the_whole() {
         Standing::Open { share } => share,
         other => panic!("{other:?}"),
     };
-    assert_eq!(share(&Case::new(0, false), 0), Standing::WHOLE, "the first need none");
-    let case = Case::new(1_000, true);
+    assert_eq!(share(&Case::new(0, false, false), 0), Standing::WHOLE, "the first need none");
+    let case = Case::new(1_000, true, false);
     let shares: Vec<u32> = (0..=110).map(|step| share(&case, 1_000 + step * 100)).collect();
     assert!(shares.is_sorted(), "{shares:?}");
     assert_eq!((shares[0], shares[50], shares[100]), (102, 512, Standing::WHOLE));
