@@ -77,6 +77,10 @@ pub struct Target {
     /// Its share of the requests relative to the others; 0 takes it out.
     #[serde(default = "default_weight")]
     pub weight: u32,
+    /// Targets of 0 come first. Those of the next number get requests as the share of healthy ones
+    /// before them falls below five sevenths: what these then cannot be given. At most 7.
+    #[serde(default)]
+    pub priority: u8,
 }
 
 fn off() -> Span {

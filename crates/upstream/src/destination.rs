@@ -8,7 +8,7 @@ use yumen_http::Authority;
 use yumen_model::report::Report;
 use yumen_model::{Balance, HashOn, Health, HostHeader, Service, ServiceTimeouts, Span, Target};
 
-use crate::health::{self, Rules};
+use crate::health::{self, PRIORITY_MAX, Rules};
 
 use crate::breaker::Terms;
 use crate::bulkhead::Room;
@@ -51,6 +51,8 @@ pub(crate) struct Spot {
     pub(crate) host: Host,
     pub(crate) port: u16,
     pub(crate) weight: u32,
+    /// Those of a higher number come later.
+    pub(crate) priority: u8,
     /// As the `Host` field names it.
     pub(crate) authority: Arc<str>,
 }
@@ -219,9 +221,15 @@ fn compile_targets(targets: &[Target], at: &str, report: &mut Report) -> Option<
     let before = report.problems().len();
     for (index, target) in targets.iter().enumerate() {
         let at = format!("{at}.targets[{index}].url");
-        let Some((spot, path)) = read_url(&target.url, target.weight, &at, report) else {
+        let Some((mut spot, path)) = read_url(&target.url, target.weight, &at, report) else {
             continue;
         };
+        spot.priority = target.priority;
+        if target.priority > PRIORITY_MAX {
+            report
+                .error(at.replace(".url", ".priority"), format!("{} is too high", target.priority))
+                .hint(format!("write 0 to {PRIORITY_MAX}; targets of 0 come first"));
+        }
         if !path.is_empty() {
             report.error(at, "a target has no path").hint(
                 "set the path with `rewrite` in a route, or use `url` for a service in one place",
@@ -243,7 +251,9 @@ fn compile_targets(targets: &[Target], at: &str, report: &mut Report) -> Option<
 /// Reads `http://host[:port][/path]`.
 fn read_url(url: &str, weight: u32, at: &str, report: &mut Report) -> Option<(Spot, String)> {
     match parse_url(url) {
-        Ok((host, port, authority, path)) => Some((Spot { host, port, weight, authority }, path)),
+        Ok((host, port, authority, path)) => {
+            Some((Spot { host, port, weight, priority: 0, authority }, path))
+        }
         Err((message, hint)) => {
             report.error(at, format!("`{url}`: {message}")).hint(hint);
             None

@@ -90,6 +90,14 @@ impl Endpoint {
         }
     }
 
+    /// Whether it takes requests of this priority; on trial it takes one of any, or those before
+    /// whom others come would never be tried.
+    pub(crate) fn is_of(&self, level: u8) -> bool {
+        self.watch.borrow().as_ref().is_some_and(|watch| {
+            watch.member.level() == level || watch.member.standing() == Standing::Trial
+        })
+    }
+
     /// Whether it takes requests that nobody else can take.
     pub(crate) fn is_in(&self) -> bool {
         let watch = self.watch.borrow();

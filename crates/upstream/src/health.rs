@@ -8,6 +8,7 @@
 mod case;
 mod judge;
 mod keeper;
+mod levels;
 mod member;
 mod probe;
 mod pulse;
@@ -18,9 +19,10 @@ mod standings;
 
 pub use case::Reason;
 pub use keeper::Keeper;
+pub(crate) use levels::PRIORITY_MAX;
 pub(crate) use member::{Member, Standing};
 pub(crate) use pulse::Pulse;
 pub use report::{EndpointHealth, Event};
 pub(crate) use rules::{Rules, check};
-pub(crate) use standings::Group;
 pub use standings::Standings;
+pub(crate) use standings::{Group, Place};

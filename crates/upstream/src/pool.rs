@@ -13,7 +13,7 @@ use crate::balance::random::mix;
 use crate::balance::{Ask, Balancer, Endpoints, Share, hash_key, split_weights};
 use crate::destination::{Destination, Host};
 use crate::endpoint::Endpoint;
-use crate::health::{Group, Standings};
+use crate::health::{Group, Place, Standings};
 use crate::resolve::{Names, Watched};
 
 /// One service as one worker sees it.
@@ -84,6 +84,7 @@ impl Pool {
         let old = std::mem::take(&mut *self.endpoints.borrow_mut());
         let mut endpoints: Vec<Rc<Endpoint>> = Vec::new();
         let mut parts = Vec::with_capacity(destination.targets.len());
+        let mut places = Vec::new();
         for target in &destination.targets {
             let addresses = self.addresses(&target.host);
             parts.push((target.weight, addresses.len()));
@@ -94,6 +95,7 @@ impl Pool {
                 });
                 let fresh = || Rc::new(Endpoint::new(address, Arc::clone(&target.authority)));
                 endpoints.push(known.map_or_else(fresh, Rc::clone));
+                places.push(Place::of(target, address));
             }
         }
         for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
@@ -106,7 +108,7 @@ impl Pool {
             .map(|(endpoint, weight)| Share { name: &endpoint.name, weight })
             .collect();
         *self.balancer.borrow_mut() = Balancer::new(&destination.balance, &shares, self.seed);
-        *self.group.borrow_mut() = self.watch_health(&destination, &endpoints);
+        *self.group.borrow_mut() = self.watch_health(&destination, &endpoints, &places);
         *self.endpoints.borrow_mut() = endpoints;
     }
 
@@ -115,16 +117,13 @@ impl Pool {
         &self,
         destination: &Destination,
         endpoints: &[Rc<Endpoint>],
+        places: &[Place],
     ) -> Option<Arc<Group>> {
         if !destination.is_watched(endpoints.len()) {
             return None;
         }
-        let places: Vec<_> = endpoints
-            .iter()
-            .map(|endpoint| (endpoint.address, Arc::clone(&endpoint.authority)))
-            .collect();
         let group = self.standings.group(&destination.name, &destination.rules);
-        let members = group.enroll(destination.revision, &destination.rules, &places);
+        let members = group.enroll(destination.revision, &destination.rules, places);
         for (endpoint, member) in endpoints.iter().zip(members) {
             endpoint.watch(member);
         }
@@ -164,8 +163,11 @@ impl Pool {
             }
             Some(_) => &[Whom::Welcoming, Whom::In],
         };
+        let level = group.as_ref().filter(|group| !group.is_in_panic());
+        let level = level.and_then(|group| group.levels()).map(|levels| levels.find(mix(draw)));
+        let first = level.map(Whom::Of);
         let mut balancer = self.balancer.borrow_mut();
-        whoms.iter().find_map(|whom| {
+        first.iter().chain(whoms).find_map(|whom| {
             let now = Now { endpoints, connections_max, whom: *whom, draw };
             balancer.choose(&now, ask)
         })
@@ -253,6 +255,8 @@ struct Now<'a> {
 /// Who may be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whom {
+    /// Those of this priority that are well.
+    Of(u8),
     /// Those that are well, rising ones for their share of the requests.
     Welcoming,
     /// Those that are not out.
@@ -261,11 +265,18 @@ enum Whom {
     All,
 }
 
+impl Now<'_> {
+    fn welcomes(&self, endpoint: &Endpoint) -> bool {
+        endpoint.is_welcoming(mix(self.draw ^ endpoint.mark))
+    }
+}
+
 impl Endpoints for Now<'_> {
     fn is_available(&self, index: usize) -> bool {
         let Some(endpoint) = self.endpoints.get(index) else { return false };
         let is_meant = match self.whom {
-            Whom::Welcoming => endpoint.is_welcoming(mix(self.draw ^ endpoint.mark)),
+            Whom::Of(level) => endpoint.is_of(level) && self.welcomes(endpoint),
+            Whom::Welcoming => self.welcomes(endpoint),
             Whom::In => endpoint.is_in(),
             Whom::All => true,
         };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::case::{Case, Sample};
 use super::judge::{Change, is_panic, look};
+use super::levels::{Levels, PRIORITY_MAX};
 use super::member::{Member, Standing};
 use super::pulse::{Pulse, Totals};
 use super::report::{EndpointHealth, Event};
@@ -126,6 +127,7 @@ impl File {
             }
             known.member.stand(case.standing(&rules, now));
         }
+        self.mind_levels(&rules, now);
         self.mind_panic(&rules);
         self.group.publish(self.board(&rules, now));
     }
@@ -212,6 +214,17 @@ impl File {
             let spread = checks.interval / JITTER_DIVISOR;
             known.due = now + checks.interval - spread + random.below(2 * spread + 1);
         }
+    }
+
+    /// Spreads requests over priorities.
+    fn mind_levels(&self, rules: &Rules, now: u64) {
+        let several =
+            self.members.iter().any(|known| (1..=PRIORITY_MAX).contains(&known.member.level()));
+        let endpoints = self.members.iter().zip(&self.cases).map(|(known, case)| {
+            let healthy = matches!(case.standing(rules, now), Standing::Open { .. });
+            (known.member.level(), healthy)
+        });
+        self.group.set_levels(several.then(|| Levels::new(endpoints)));
     }
 
     fn mind_panic(&mut self, rules: &Rules) {

@@ -1,7 +1,7 @@
 //! One endpoint as all workers share it: what choosing is to know, and what was seen.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pulse::Pulse;
@@ -52,6 +52,8 @@ pub(crate) struct Member {
     /// Its target as the `Host` field names it.
     pub(crate) authority: Arc<str>,
     standing: AtomicU32,
+    /// Its priority.
+    level: AtomicU8,
     /// Requests that a trial may still have.
     permits: AtomicU32,
     /// Of each worker that knows it.
@@ -69,9 +71,19 @@ impl Member {
             address,
             authority,
             standing: AtomicU32::new(standing.pack()),
+            level: AtomicU8::new(0),
             permits: AtomicU32::new(0),
             pulses: Mutex::default(),
         }
+    }
+
+    /// Its priority.
+    pub(crate) fn level(&self) -> u8 {
+        self.level.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_level(&self, level: u8) {
+        self.level.store(level, Ordering::Relaxed);
     }
 
     pub(crate) fn standing(&self) -> Standing {

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
+use super::levels::{Levels, PRIORITY_MAX};
 use super::member::Member;
 use super::report::EndpointHealth;
 use super::rules::Rules;
-use crate::destination::Destination;
+use crate::destination::{Destination, Spot};
 use crate::pool::{addresses, version, watch};
 use crate::resolve::{Names, Watched};
 
@@ -48,7 +49,28 @@ pub(crate) struct Group {
     panic: AtomicBool,
     /// All are used when none can be.
     panics: AtomicBool,
+    /// Which requests go to which priority; 0 if there is only one.
+    levels: AtomicU64,
     board: Mutex<Vec<EndpointHealth>>,
+}
+
+/// Where an endpoint is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    address: SocketAddr,
+    authority: Arc<str>,
+    level: u8,
+}
+
+impl Place {
+    /// A target that takes no requests has no priority: it must not count among those that do.
+    const NO_LEVEL: u8 = u8::MAX;
+
+    /// An address of a target.
+    pub(crate) fn of(target: &Spot, address: SocketAddr) -> Self {
+        let level = if target.weight == 0 { Self::NO_LEVEL } else { target.priority };
+        Self { address, authority: Arc::clone(&target.authority), level }
+    }
 }
 
 /// Who belongs to a group, and how they are judged.
@@ -73,6 +95,7 @@ impl Standings {
             roll: Mutex::new(roll),
             panic: AtomicBool::new(false),
             panics: AtomicBool::new(rules.panics()),
+            levels: AtomicU64::new(0),
             board: Mutex::default(),
         });
         groups.insert(Arc::clone(service), Arc::downgrade(&group));
@@ -150,7 +173,7 @@ impl Probed {
         for target in &destination.targets {
             for address in addresses(&target.host, &self.watched) {
                 let address = SocketAddr::new(address, target.port);
-                places.push((address, Arc::clone(&target.authority)));
+                places.push(Place::of(target, address));
             }
         }
         self.group.enroll(destination.revision, &destination.rules, &places);
@@ -164,10 +187,11 @@ impl Group {
         &self,
         revision: u64,
         rules: &Arc<Rules>,
-        places: &[(SocketAddr, Arc<str>)],
+        places: &[Place],
     ) -> Vec<Arc<Member>> {
         let mut roll = lock(&self.roll);
-        let find = |(address, authority): &(SocketAddr, Arc<str>)| {
+        let find = |place: &Place| {
+            let Place { address, authority, .. } = place;
             let known = roll
                 .members
                 .iter()
@@ -177,8 +201,17 @@ impl Group {
         };
         let members: Vec<Arc<Member>> = places.iter().map(find).collect();
         if revision >= roll.revision {
+            for (member, place) in members.iter().zip(places) {
+                member.set_level(place.level);
+            }
             *roll = Roll { revision, rules: Arc::clone(rules), members: members.clone() };
             self.panics.store(rules.panics(), Ordering::Relaxed);
+            // Until the keeper has looked, all are held for healthy.
+            if self.levels().is_none() {
+                let several = places.iter().any(|place| (1..=PRIORITY_MAX).contains(&place.level));
+                let endpoints = places.iter().map(|place| (place.level, true));
+                self.set_levels(several.then(|| Levels::new(endpoints)));
+            }
         }
         members
     }
@@ -201,6 +234,16 @@ impl Group {
 
     pub(crate) fn set_panic(&self, panic: bool) {
         self.panic.store(panic, Ordering::Relaxed);
+    }
+
+    /// Which requests go to which priority, if there are several.
+    pub(crate) fn levels(&self) -> Option<Levels> {
+        let packed = self.levels.load(Ordering::Relaxed);
+        (packed != 0).then(|| Levels::unpack(packed))
+    }
+
+    pub(super) fn set_levels(&self, levels: Option<Levels>) {
+        self.levels.store(levels.map_or(0, Levels::pack), Ordering::Relaxed);
     }
 
     /// Whether all are used when none can be.

@@ -128,3 +128,37 @@ fn the_only_one_is_not_watched() {
     assert_eq!(ask(&pool, 10, &[]), [1001; 10]);
     assert!(pool.standings.report().is_empty());
 }
+
+#[test]
+fn the_next_priority_takes_what_the_first_cannot() {
+    for balance in every_balance() {
+        let (pool, mut keeper) = watched(&format!(
+            "
+name: s
+upstream:
+    balance: {balance}
+    targets:
+      - url: http://127.0.0.1:1001
+      - url: http://127.0.0.1:1002
+      - {{url: 'http://127.0.0.1:1003', priority: 1}}
+"
+        ));
+        let of_next =
+            |ports: &[u16]| ports.iter().filter(|port| **port == 1003).count() * 100 / ports.len();
+        assert_eq!(of_next(&ask(&pool, 200, &[])), 0, "{balance}: even before the first look");
+        keeper.look(0, &|_| ());
+        assert_eq!(of_next(&ask(&pool, 100, &[1001])), 0, "{balance}");
+        // Half of the first ones take on 70 % of all.
+        keeper.look(100, &|_| ());
+        let part = of_next(&ask(&pool, 2_000, &[]));
+        assert!((22..38).contains(&part), "{balance}: {part}");
+        ask(&pool, 200, &[1002]);
+        keeper.look(200, &|_| ());
+        let part = of_next(&ask(&pool, 200, &[]));
+        // The second one may not be ejected as well: two of three would be out.
+        assert!(part < 100, "{balance}: {part}");
+        // On trial the first is asked, though its priority is not whole.
+        keeper.look(9_000, &|_| ());
+        assert!(ask(&pool, 500, &[]).contains(&1001), "{balance}");
+    }
+}
