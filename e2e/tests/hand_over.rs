@@ -1,9 +1,12 @@
 //! The hand-over to a new binary: nobody is refused, nothing fails, and a new one that is no good
 //! changes nothing.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,7 +53,7 @@ impl Replaceable {
     fn start(yaml: &str) -> Self {
         let folder = fresh_folder("binary");
         let own = folder.join("yumen");
-        fs::copy(binary(), &own).expect("a copy of the binary");
+        symlink(binary(), &own).expect("a link to the binary");
         let arguments = vec!["--pid-file".into(), folder.join("pid").into()];
         let how = Launch { binary: Some(own), arguments, ..Launch::default() };
         Self { gateway: Gateway::launch(yaml, how).expect("it starts"), folder }
@@ -58,10 +61,17 @@ impl Replaceable {
 
     /// Puts a script in the place of the binary, as an installer does it: at once.
     fn replace(&self, script: &str) {
-        let fresh = self.folder.join("new");
-        fs::write(&fresh, format!("#!/bin/bash\n{script}\n")).expect("a script");
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).expect("a mode");
-        fs::rename(&fresh, self.folder.join("yumen")).expect("a rename");
+        // By another process: a file that this one has open for writing could be inherited by a
+        // child of another test, and cannot be run then.
+        let status = Command::new("sh")
+            .args([
+                "-c",
+                "printf '#!/bin/bash\\n%s\\n' \"$0\" >new && chmod +x new && mv new yumen",
+            ])
+            .arg(script)
+            .current_dir(&self.folder)
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "a script");
     }
 
     /// Puts a binary in its place that has so many workers.
@@ -103,6 +113,16 @@ fn has_ended(process: u32) -> bool {
     true
 }
 
+/// The sockets that listen on this port: the system's numbers for them.
+fn listening(on: SocketAddr) -> BTreeSet<String> {
+    let table = fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
+    let port = format!(":{:04X}", on.port());
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.len() > 9 && row[1].ends_with(&port) && row[3] == "0A")
+        .map(|row| row[9].to_owned())
+        .collect()
+}
+
 /// Hands over several times under load: kept connections, and one connection for each request.
 fn under_load(gateway: &Gateway, mut before: impl FnMut(usize)) {
     let web = gateway.web();
@@ -113,9 +133,12 @@ fn under_load(gateway: &Gateway, mut before: impl FnMut(usize)) {
         assert!(kept.reach(round * 2000, SOON * 3) && renewed.reach(round * 500, SOON * 3));
         before(usize::try_from(round).unwrap_or_default());
         let old = gateway.serving();
+        let sockets = listening(web);
         let new = gateway.hand_over().expect("a hand-over");
         assert_ne!(old, new);
         assert!(has_ended(old), "process {old} does not end");
+        // Whoever waited in one that is gone would be lost, sooner or later.
+        assert!(!sockets.is_empty() && listening(web).is_superset(&sockets), "{sockets:?}");
     }
     let already = (kept.done(), renewed.done());
     assert!(kept.reach(already.0 + 2000, SOON * 3) && renewed.reach(already.1 + 500, SOON * 3));
@@ -126,20 +149,30 @@ fn under_load(gateway: &Gateway, mut before: impl FnMut(usize)) {
     }
 }
 
+/// Says that it is over, also when it ends with a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn three_hand_overs_in_a_row_lose_nothing() {
     let backend = backend();
     let gateway = Gateway::start(&config(&backend, ""));
     let status = gateway.status();
-    let stop = AtomicBool::new(false);
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let asker = scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
+            while !over.load(Ordering::Relaxed) {
                 assert_eq!(get(status, "/readyz").status(), 200, "never seen as not ready");
             }
         });
+        let until_here = Over(&over);
         under_load(&gateway, |_| {});
-        stop.store(true, Ordering::Relaxed);
+        drop(until_here);
         asker.join().expect("ready all the time");
     });
     assert_eq!(gateway.exit(SOON).expect("the first has ended").code(), Some(0));

@@ -72,6 +72,8 @@ fn a_request_that_crosses_the_stop_signal_is_answered() {
     not_ready(&gateway);
     // Listeners close right behind the readiness.
     while TcpStream::connect(web).is_ok() {}
+    // Longer than the way of any request.
+    std::thread::sleep(Duration::from_millis(200));
     for (number, client) in asked.iter_mut().chain(new).enumerate() {
         let answer = client.ask(GET).unwrap_or_else(|lost| panic!("connection {number}: {lost:?}"));
         assert!(answer.closes(), "connection {number}: {answer:?}");
