@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use yumen_e2e::backend::Call;
 use yumen_e2e::client::get;
-use yumen_e2e::gateway::signal;
+use yumen_e2e::gateway::{Launch, signal};
 use yumen_e2e::load::{Load, Plan};
 use yumen_e2e::tools::free_address;
 use yumen_e2e::{Answer, Backend, Client, Gateway, SOON, Step, ok, raw};
@@ -493,4 +493,25 @@ services:
     client.send("hello");
     assert_eq!(client.answer("POST", SOON).expect("an answer").status(), 502);
     assert_eq!(count.load(Ordering::SeqCst), before);
+}
+
+/// What makes no sense is said where it is written.
+#[test]
+fn wrong_settings_are_refused() {
+    let target: SocketAddr = "127.0.0.1:1".parse().expect("an address");
+    for (more, path) in [
+        ("    fallback: { service: backend }", "services[0].fallback.service"),
+        ("    fallback: { service: other }", "services[0].fallback.service"),
+        ("    fallback: { on: [upstream_x], answer: {} }", "services[0].fallback.on[0]"),
+        ("    fallback: { on: [upstream_open] }", "services[0].fallback"),
+        ("    breaker: { error_share: 1.5 }", "services[0].breaker.error_share"),
+        ("    breaker: { open: 1h }", "services[0].breaker.open"),
+        ("    limits: { requests: 0 }", "services[0].limits.requests"),
+        ("    limits: { pending: 1 }", "services[0].limits.pending"),
+        ("    retries: { statuses: [302] }", "services[0].retries.statuses[0]"),
+    ] {
+        let refused = Gateway::launch(&config(&[target], more), Launch::default());
+        let why = refused.err().unwrap_or_else(|| panic!("{more} is taken"));
+        assert!(why.contains(&format!("error: {path}:")), "{more}: {why}");
+    }
 }

@@ -251,7 +251,7 @@ fn forward(
         check_host(host, &format!("{at}.host"), report);
     }
     let fallback = match &route.fallback {
-        Some(own) => Fallback::compile(own, services, &format!("{at}.fallback"), report),
+        Some(own) => Fallback::compile(own, service, services, &format!("{at}.fallback"), report),
         None => services.fallbacks.get(service).cloned().flatten(),
     };
     Some(Action::Forward {

@@ -43,7 +43,8 @@ impl<'a> Services<'a> {
         let mut services = Self { model, destinations, fallbacks: Vec::new() };
         let compile = |(index, service): (usize, &yumen_model::Service)| {
             let fallback = service.fallback.as_ref()?;
-            Fallback::compile(fallback, &services, &format!("services[{index}].fallback"), report)
+            let at = format!("services[{index}].fallback");
+            Fallback::compile(fallback, index, &services, &at, report)
         };
         services.fallbacks = model.services.iter().enumerate().map(compile).collect();
         services
@@ -57,8 +58,10 @@ impl Fallback {
         self.on.contains(&kind)
     }
 
+    /// Compiles what stands in for the service at the position `of`.
     pub(crate) fn compile(
         fallback: &yumen_model::Fallback,
+        of: usize,
         services: &Services<'_>,
         at: &str,
         report: &mut Report,
@@ -92,6 +95,11 @@ impl Fallback {
                         .hint(hint);
                     return None;
                 };
+                if place == of {
+                    report
+                        .error(format!("{at}.service"), "a service cannot stand in for itself")
+                        .hint("name another one; `retries` ask the same one again");
+                }
                 Substitute::Service(Arc::clone(services.destinations.get(place)?.as_ref()?))
             }
             _ => {
