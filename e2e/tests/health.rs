@@ -42,9 +42,10 @@ fn nginx() -> (Server, SocketAddr) {
 /// Waits until the gateway tells of this change of this target; says how long that took.
 fn change(gateway: &Gateway, from: usize, target: SocketAddr, change: &str) -> Duration {
     let began = Instant::now();
-    let words = format!("target {target}: {change}");
-    let line = gateway.stderr.wait(from, SOON, |line| line.contains(&words));
-    assert!(line.is_some(), "no {words:?} in {:#?}", gateway.stderr.all());
+    let words = format!("target {target}: ");
+    let fits = |line: &str| line.contains(&words) && line.contains(change);
+    let line = gateway.stderr.wait(from, SOON, fits);
+    assert!(line.is_some(), "no {words}{change} in {:#?}", gateway.stderr.all());
     began.elapsed()
 }
 
@@ -293,4 +294,66 @@ fn probes_of_tcp_come_first() {
     });
     change(&gateway, 0, target, "unhealthy -> healthy");
     assert_eq!(get(gateway.web(), "/").status(), 200);
+}
+
+/// The second priority stands in for a first that dies, and only then.
+#[test]
+fn the_next_priority_stands_in() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let (first, before) = nginx();
+    let spare = Backend::answering("ok");
+    let text = config(&[before, spare.address], "      balance: least_requests");
+    let text = text.replace(
+        &format!("- url: http://{}\n", spare.address),
+        &format!("- {{ url: 'http://{}', priority: 1 }}\n", spare.address),
+    );
+    let gateway = Gateway::start(&text);
+    for _ in 0..200 {
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    assert_eq!(spare.connections(), 0, "the first takes everything while it is well");
+    signal(first.pid(), "KILL");
+    let deadline = Instant::now() + SOON;
+    while !gateway.stderr.all().iter().any(|line| line.contains("healthy -> ejected")) {
+        assert!(Instant::now() < deadline, "{:#?}", gateway.stderr.all());
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    assert!(spare.connections() > 0);
+}
+
+/// With a patience for each try, what waits for a frozen target is answered by the other.
+#[test]
+fn what_waits_for_a_frozen_target_is_sent_elsewhere() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let ((first, frozen), (_second, alive)) = (nginx(), nginx());
+    let text = config(&[frozen, alive], "");
+    let text = text.replace(
+        "    routes:\n",
+        "    timeouts: { per_try: 700ms }\n    retries: { budget: { per_second_min: 50 } }\n    routes:\n",
+    );
+    let gateway = Gateway::start(&text);
+    for _ in 0..50 {
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    signal(first.pid(), "STOP");
+    let began = Instant::now();
+    let waiting: Vec<Client> = (0..28)
+        .map(|_| {
+            let mut client = Client::connect(gateway.web());
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
+        })
+        .collect();
+    for mut client in waiting {
+        assert_eq!(client.answer("GET", SOON).expect("an answer").status(), 200);
+    }
+    let took = began.elapsed();
+    println!("28 requests at a frozen and a good target: {took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    change(&gateway, 0, frozen, "-> ejected");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
