@@ -1,13 +1,14 @@
 //! The built binary as a stranger meets it: real parts on both sides, judged by what arrived.
 //!
 //! [`Gateway`] runs the binary; [`Backend`] is a service that records exact bytes and answers by
-//! script; [`Client`] sends exact bytes; [`message`] is the strict reader that judges both sides;
+//! script; [`Client`] sends exact bytes and [`Http2`] exact frames; [`message`] is the strict reader that judges both sides;
 //! [`corpus`] runs tables of bad input; [`tools`] runs real clients and servers.
 
 pub mod backend;
 pub mod client;
 pub mod corpus;
 pub mod gateway;
+pub mod http2;
 pub mod load;
 pub mod message;
 pub mod reference;
@@ -17,4 +18,5 @@ pub mod websocket;
 pub use backend::{Backend, Call, Ended, Recorded, Step, ok, raw};
 pub use client::{Answer, Client, Lost, SOON, get};
 pub use gateway::Gateway;
+pub use http2::Http2;
 pub use message::Message;

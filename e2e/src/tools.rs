@@ -26,6 +26,10 @@ pub enum Tool {
     SystemdAnalyze,
     /// `systemd-socket-activate`, which opens sockets for a program as systemd does.
     SocketActivate,
+    /// `nghttp`, of nghttp2-client.
+    Nghttp,
+    /// `h2load`, of nghttp2-client.
+    H2load,
 }
 
 /// Where `scripts/setup` puts packages: `.tools` in the project, or `YUMEN_TOOLS`.
@@ -47,6 +51,8 @@ impl Tool {
             Self::Nginx => on_path("nginx"),
             Self::SystemdAnalyze => on_path("systemd-analyze"),
             Self::SocketActivate => on_path("systemd-socket-activate"),
+            Self::Nghttp => on_path("nghttp"),
+            Self::H2load => on_path("h2load"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
                 let packages = folder().join("node/node_modules/ws");

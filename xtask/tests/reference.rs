@@ -3,7 +3,7 @@
 use serde_json::Value;
 use yumen_model::document::Source;
 use yumen_model::{
-    Breaker, ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries, ServiceLimits,
+    Breaker, Http2, ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries, ServiceLimits,
     ServiceTimeouts,
 };
 use yumen_policy::FailureKind;
@@ -46,6 +46,7 @@ fn the_runbook_tells_every_default() {
     let rows = [
         rows("limits.", &serde_json::to_value(ListenerLimits::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ListenerTimeouts::default()).unwrap()),
+        rows("http2.", &serde_json::to_value(Http2::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ServiceTimeouts::default()).unwrap()),
         rows("passive.", &serde_json::to_value(Passive::default()).unwrap()),
         rows("limits.", &serde_json::to_value(ServiceLimits::default()).unwrap()),

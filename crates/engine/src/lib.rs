@@ -153,6 +153,7 @@ impl Serve for Engine {
             ConnectionEvent::Opened => meter.connection_opened(),
             ConnectionEvent::Closed => meter.connection_closed(),
             ConnectionEvent::TurnedAway => meter.connection_turned_away(),
+            ConnectionEvent::Flooded => meter.connection_flooding(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The chunked transfer coding (RFC 9112 section 7.1), strictly: every line ends in CRLF, sizes
 //! are plain hexadecimal digits, extensions and trailers are bounded.
 
-use crate::fields::{Fields, Kinds, Known};
+use crate::fields::Fields;
 use crate::framing::Step;
 use crate::grammar::{hex, is_value};
 use crate::refusal::Malformed;
+use crate::trailers;
 
 /// The longest chunk-size line, extension included, in bytes.
 pub const SIZE_LINE_MAX: usize = 256;
@@ -129,13 +130,7 @@ impl Decoder {
         }
         let is_empty_line = self.line.len() == 2 || self.line.ends_with(b"\r\n\r\n");
         if is_empty_line && self.line.len() - start <= 2 {
-            let mut trailers = Fields::read(std::mem::take(&mut self.line))?;
-            // A trailer must not speak for the head (RFC 9110 section 6.5.1).
-            trailers.remove_kinds(Kinds::of(&[Known::Other]).others());
-            for name in FORBIDDEN_TRAILERS {
-                trailers.remove(name);
-            }
-            self.trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
+            self.trailers = trailers::clean(Fields::read(std::mem::take(&mut self.line))?);
             self.state = State::Done;
         }
         Ok(taken)
@@ -145,24 +140,6 @@ impl Decoder {
         self.trailers
     }
 }
-
-/// Fields for authentication, routing, caching and content that are taken from heads only.
-const FORBIDDEN_TRAILERS: [&str; 14] = [
-    "authorization",
-    "cookie",
-    "set-cookie",
-    "cache-control",
-    "content-type",
-    "content-encoding",
-    "content-range",
-    "max-forwards",
-    "range",
-    "www-authenticate",
-    "location",
-    "vary",
-    "age",
-    "expires",
-];
 
 /// Reads `size [";" extension]`. An unfinished line is held to the same grammar as far as it goes.
 fn read_size(line: &[u8], finished: bool) -> Result<u64, Malformed> {

@@ -281,6 +281,25 @@ impl Fields {
         Self { bytes, lines: lines.lines, kinds: lines.kinds }
     }
 
+    /// No fields yet, behind some bytes that are no field.
+    pub(crate) fn behind(front: &[u8]) -> Self {
+        /// Room for the lines of a usual head.
+        const ROOM: usize = 512;
+        let mut bytes = Vec::with_capacity(front.len() + ROOM);
+        bytes.extend_from_slice(front);
+        Self { bytes, lines: Vec::with_capacity(LINES_EXPECTED), kinds: Kinds::default() }
+    }
+
+    /// The size of the whole buffer, in bytes.
+    pub(crate) fn buffer_size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is a line of a known name.
+    pub(crate) fn has(&self, known: Known) -> bool {
+        self.known(known).next().is_some()
+    }
+
     /// Reads field lines up to an empty one: the whole of `bytes`.
     ///
     /// # Errors

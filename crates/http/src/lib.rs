@@ -1,5 +1,5 @@
 //! Heads, header lists, bodies and the strict HTTP/1.1 grammar as pure state machines: bytes in,
-//! events and bytes out (sans-IO).
+//! events and bytes out (sans-IO). The heads of HTTP/2 requests are held to the same rules.
 //!
 //! Whatever could be read in two ways is refused here ([`Refusal`], [`Malformed`]), never
 //! repaired; framing and connection fields are taken out of a head when it is read and written
@@ -24,6 +24,7 @@ mod request;
 mod response;
 mod status;
 mod target;
+mod trailers;
 
 pub use authority::{Authority, canonical_host};
 pub use body::{Body, BodyError, BodyRead, Flow, Tunnel};
@@ -39,6 +40,7 @@ pub use method::Method;
 pub use path::canonical_path;
 pub use proxy_protocol::{ProxyHeader, read_proxy_header};
 pub use refusal::{Malformed, Refusal};
-pub use request::{Outgoing, RequestHead, Version, can_begin_request};
+pub use request::{Outgoing, Pseudo, RequestHead, Version, can_begin_request};
 pub use response::{Delivery, ResponseHead};
 pub use status::{Status, reason};
+pub use trailers::read_trailers;

@@ -10,13 +10,19 @@ use crate::method::Method;
 use crate::refusal::{Malformed, Refusal};
 use crate::target::{Path, Target};
 
-/// A version of HTTP that messages on a text connection have.
+mod pseudo;
+
+pub use pseudo::Pseudo;
+
+/// A version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.0
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 impl Version {
@@ -197,7 +203,7 @@ impl RequestHead {
         self.framing
     }
 
-    /// Its size as it came, in bytes.
+    /// Its size in bytes: as it came, or as the text that an HTTP/2 request amounts to.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
@@ -219,7 +225,7 @@ impl RequestHead {
     #[must_use]
     pub fn is_kept_alive(&self) -> bool {
         match self.version {
-            Version::Http11 => !self.connection.close,
+            Version::Http11 | Version::Http2 => !self.connection.close,
             Version::Http10 => self.connection.keep_alive && !self.connection.close,
         }
     }

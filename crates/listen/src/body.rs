@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use yumen_http::{BodyError, BodyRead, Fields, Flow};
 use yumen_policy::Watch;
-use yumen_worker::Worker;
+use yumen_worker::{Deadline, Worker};
 
 use crate::link::Link;
 
@@ -98,7 +98,7 @@ impl BodyRead for ClientBody {
                     Poll::Ready(Ok(read)) if read > 0 => self.pace.came(read)?,
                     Poll::Ready(_) => return Poll::Ready(Err(BodyError::Cut)),
                     Poll::Pending => {
-                        self.pace.wait(&self.link);
+                        self.pace.wait(&self.link.deadline);
                         let late = self.link.deadline.has_come(context);
                         return if late {
                             Poll::Ready(Err(BodyError::Stalled))
@@ -148,15 +148,15 @@ impl Pace {
     }
 
     /// Nothing is there: the client has to hurry from now on.
-    fn wait(&mut self, link: &Link) {
+    pub(crate) fn wait(&mut self, deadline: &Deadline) {
         if !self.waiting {
             self.waiting = true;
-            link.allow(self.idle);
+            deadline.set(self.idle);
         }
     }
 
     /// Something came.
-    fn came(&mut self, bytes: usize) -> Result<(), BodyError> {
+    pub(crate) fn came(&mut self, bytes: usize) -> Result<(), BodyError> {
         let now = self.worker.unix_seconds();
         let waited = std::mem::replace(&mut self.waiting, false);
         if !waited {

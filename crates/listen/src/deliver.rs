@@ -4,12 +4,38 @@
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use yumen_http::{Body, BodyRead, Delivery, Flow, ResponseHead, chunked};
+use yumen_http::{
+    Body, BodyRead, Delivery, Flow, Framing, Method, RequestHead, ResponseHead, Version, chunked,
+};
 use yumen_policy::Watch;
 
 use crate::Broken;
 use crate::link::Link;
 use crate::moving::Moving;
+
+/// How the end of an answer's body is told. A body that this answer cannot have is taken out.
+pub(crate) fn measure(request: &RequestHead, head: &ResponseHead, body: &mut Body) -> Framing {
+    match request.method() {
+        Method::Head => {
+            let length = head.announced_length().or(body.length().filter(|length| *length > 0));
+            *body = Body::Empty;
+            length.map_or(Framing::None, Framing::Length)
+        }
+        _ if head.status().code() == 304 => {
+            *body = Body::Empty;
+            head.announced_length().map_or(Framing::None, Framing::Length)
+        }
+        _ if head.status().is_bodiless() => {
+            *body = Body::Empty;
+            Framing::None
+        }
+        _ => match (body.length(), request.version()) {
+            (Some(length), _) => Framing::Length(length),
+            (None, Version::Http11) => Framing::Chunked,
+            (None, Version::Http10 | Version::Http2) => Framing::UntilClose,
+        },
+    }
+}
 
 /// One answer.
 #[derive(Debug)]

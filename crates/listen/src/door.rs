@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use yumen_http::HeadLimits;
-use yumen_model::{Bytes, Listener};
+use yumen_model::{Bytes, Http2, Listener};
 
 /// The settings of one listener. A reload puts another one in its place; a request keeps the one
 /// it began with.
@@ -23,6 +23,7 @@ pub struct Door {
     pub(crate) connections_per_client: u32,
     pub(crate) patience: Patience,
     pub(crate) forwarded: bool,
+    pub(crate) http2: Http2,
     trusted: Vec<IpNet>,
     proxies: Option<Vec<IpNet>>,
 }
@@ -67,6 +68,7 @@ impl Door {
                 tunnel_idle: timeouts.tunnel_idle.get(),
             },
             forwarded: listener.forwarded,
+            http2: listener.http2.clone(),
             trusted: listener.trusted_proxies.clone(),
             proxies: listener.proxy_protocol.as_ref().map(|proxy| proxy.from.clone()),
         }
@@ -84,6 +86,6 @@ impl Door {
     }
 }
 
-fn size(bytes: Bytes) -> usize {
+pub(crate) fn size(bytes: Bytes) -> usize {
     usize::try_from(bytes.0).unwrap_or(usize::MAX)
 }

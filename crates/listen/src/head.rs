@@ -22,14 +22,21 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Arrival {
     Request(Box<RequestHead>),
+    /// The client speaks HTTP/2; what it said is put back.
+    Http2,
     /// The client or the gateway is done with this connection.
     Nothing,
     Refused(Refusal),
 }
 
+/// What HTTP/2 begins with, as far as it looks like a request (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+
 /// Where the reading stands.
 #[derive(Debug, Default)]
 struct Reading {
+    /// It is the first request of its connection.
+    first: bool,
     index: HeadIndex,
     skipped: usize,
     begun: bool,
@@ -42,7 +49,7 @@ pub(crate) async fn next<S: Serve>(
     door: &Door,
     first: bool,
 ) -> Arrival {
-    let mut reading = Reading::default();
+    let mut reading = Reading { first, ..Reading::default() };
     let mut last = false;
     link.allow(if first { door.patience.head } else { door.patience.keep_alive });
     std::future::poll_fn(|context| {
@@ -126,6 +133,10 @@ impl Reading {
         }
         Some(match RequestHead::read(head, std::mem::take(&mut self.index), &door.head) {
             Ok(head) => Arrival::Request(Box::new(head)),
+            Err(Refusal::Version) if head == PREFACE && self.first && door.http2.enabled => {
+                *link.rest().borrow_mut() = bytes.to_vec();
+                Arrival::Http2
+            }
             Err(refusal) => Arrival::Refused(refusal),
         })
     }

@@ -6,46 +6,38 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use yumen_http::{
-    Body, Date, Decoder, Delivery, Forwarding, Framing, Method, Refusal, Request, RequestHead,
-    Response, Version,
+    Body, Date, Decoder, Delivery, Framing, Refusal, Request, RequestHead, Response, Version,
 };
-use yumen_policy::{Client, Exchange, Trail, Watch};
+use yumen_policy::{Exchange, Trail, Watch};
 use yumen_worker::Stream;
 
 use crate::accept::Gate;
 use crate::body::{ClientBody, Pace};
-use crate::deliver::Parcel;
+use crate::deliver::{Parcel, measure};
 use crate::door::Door;
 use crate::head::{Arrival, next};
 use crate::link::Link;
 use crate::moving::Moving;
-use crate::{Broken, End, Serve, tunnel};
-
-/// How long, and for how many bytes, a connection that is being closed is read on, so that the
-/// client gets to see its answer instead of a reset.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES_MAX: usize = 256 * 1024;
+use crate::peer::Peer;
+use crate::{Broken, End, Serve, http2, tunnel};
 
 /// One connection.
 struct Connection<S> {
     gate: Rc<Gate<S>>,
     link: Rc<Link>,
     watch: Rc<Watch>,
-    peer: SocketAddr,
-    /// The peer's address as text.
-    peer_text: Rc<str>,
+    peer: Peer,
     served: u32,
 }
 
 /// Serves a connection to its end.
 pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: SocketAddr) {
     let link = Rc::new(Link::new(stream, gate.worker().deadline()));
-    let peer_text = yumen_http::address_text(peer.ip());
     let mut connection =
-        Connection { gate, link, watch: Rc::default(), peer, peer_text, served: 0 };
+        Connection { gate, link, watch: Rc::default(), peer: Peer::new(peer), served: 0 };
     if connection.read_proxy_header().await.is_err() {
         return;
     }
@@ -56,12 +48,17 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
                 Arrival::Nothing => return,
                 Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
                 Arrival::Request(head) => connection.exchange(&door, head).await,
+                Arrival::Http2 => {
+                    let Connection { gate, link, peer, .. } = connection;
+                    // In a box: HTTP/1 is not to pay for its size.
+                    return Box::pin(http2::serve(gate, link, peer)).await;
+                }
             };
         connection.served += 1;
         match kept {
             After::Keep => {}
             After::Close => return,
-            After::Linger => return connection.linger().await,
+            After::Linger => return connection.link.linger().await,
         }
         if connection.link.is_drained() {
             return;
@@ -80,7 +77,7 @@ impl<S: Serve> Connection<S> {
     /// Reads the PROXY protocol header, if connections to this listener have one.
     async fn read_proxy_header(&mut self) -> Result<(), ()> {
         let door = self.gate.door();
-        match door.expects_proxy_header(self.peer.ip()) {
+        match door.expects_proxy_header(self.peer.address().ip()) {
             None => return Ok(()),
             Some(false) => return Err(()),
             Some(true) => {}
@@ -114,23 +111,14 @@ impl<S: Serve> Connection<S> {
         .await?;
         self.link.rest().borrow_mut().drain(..header.length);
         if let Some(client) = header.client {
-            self.peer = SocketAddr::new(client.ip().to_canonical(), client.port());
-            self.peer_text = yumen_http::address_text(self.peer.ip());
+            self.peer = Peer::new(SocketAddr::new(client.ip().to_canonical(), client.port()));
         }
         Ok(())
     }
 
-    fn client(&self, door: &Door) -> Client {
-        Client {
-            peer: self.peer,
-            address: self.peer.ip(),
-            forwarding: Forwarding::direct(Rc::clone(&self.peer_text), "http", door.forwarded),
-        }
-    }
-
     /// Answers a request that could not be read. What comes behind it cannot be told apart.
     async fn refuse(&mut self, door: &Door, refusal: Refusal) -> After {
-        let client = self.client(door);
+        let client = self.peer.client(door);
         let Response { head, body, .. } = self.gate.serve().refuse(door, &client, refusal);
         let framing = Framing::Length(body.length().unwrap_or(0));
         let mut date = Date::default();
@@ -175,7 +163,7 @@ impl<S: Serve> Connection<S> {
             let is_cutting = || gate.is_cutting();
             if tunnel::carry(&self.link, tunnel, &self.watch, idle, is_cutting).await {
                 // So that the goodbye is read.
-                self.linger().await;
+                self.link.linger().await;
             }
             drop(carried);
         }
@@ -194,11 +182,7 @@ impl<S: Serve> Connection<S> {
         self.watch.head_sent.set(0);
         self.watch.body_max.set(door.body_max);
         self.watch.interim.borrow_mut().clear();
-        let mut client = self.client(door);
-        let believed = client
-            .forwarding
-            .take(&mut head, door.trusts(self.peer.ip()), |address| door.trusts(address));
-        client.address = believed.unwrap_or(client.address);
+        let client = self.peer.client_of(door, &mut head);
         let body = self.body(door, &head);
         let trail = Trail::new(self.gate.serve().next_id(), Instant::now(), Rc::clone(&self.watch));
         Exchange { client, request: Request { head, body }, path: None, response: None, trail }
@@ -277,27 +261,7 @@ impl<S: Serve> Connection<S> {
         early: Vec<u8>,
     ) -> (Result<(), Broken>, Option<Box<dyn yumen_http::Tunnel>>, bool) {
         let Response { head, mut body, tunnel } = response;
-        let framing = match (request.method(), &tunnel) {
-            (_, Some(_)) => Framing::None,
-            (Method::Head, _) => {
-                let length = head.announced_length().or(body.length().filter(|length| *length > 0));
-                body = Body::Empty;
-                length.map_or(Framing::None, Framing::Length)
-            }
-            _ if head.status().code() == 304 => {
-                body = Body::Empty;
-                head.announced_length().map_or(Framing::None, Framing::Length)
-            }
-            _ if head.status().is_bodiless() => {
-                body = Body::Empty;
-                Framing::None
-            }
-            _ => match body.length() {
-                Some(length) => Framing::Length(length),
-                None if request.version() == Version::Http11 => Framing::Chunked,
-                None => Framing::UntilClose,
-            },
-        };
+        let framing = measure(request, &head, &mut body);
         let keep = tunnel.is_none()
             && framing != Framing::UntilClose
             && request.is_kept_alive()
@@ -320,31 +284,5 @@ impl<S: Serve> Connection<S> {
             moving: Moving::default(),
         };
         (parcel.send().await, tunnel, keep)
-    }
-
-    /// Closes gently: says that nothing more will come, and reads on for a moment, because a
-    /// system that closes with unread bytes resets the connection, answer and all.
-    async fn linger(&self) {
-        self.link.allow(Some(LINGER));
-        let mut left = LINGER_BYTES_MAX;
-        std::future::poll_fn(|context| {
-            if self.link.poll_close(context).is_pending() {
-                return Poll::Pending;
-            }
-            while left > 0 {
-                let read = yumen_worker::with_scratch(|buffer| {
-                    let room = buffer.capacity();
-                    self.link.poll_read(context, buffer, room)
-                });
-                match read {
-                    Poll::Ready(Ok(read)) if read > 0 => left = left.saturating_sub(read),
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending if self.link.deadline.has_come(context) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 }

@@ -1,9 +1,10 @@
-//! Sockets, PROXY protocol, HTTP/1.1, upgrades, drain: turns bytes into exchanges and answers
-//! into bytes.
+//! Sockets, PROXY protocol, HTTP/1.1, HTTP/2, upgrades, drain: turns bytes into exchanges and
+//! answers into bytes.
 //!
 //! The room does not know who answers: it hands each exchange to a [`Serve`] and tells it how the
-//! exchange ended. One connection is one task; its request body, its answer and its peer are all
-//! polled there, so nothing is locked and nothing is sent between tasks.
+//! exchange ended. One connection of HTTP/1 is one task; its request body, its answer and its peer
+//! are all polled there, so nothing is locked and nothing is sent between tasks. One of HTTP/2 is
+//! one task, and one more for each stream.
 
 mod accept;
 mod bind;
@@ -14,8 +15,10 @@ mod door;
 mod frames;
 mod head;
 mod http1;
+mod http2;
 mod link;
 mod moving;
+mod peer;
 mod tunnel;
 
 pub use accept::Gate;
@@ -64,6 +67,8 @@ pub enum ConnectionEvent {
     Closed,
     /// One was closed at once, because its client has as many as it may.
     TurnedAway,
+    /// One was cut, because its client sends frames that nobody needs.
+    Flooded,
 }
 
 /// How an exchange ended.

@@ -13,6 +13,10 @@ use yumen_worker::{Deadline, Pipe, Stream};
 
 /// Bytes of later requests that are read while one is answered; beyond this the client waits.
 const AHEAD_MAX: usize = 64 * 1024;
+/// How long, and for how many bytes, a connection that is being closed is read on, so that the
+/// client gets to see its answer instead of a reset.
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: usize = 256 * 1024;
 
 /// The connection to one client.
 #[derive(Debug)]
@@ -133,5 +137,31 @@ impl Link {
     /// Sets the deadline for what comes next.
     pub(crate) fn allow(&self, patience: Option<Duration>) {
         self.deadline.set(patience);
+    }
+
+    /// Closes gently: says that nothing more will come, and reads on for a moment, because a
+    /// system that closes with unread bytes resets the connection, answer and all.
+    pub(crate) async fn linger(&self) {
+        self.allow(Some(LINGER));
+        let mut left = LINGER_BYTES_MAX;
+        std::future::poll_fn(|context| {
+            if self.poll_close(context).is_pending() {
+                return Poll::Pending;
+            }
+            while left > 0 {
+                let read = yumen_worker::with_scratch(|buffer| {
+                    let room = buffer.capacity();
+                    self.poll_read(context, buffer, room)
+                });
+                match read {
+                    Poll::Ready(Ok(read)) if read > 0 => left = left.saturating_sub(read),
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending if self.deadline.has_come(context) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 }

@@ -27,7 +27,7 @@ pub use address::socket_address;
 pub use breaker::{Breaker, ServiceLimits};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, Health, HttpProbe, Initially, Passive, Probe};
-pub use listener::{Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
+pub use listener::{Http2, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
 pub use measure::{Bytes, Refusal, Span};
 pub use policy_use::{Broader, PolicyUse};
 pub use read::read;

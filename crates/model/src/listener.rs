@@ -33,6 +33,9 @@ pub struct Listener {
     /// How long a client may take.
     #[serde(default)]
     pub timeouts: ListenerTimeouts,
+    /// HTTP/2 for clients: without TLS for those that begin with it (prior knowledge).
+    #[serde(default)]
+    pub http2: Http2,
     /// Policies for every request that arrives here.
     #[serde(default)]
     pub policies: Vec<PolicyUse>,
@@ -116,6 +119,42 @@ impl Default for ListenerTimeouts {
             keep_alive: Span::seconds(60),
             write_stall: Span::seconds(60),
             tunnel_idle: Span::seconds(300),
+        }
+    }
+}
+
+/// HTTP/2 for clients. Heads, bodies and times are bounded by `limits` and `timeouts` as for
+/// HTTP/1.1; here is what only HTTP/2 has. A client that goes beyond `resets` or `control_frames`
+/// gets a GOAWAY (`ENHANCE_YOUR_CALM`) and its connection is closed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http2 {
+    /// Whether it is spoken at all.
+    pub enabled: bool,
+    /// Requests of one connection that are under way at a time, 1 to 10000; more are refused.
+    pub streams: u32,
+    /// What a client may send of one body before the service takes it, 1KiB to 16MiB.
+    pub window: Bytes,
+    /// The same for all bodies of one connection together, 64KiB to 1GiB.
+    pub connection_window: Bytes,
+    /// Streams of one connection that end in a reset in every 30 seconds, whether the client sends
+    /// it or forces the gateway to.
+    pub resets: u32,
+    /// Frames of one connection that carry nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty
+    /// DATA, CONTINUATION, unknown ones) in every 30 seconds; each KiB that the client is sent
+    /// allows one more.
+    pub control_frames: u32,
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            streams: 100,
+            window: Bytes::kib(64),
+            connection_window: Bytes::mib(1),
+            resets: 200,
+            control_frames: 1000,
         }
     }
 }

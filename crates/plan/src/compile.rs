@@ -15,6 +15,7 @@ use yumen_upstream::{Destination, Retries, Timeouts, check_host};
 use crate::action::{Action, Fixed, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
+use crate::http2;
 use crate::route::{Rewrite, RoutePlan};
 use crate::{ListenerPlan, Offer, Plan};
 
@@ -411,6 +412,7 @@ fn check_addresses(model: &Model, report: &mut Report) {
                 seen.push((address, &listener.name));
             }
         }
+        http2::check(&listener.http2, &format!("{at}.http2"), report);
         if listener.proxy_protocol.as_ref().is_some_and(|proxy| proxy.from.is_empty()) {
             report
                 .error(

@@ -9,6 +9,7 @@ mod chain;
 mod compile;
 mod explain;
 mod fallback;
+mod http2;
 mod question;
 mod route;
 

@@ -315,7 +315,6 @@ fn connections() -> Vec<Case> {
         case("31 h2c", h2c, no_upgrade.clone()),
         case("31 h2c and websocket", h2c.replace("Upgrade: h2c", "Upgrade: websocket, h2c"), forward([seen("GET", "/x").lacks("upgrade=h2c")]).or_refuse()),
         case("31 h2c without Connection", h2c.replace("Connection: Upgrade, HTTP2-Settings", "X: y"), no_upgrade),
-        case("31 prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", refuse_with(&[400, 405, 505])),
         case("32 CONNECT", "CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n", answered(&[400, 405, 501])),
         case("32 CONNECT with a path", "CONNECT /x HTTP/1.1\r\nHost: test.example\r\n\r\n", answered(&[400, 405, 501])),
         case("33 body to close in HTTP/1.0", format!("POST /x HTTP/1.0\r\nHost: test.example\r\n\r\n{SECOND}"), forward([seen("POST", "/x").body("")]).then_close().or_refuse()),

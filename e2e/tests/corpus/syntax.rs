@@ -197,7 +197,6 @@ fn other() -> Vec<Case> {
         case("47 empty lines of LF", [b"\n\n".as_slice(), &with_line("GET /x HTTP/1.1")].concat(), refuse()),
         case("47 binary", b"\x80\x81\x82\x83\xff\xfe\xfd\r\n\r\n".as_slice(), refuse()),
         case("47 TLS on clear text", [hello.as_slice(), &[0; 600]].concat(), abort()),
-        case("47 HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", refuse_with(&[400, 405, 505])),
         case("47 SSH", "SSH-2.0-OpenSSH_9.6\r\n", abort()),
         case("48 PROXY v1 where it is off", [b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n".as_slice(), &with_line("GET /x HTTP/1.1")].concat(), refuse()),
         case("48 PROXY v2 where it is off", proxy2.as_slice(), refuse()),

@@ -65,6 +65,7 @@ pub(super) struct ListenerCells {
     pub(super) open: Count,
     pub(super) accepted: Count,
     pub(super) turned_away: Count,
+    pub(super) flooding: Count,
     pub(super) refused: Slots,
 }
 
@@ -140,6 +141,11 @@ impl ListenerMeter {
     /// A connection was closed at once, because there were too many.
     pub fn connection_turned_away(&self) {
         self.cells.turned_away.add(1);
+    }
+
+    /// A connection was cut because of a flood of frames.
+    pub fn connection_flooding(&self) {
+        self.cells.flooding.add(1);
     }
 
     /// An exchange began.

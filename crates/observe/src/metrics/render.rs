@@ -31,6 +31,7 @@ struct ListenerSum {
     open: u64,
     accepted: u64,
     turned_away: u64,
+    flooding: u64,
     refused: BTreeMap<u16, u64>,
 }
 
@@ -83,6 +84,7 @@ fn add_listener(sum: &mut ListenerSum, cells: &ListenerCells) {
     add(&mut sum.open, &cells.open);
     add(&mut sum.accepted, &cells.accepted);
     add(&mut sum.turned_away, &cells.turned_away);
+    add(&mut sum.flooding, &cells.flooding);
 }
 
 fn add_service(sum: &mut ServiceSum, cells: &ServiceCells) {
@@ -127,6 +129,7 @@ fn listeners(text: &mut Exposition<'_>, rows: &Rows<ListenerSum>) -> io::Result<
     plain(text, series::CONNECTIONS, rows, |sum| sum.open)?;
     plain(text, series::CONNECTIONS_TOTAL, rows, |sum| sum.accepted)?;
     plain(text, series::REFUSED_CONNECTIONS, rows, |sum| sum.turned_away)?;
+    plain(text, series::FLOODING_CONNECTIONS, rows, |sum| sum.flooding)?;
     plain(text, series::ACTIVE_REQUESTS, rows, |sum| sum.active)?;
     text.begin(series::REFUSED_REQUESTS);
     for (labels, sum) in rows {

@@ -71,6 +71,10 @@ pub(super) const REFUSED_CONNECTIONS: Series = counter(
     "yumen_refused_connections_total",
     "Connections of clients that were closed at once because there were too many.",
 );
+pub(super) const FLOODING_CONNECTIONS: Series = counter(
+    "yumen_flooding_connections_total",
+    "HTTP/2 connections of clients that were cut because of a flood of frames.",
+);
 pub(super) const UPSTREAM_CONNECTIONS: Series =
     gauge("yumen_upstream_connections", "Open connections to targets, idle ones included.");
 pub(super) const UPSTREAM_OPENED: Series =
@@ -127,7 +131,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 33] = [
+pub(super) const ALL: [Series; 34] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -135,6 +139,7 @@ pub(super) const ALL: [Series; 33] = [
     CONNECTIONS,
     CONNECTIONS_TOTAL,
     REFUSED_CONNECTIONS,
+    FLOODING_CONNECTIONS,
     ACTIVE_REQUESTS,
     REFUSED_REQUESTS,
     REQUESTS,

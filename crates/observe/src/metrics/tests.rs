@@ -85,6 +85,7 @@ fn listeners_services_config_and_log_are_counted() {
     listener.connection_opened();
     listener.connection_closed();
     listener.connection_turned_away();
+    listener.connection_flooding();
     listener.request_began();
     listener.request_began();
     listener.request_ended();
@@ -106,6 +107,7 @@ fn listeners_services_config_and_log_are_counted() {
         ("yumen_connections{listener=web}", 1.0),
         ("yumen_connections_total{listener=web}", 2.0),
         ("yumen_refused_connections_total{listener=web}", 1.0),
+        ("yumen_flooding_connections_total{listener=web}", 1.0),
         ("yumen_http_active_requests{listener=web}", 1.0),
         ("yumen_refused_requests_total{listener=web|code=431}", 2.0),
         ("yumen_refused_requests_total{listener=web|code=none}", 1.0),

@@ -1,0 +1,150 @@
+//! A client's connection as the HTTP/2 library reads and writes it.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use yumen_worker::Worker;
+
+use crate::http2::guard::{Flood, Guard, PREFACE};
+use crate::link::Link;
+
+/// Bytes that are read at once.
+const READ_MAX: usize = 64 * 1024;
+/// Frames are collected up to so many bytes before they are written.
+const WRITE_MAX: usize = 64 * 1024;
+
+/// The end that the library holds.
+#[derive(Debug)]
+pub(super) struct Wire(pub(super) Rc<Line>);
+
+/// A connection with what is on its way through it.
+#[derive(Debug)]
+pub(super) struct Line {
+    link: Rc<Link>,
+    worker: Worker,
+    guard: RefCell<Guard>,
+    /// Bytes that the library has read.
+    handed: Cell<usize>,
+    /// Read, not yet handed over.
+    early: RefCell<Vec<u8>>,
+    /// Written by the library, not yet taken by the system.
+    unsent: RefCell<Vec<u8>>,
+    /// Bytes that the system took.
+    taken: Cell<u64>,
+}
+
+impl Line {
+    /// Takes a connection whose first bytes were read already.
+    pub(super) fn new(link: Rc<Link>, worker: Worker, mut guard: Guard, early: Vec<u8>) -> Self {
+        guard.came(&early, worker.unix_seconds());
+        Self {
+            link,
+            worker,
+            guard: RefCell::new(guard),
+            handed: Cell::new(0),
+            early: RefCell::new(early),
+            unsent: RefCell::default(),
+            taken: Cell::new(0),
+        }
+    }
+
+    /// What the client sent too much of; nothing more is read then.
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.guard.borrow().flood()
+    }
+
+    /// Whether the client has begun a head that it has not ended.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.guard.borrow().is_in_head()
+    }
+
+    /// How far the client has come with what it does not read at once; `None` if nothing waits.
+    pub(super) fn stalled_at(&self) -> Option<u64> {
+        (!self.unsent.borrow().is_empty()).then(|| self.taken.get())
+    }
+
+    fn poll_fill(&self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        yumen_worker::with_scratch(|buffer| {
+            let read = ready!(self.link.poll_read(context, buffer, READ_MAX))?;
+            self.guard.borrow_mut().came(buffer, self.worker.unix_seconds());
+            self.early.borrow_mut().extend_from_slice(buffer);
+            Poll::Ready(Ok(read))
+        })
+    }
+
+    fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut unsent = self.unsent.borrow_mut();
+        let mut sent = 0;
+        while let Some(rest) = unsent.get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.link.poll_write(context, rest) {
+                Poll::Ready(Ok(written)) => {
+                    sent += written;
+                    self.taken.set(self.taken.get() + written as u64);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    unsent.drain(..sent);
+                    return Poll::Pending;
+                }
+            }
+        }
+        // A connection that waits holds no buffer.
+        *unsent = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let line = &self.0;
+        if line.early.borrow().is_empty() && ready!(line.poll_fill(context))? == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if line.flood().is_some() && line.handed.get() >= PREFACE.len() {
+            // Whoever drives the connection looks at this next, and ends it.
+            return Poll::Pending;
+        }
+        let mut early = line.early.borrow_mut();
+        let handed = early.len().min(out.remaining());
+        out.put_slice(early.get(..handed).unwrap_or_default());
+        early.drain(..handed);
+        line.handed.set(line.handed.get() + handed);
+        if early.is_empty() {
+            *early = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let line = &self.0;
+        if line.unsent.borrow().len() >= WRITE_MAX {
+            ready!(line.poll_send(context))?;
+        }
+        line.unsent.borrow_mut().extend_from_slice(bytes);
+        line.guard.borrow_mut().goes(bytes, line.worker.unix_seconds());
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_send(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.0.poll_send(context))?;
+        self.0.link.poll_close(context).map(Ok)
+    }
+}

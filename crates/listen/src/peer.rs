@@ -1,0 +1,44 @@
+//! The other end of a connection, and who a request on it comes from.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use yumen_http::{Forwarding, RequestHead};
+use yumen_policy::Client;
+
+use crate::door::Door;
+
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    address: SocketAddr,
+    text: Rc<str>,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address, text: yumen_http::address_text(address.ip()) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The client, as long as no proxy says otherwise.
+    pub(crate) fn client(&self, door: &Door) -> Client {
+        Client {
+            peer: self.address,
+            address: self.address.ip(),
+            forwarding: Forwarding::direct(Rc::clone(&self.text), "http", door.forwarded),
+        }
+    }
+
+    /// The client of this request; what trusted proxies say of it is taken out of the head.
+    pub(crate) fn client_of(&self, door: &Door, head: &mut RequestHead) -> Client {
+        let mut client = self.client(door);
+        let trusted = door.trusts(self.address.ip());
+        let believed = client.forwarding.take(head, trusted, |address| door.trusts(address));
+        client.address = believed.unwrap_or(client.address);
+        client
+    }
+}
