@@ -5,6 +5,7 @@
 //! [`corpus`] runs tables of bad input; [`tools`] runs real clients and servers.
 
 pub mod backend;
+pub mod certificates;
 pub mod client;
 pub mod corpus;
 pub mod gateway;

@@ -30,6 +30,8 @@ pub enum Tool {
     Nghttp,
     /// `h2load`, of nghttp2-client.
     H2load,
+    /// `openssl`.
+    Openssl,
 }
 
 /// Where `scripts/setup` puts packages: `.tools` in the project, or `YUMEN_TOOLS`.
@@ -53,6 +55,7 @@ impl Tool {
             Self::SocketActivate => on_path("systemd-socket-activate"),
             Self::Nghttp => on_path("nghttp"),
             Self::H2load => on_path("h2load"),
+            Self::Openssl => on_path("openssl"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
                 let packages = folder().join("node/node_modules/ws");

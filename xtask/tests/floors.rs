@@ -8,10 +8,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("http", &[]),
     ("policy", &["model", "http"]),
     ("route", &["model", "http"]),
-    ("upstream", &["model", "http", "policy", "worker"]),
-    ("listen", &["model", "http", "policy", "worker"]),
+    ("upstream", &["model", "http", "policy", "worker", "tls"]),
+    ("listen", &["model", "http", "policy", "worker", "tls"]),
     ("observe", &["model", "http", "policy"]),
-    ("plan", &["model", "http", "policy", "route", "upstream"]),
+    ("plan", &["model", "http", "policy", "route", "upstream", "tls"]),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];
 
@@ -32,6 +32,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         Some(("crates", name)) => {
             MAY_KNOW.iter().any(|(room, allowed)| *room == name && allowed.contains(&last(other)))
         }
+        // A connection is plain or secured: the worker's streams are made of sessions.
+        Some(("parts", "worker")) if other == "parts/tls" => true,
         Some(("parts", _)) => other == "crates/http",
         Some(("policies", _)) => {
             other.starts_with("parts/")

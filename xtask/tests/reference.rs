@@ -1,7 +1,7 @@
 //! What the documents list is what the code has.
 
 use serde_json::Value;
-use yumen_model::document::Source;
+use yumen_model::document::{Environment, Source};
 use yumen_model::{
     Breaker, Http2, ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries, ServiceLimits,
     ServiceTimeouts,
@@ -79,6 +79,19 @@ fn the_guide_tells_every_failure() {
     expect_none(missing.map(|row| format!("docs/guide/proxying.md has no row {row}")));
 }
 
+/// Every file is there and every variable is not.
+struct Surroundings;
+
+impl Environment for Surroundings {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _path: &str, _within: &str) -> Result<String, String> {
+        Ok("what is in it".to_owned())
+    }
+}
+
 /// Blocks that begin at the left margin with a key of the root; others are pieces of one.
 #[test]
 fn configurations_in_documents_can_be_read() {
@@ -90,7 +103,7 @@ fn configurations_in_documents_can_be_read() {
         let blocks = blocks.filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
         for block in blocks.filter(|block| block.starts_with(char::is_alphabetic)) {
             let source = Source { name: document.path.clone(), text: block.to_owned() };
-            let (model, report, read) = Model::read(&[source], &|_| None);
+            let (model, report, read) = Model::read(&[source], &Surroundings);
             assert!(model.is_some(), "{block}\n{}", report.render(&read));
             whole += 1;
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use yumen_http::{Refusal, Response};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
 use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
-use yumen_policy::{Client, Exchange, Failure};
+use yumen_policy::{Client, Exchange, Failure, FailureKind};
 use yumen_upstream::{Outbound, Place, Reading};
 
 use crate::bound::Bound;
@@ -145,6 +145,11 @@ impl Serve for Engine {
             listener.request_ended();
         }
         self.note(door, exchange, &mark, end);
+    }
+
+    fn unsecured(&self, door: &Door, client: &Client, cause: &str) {
+        let failure = Failure::new(FailureKind::TlsExpected).because(cause.to_owned());
+        self.note_unsecured(door, client, &failure);
     }
 
     fn connection(&self, door: &Door, event: ConnectionEvent) {

@@ -81,6 +81,20 @@ impl Engine {
         trail.decisions.iter().for_each(|decision| service.decided(decision.what));
     }
 
+    /// Writes down a connection that got no TLS, and so brought no request.
+    pub(crate) fn note_unsecured(&self, door: &Door, client: &Client, failure: &Failure) {
+        let record = Record {
+            began: SystemTime::now(),
+            client: SocketAddr::new(client.address, client.peer.port()),
+            listener: &door.name,
+            failure: Some(failure.kind().code()),
+            cause: failure.cause(),
+            ..Record::default()
+        };
+        self.log.borrow_mut().write(&record);
+        self.listener(door).handshake_failed();
+    }
+
     /// Writes down a request that never became an exchange.
     pub(crate) fn note_refused(&self, door: &Door, client: &Client, failure: &Failure, id: &str) {
         let status = failure.kind().status().code();

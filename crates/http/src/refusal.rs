@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Refusal {
     /// The grammar or the framing is broken or could be read in two ways (400).
     Malformed(Malformed),
+    /// It came in clear text where TLS is spoken (400).
+    Unsecured,
     /// The request target is longer than allowed (414).
     TargetTooLong,
     /// The head, one field, or the number of fields is larger than allowed (431).

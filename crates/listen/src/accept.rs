@@ -14,7 +14,7 @@ use yumen_worker::{Stream, Worker};
 
 use crate::count::Connections;
 use crate::door::Door;
-use crate::{ConnectionEvent, Serve, http1};
+use crate::{ConnectionEvent, Serve, connect};
 
 /// How long accepting rests when the system has no more files or memory for it.
 const REST: Duration = Duration::from_millis(100);
@@ -215,7 +215,7 @@ fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
     gate.serve.connection(&door, ConnectionEvent::Opened);
     let present = Present(Rc::clone(gate));
     gate.worker.spawn(async move {
-        http1::serve(here, Stream::new(stream), peer).await;
+        connect::serve(here, Stream::new(stream), peer).await;
         drop((held, present));
     });
 }

@@ -127,7 +127,10 @@ impl Parcel<'_> {
     fn is_movable(&self) -> bool {
         match &self.body {
             Body::Stream(stream, _) => {
-                self.head.is_none() && !self.chunked && self.moving.suits(stream.as_ref())
+                self.head.is_none()
+                    && !self.chunked
+                    && self.link.can_move()
+                    && self.moving.suits(stream.as_ref())
             }
             Body::Empty | Body::Full(_) => false,
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use yumen_http::HeadLimits;
 use yumen_model::{Bytes, Http2, Listener};
+use yumen_tls::Acceptor;
 
 /// The settings of one listener. A reload puts another one in its place; a request keeps the one
 /// it began with.
@@ -24,6 +25,7 @@ pub struct Door {
     pub(crate) patience: Patience,
     pub(crate) forwarded: bool,
     pub(crate) http2: Http2,
+    pub(crate) tls: Option<Acceptor>,
     trusted: Vec<IpNet>,
     proxies: Option<Vec<IpNet>>,
 }
@@ -32,6 +34,7 @@ pub struct Door {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) head: Option<Duration>,
+    pub(crate) handshake: Option<Duration>,
     pub(crate) body_idle: Option<Duration>,
     /// Bytes per second.
     pub(crate) body_rate: u64,
@@ -41,9 +44,9 @@ pub(crate) struct Patience {
 }
 
 impl Door {
-    /// The settings of this listener.
+    /// The settings of this listener, and its TLS if it has one.
     #[must_use]
-    pub fn new(listener: &Listener) -> Self {
+    pub fn new(listener: &Listener, tls: Option<Acceptor>) -> Self {
         let limits = &listener.limits;
         let timeouts = &listener.timeouts;
         Self {
@@ -61,6 +64,7 @@ impl Door {
             connections_per_client: limits.connections_per_client,
             patience: Patience {
                 head: timeouts.head.get(),
+                handshake: timeouts.handshake.get(),
                 body_idle: timeouts.body_idle.get(),
                 body_rate: timeouts.body_rate.0,
                 keep_alive: timeouts.keep_alive.get(),
@@ -69,9 +73,16 @@ impl Door {
             },
             forwarded: listener.forwarded,
             http2: listener.http2.clone(),
+            tls,
             trusted: listener.trusted_proxies.clone(),
             proxies: listener.proxy_protocol.as_ref().map(|proxy| proxy.from.clone()),
         }
+    }
+
+    /// Its TLS, if it has one.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Acceptor> {
+        self.tls.as_ref()
     }
 
     /// Whether this address is one of a trusted proxy.

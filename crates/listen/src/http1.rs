@@ -1,7 +1,6 @@
 //! One HTTP/1 connection from its first byte to its last: request, answer, next request.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,7 +11,6 @@ use yumen_http::{
     Body, Date, Decoder, Delivery, Framing, Refusal, Request, RequestHead, Response, Version,
 };
 use yumen_policy::{Exchange, Trail, Watch};
-use yumen_worker::Stream;
 
 use crate::accept::Gate;
 use crate::body::{ClientBody, Pace};
@@ -34,18 +32,14 @@ struct Connection<S> {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: SocketAddr) {
-    let link = Rc::new(Link::new(stream, gate.worker().deadline()));
+pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer) {
     let mut connection =
-        Connection { gate, link, watch: Rc::default(), peer: Peer::new(peer), served: 0 };
-    if connection.read_proxy_header().await.is_err() {
-        return;
-    }
+        Connection { gate, link: Rc::new(link), watch: Rc::default(), peer, served: 0 };
     loop {
         let door = connection.gate.door();
         let kept =
             match next(&connection.gate, &connection.link, &door, connection.served == 0).await {
-                Arrival::Nothing => return,
+                Arrival::Nothing => return connection.link.end(),
                 Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
                 Arrival::Request(head) => connection.exchange(&door, head).await,
                 Arrival::Http2 => {
@@ -66,6 +60,16 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
     }
 }
 
+/// Refuses whatever a connection brings.
+pub(crate) async fn refuse<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer, refusal: Refusal) {
+    let door = gate.door();
+    let mut connection =
+        Connection { gate, link: Rc::new(link), watch: Rc::default(), peer, served: 0 };
+    if let After::Linger = connection.refuse(&door, refusal).await {
+        connection.link.linger().await;
+    }
+}
+
 /// What becomes of a connection after an answer.
 enum After {
     Keep,
@@ -74,48 +78,6 @@ enum After {
 }
 
 impl<S: Serve> Connection<S> {
-    /// Reads the PROXY protocol header, if connections to this listener have one.
-    async fn read_proxy_header(&mut self) -> Result<(), ()> {
-        let door = self.gate.door();
-        match door.expects_proxy_header(self.peer.address().ip()) {
-            None => return Ok(()),
-            Some(false) => return Err(()),
-            Some(true) => {}
-        }
-        let link = &self.link;
-        link.allow(door.patience.head);
-        let header = std::future::poll_fn(|context| {
-            loop {
-                let early = std::mem::take(&mut *link.rest().borrow_mut());
-                let read = yumen_worker::with_scratch(|buffer| {
-                    buffer.extend_from_slice(&early);
-                    let read = link.poll_read(context, buffer, 4096);
-                    *link.rest().borrow_mut() = buffer.clone();
-                    read
-                });
-                match read {
-                    Poll::Ready(Ok(read)) if read > 0 => {}
-                    Poll::Ready(_) => return Poll::Ready(Err(())),
-                    Poll::Pending if link.deadline.has_come(context) => {
-                        return Poll::Ready(Err(()));
-                    }
-                    Poll::Pending => return Poll::Pending,
-                }
-                match yumen_http::read_proxy_header(&link.rest().borrow()) {
-                    Ok(None) => {}
-                    Ok(Some(header)) => return Poll::Ready(Ok(header)),
-                    Err(_malformed) => return Poll::Ready(Err(())),
-                }
-            }
-        })
-        .await?;
-        self.link.rest().borrow_mut().drain(..header.length);
-        if let Some(client) = header.client {
-            self.peer = Peer::new(SocketAddr::new(client.ip().to_canonical(), client.port()));
-        }
-        Ok(())
-    }
-
     /// Answers a request that could not be read. What comes behind it cannot be told apart.
     async fn refuse(&mut self, door: &Door, refusal: Refusal) -> After {
         let client = self.peer.client(door);
@@ -172,7 +134,12 @@ impl<S: Serve> Connection<S> {
         match sent {
             Ok(()) if keep => After::Keep,
             Ok(()) if self.link.is_body_open() => After::Linger,
-            _ => After::Close,
+            Ok(()) => {
+                self.link.end();
+                After::Close
+            }
+            // That it did not end well can be told from how it ends.
+            Err(_) => After::Close,
         }
     }
 

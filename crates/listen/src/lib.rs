@@ -1,4 +1,4 @@
-//! Sockets, PROXY protocol, HTTP/1.1, HTTP/2, upgrades, drain: turns bytes into exchanges and
+//! Sockets, PROXY protocol, TLS, HTTP/1.1, HTTP/2, upgrades, drain: turns bytes into exchanges and
 //! answers into bytes.
 //!
 //! The room does not know who answers: it hands each exchange to a [`Serve`] and tells it how the
@@ -9,6 +9,7 @@
 mod accept;
 mod bind;
 mod body;
+mod connect;
 mod count;
 mod deliver;
 mod door;
@@ -53,6 +54,10 @@ pub trait Serve: 'static {
     /// The last byte of the answer was sent, or cannot be sent any more. Called for every
     /// exchange, also for one whose answer was dropped.
     fn ended(&self, door: &Door, exchange: &Exchange, mark: Self::Mark, end: End);
+
+    /// A connection to a listener with TLS was closed, because there was no handshake, and why. The
+    /// default does nothing.
+    fn unsecured(&self, _door: &Door, _client: &Client, _cause: &str) {}
 
     /// Something happened to a connection. The default does nothing.
     fn connection(&self, _door: &Door, _event: ConnectionEvent) {}

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use yumen_http::Decoder;
+use yumen_tls::{Negotiated, Session};
 use yumen_worker::{Deadline, Pipe, Stream};
 
 /// Bytes of later requests that are read while one is answered; beyond this the client waits.
@@ -40,6 +41,27 @@ impl Link {
             deadline,
             ended: Cell::new(false),
         }
+    }
+
+    /// Puts TLS on it; what was read too early belongs to it.
+    pub(crate) fn secure(&mut self, session: Session) {
+        let early = std::mem::take(&mut *self.rest.borrow_mut());
+        self.stream.secure(session, early);
+    }
+
+    /// Comes when both sides of TLS agree.
+    pub(crate) fn poll_handshake(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_handshake(context)
+    }
+
+    /// What both sides of TLS agreed on.
+    pub(crate) fn negotiated(&self) -> Option<Negotiated> {
+        self.stream.negotiated()
+    }
+
+    /// Whether bytes can be moved to it unseen.
+    pub(crate) fn can_move(&self) -> bool {
+        self.stream.can_move()
     }
 
     /// Reads what the client sent into the spare capacity of `out`; 0 at the end.
@@ -89,6 +111,11 @@ impl Link {
     /// Says that nothing more will be written.
     pub(crate) fn poll_close(&self, context: &mut Context<'_>) -> Poll<()> {
         self.stream.poll_close(context)
+    }
+
+    /// Tells the client that all was sent, where that can be told without waiting.
+    pub(crate) fn end(&self) {
+        self.stream.end();
     }
 
     /// The bytes that were read too early.

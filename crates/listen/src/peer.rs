@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use yumen_http::{Forwarding, RequestHead};
-use yumen_policy::Client;
+use yumen_policy::{Client, Secured};
 
 use crate::door::Door;
 
@@ -13,23 +13,28 @@ use crate::door::Door;
 pub(crate) struct Peer {
     address: SocketAddr,
     text: Rc<str>,
+    /// What TLS says, where it is spoken.
+    secured: Option<Rc<Secured>>,
 }
 
 impl Peer {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, text: yumen_http::address_text(address.ip()) }
+        Self { address, text: yumen_http::address_text(address.ip()), secured: None }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// TLS stands.
+    pub(crate) fn agreed(&mut self, secured: Secured) {
+        self.secured = Some(Rc::new(secured));
     }
 
     /// The client, as long as no proxy says otherwise.
     pub(crate) fn client(&self, door: &Door) -> Client {
+        let proto = if self.secured.is_some() { "https" } else { "http" };
         Client {
             peer: self.address,
             address: self.address.ip(),
-            forwarding: Forwarding::direct(Rc::clone(&self.text), "http", door.forwarded),
+            forwarding: Forwarding::direct(Rc::clone(&self.text), proto, door.forwarded),
+            secured: self.secured.clone(),
         }
     }
 

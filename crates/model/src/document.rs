@@ -48,8 +48,39 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The values that `${env:NAME}` stands for, by name.
-pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+/// The longest text of one file that `${file:PATH}` stands for.
+pub const REFERENCED_BYTES: usize = 256 << 10;
+
+/// What references stand for. A function from names to values has variables and no files.
+pub trait Environment {
+    /// The value that `${env:NAME}` stands for; `None` if it is not set.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The whole text of the file that `${file:PATH}` stands for; a relative path starts in the
+    /// folder of the source `within`.
+    ///
+    /// # Errors
+    /// Why it cannot be had, such as `no such file`.
+    fn file(&self, _path: &str, _within: &str) -> Result<String, String> {
+        Err("there are no files here".to_owned())
+    }
+}
+
+/// An environment with nothing in it.
+#[derive(Debug, Clone, Copy)]
+pub struct NoEnvironment;
+
+impl Environment for NoEnvironment {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Environment for F {
+    fn variable(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
 
 /// One configuration from one or several files.
 #[derive(Clone)]
@@ -70,7 +101,7 @@ impl Document {
     /// Reads files into one tree. Top-level lists are joined in the order of the files; any other
     /// top-level key may be set in one file only. Everything that is wrong goes to the report,
     /// and the tree is made of what is right.
-    pub fn read(sources: &[Source], environment: &Environment<'_>, report: &mut Report) -> Self {
+    pub fn read(sources: &[Source], environment: &dyn Environment, report: &mut Report) -> Self {
         let mut roots = Vec::new();
         let mut files = Vec::new();
         for source in sources {

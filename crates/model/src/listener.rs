@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Network, networks};
-use crate::{Bytes, PolicyUse, Span};
+use crate::{Bytes, ListenerTls, PolicyUse, Span};
 
 /// An address on which clients are served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,9 @@ pub struct Listener {
     /// Expect a PROXY protocol header (v1 or v2) in front of every connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// Clients connect with TLS (`https://`); without it, in clear text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ListenerTls>,
     /// Also tell services about the client in the standard `Forwarded` field (RFC 7239).
     #[serde(default)]
     pub forwarded: bool,
@@ -98,6 +101,8 @@ pub struct ListenerTimeouts {
     /// From the first wait for a request on a new connection, or from its first byte on a kept
     /// one, until its head is complete (408).
     pub head: Span,
+    /// From a new connection until its TLS handshake is done; then it is closed.
+    pub handshake: Span,
     /// Silence inside a request body (408).
     pub body_idle: Span,
     /// The least a request body must bring in every `body_idle`, in bytes per second (408).
@@ -114,6 +119,7 @@ impl Default for ListenerTimeouts {
     fn default() -> Self {
         Self {
             head: Span::seconds(10),
+            handshake: Span::seconds(10),
             body_idle: Span::seconds(30),
             body_rate: Bytes(100),
             keep_alive: Span::seconds(60),

@@ -54,7 +54,7 @@ impl Model {
     /// the document finds the places of problems that are found in the model later.
     pub fn read(
         sources: &[Source],
-        environment: &Environment<'_>,
+        environment: &dyn Environment,
     ) -> (Option<Self>, Report, Document) {
         let mut report = Report::default();
         let document = Document::read(sources, environment, &mut report);

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Breaker, Bytes, Fallback, Health, HostHeader, PolicyUse, Retries, Route, ServiceLimits, Span,
+    Breaker, Bytes, Fallback, Health, HostHeader, PolicyUse, Retries, Route, ServiceLimits,
+    ServiceTls, Span,
 };
 
 /// Something that answers requests, behind one name.
@@ -13,13 +14,16 @@ use crate::{
 pub struct Service {
     /// Unique among services.
     pub name: String,
-    /// Where it is, if it is one place: `http://host:port`, with a path that is put in front of
+    /// Where it is, if it is one place: `http://host:port` or `https://host:port`, with a path that is put in front of
     /// every request's path if need be. Either this or `upstream`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Where it is, if it is several places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Upstream>,
+    /// How TLS is spoken with targets whose URL begins with `https://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServiceTls>,
     /// The `Host` field that the service sees; a route may set its own.
     #[serde(default)]
     pub host: HostHeader,
@@ -71,7 +75,7 @@ pub struct Upstream {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// `http://host:port`, without a path. A host name is looked up in the DNS again when its
+    /// `http://host:port` or `https://host:port`, without a path. A host name is looked up in the DNS again when its
     /// time to live has passed, and each of its addresses takes an equal part of the weight.
     pub url: String,
     /// Its share of the requests relative to the others; 0 takes it out.

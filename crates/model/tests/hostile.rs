@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use yumen_model::Model;
-use yumen_model::document::Source;
+use yumen_model::document::{NoEnvironment, Source};
 
 const CASES: usize = 4000;
 
@@ -81,7 +81,7 @@ fn no_text_makes_reading_fail() {
         }
         let text = String::from_utf8_lossy(&text).into_owned();
         let source = Source { name: name.clone(), text };
-        let (model, report, document) = Model::read(&[source], &|_| Some("1".to_owned()));
+        let (model, report, document) = Model::read(&[source], &|_: &str| Some("1".to_owned()));
         assert_eq!(model.is_some(), !report.has_errors(), "case {case}");
         assert_eq!(report.render(&document).is_empty(), report.is_empty(), "case {case}");
         refused += usize::from(model.is_none());
@@ -106,9 +106,9 @@ fn many_routes(number: usize, wrong: usize) -> Source {
 
 #[test]
 fn mistakes_are_found_in_a_large_file() {
-    let (model, report, _) = Model::read(&[many_routes(10_000, usize::MAX)], &|_| None);
+    let (model, report, _) = Model::read(&[many_routes(10_000, usize::MAX)], &NoEnvironment);
     assert_eq!(model.unwrap().routes.len(), 10_000, "{report}");
-    let (model, report, _) = Model::read(&[many_routes(10_000, 200)], &|_| None);
+    let (model, report, _) = Model::read(&[many_routes(10_000, 200)], &NoEnvironment);
     assert!(model.is_none());
     assert_eq!(report.problems().len(), 50, "{report}");
     let last = report.problems().last().unwrap();

@@ -360,6 +360,8 @@ fn compile_listeners(
             .iter()
             .find(|(others, _)| *others == numbers)
             .map(|(_, router)| Arc::clone(router));
+        let at = format!("listeners[{index}].tls");
+        let tls = listener.tls.as_ref().map(|tls| crate::tls::compile(tls, &at, report));
         let Some(router) = known.or_else(|| compile_router(&numbers, written, report)) else {
             continue;
         };
@@ -369,6 +371,7 @@ fn compile_listeners(
             .map(|&route| Offer { route, chain: join(route, &own, written, attached) });
         listeners.push(ListenerPlan {
             listener: listener.clone(),
+            tls: tls.flatten(),
             router,
             offers: offers.collect(),
         });

@@ -12,6 +12,7 @@ mod fallback;
 mod http2;
 mod question;
 mod route;
+mod tls;
 
 pub use action::{Action, Fixed, Redirection};
 pub use chain::{Chain, Link};
@@ -53,6 +54,8 @@ pub struct Plan {
 pub struct ListenerPlan {
     /// As it was written.
     pub listener: Listener,
+    /// Its TLS, if clients connect with it.
+    pub tls: Option<yumen_tls::Server>,
     /// Finds the offer for a request.
     pub router: Arc<Router>,
     /// By the router's numbers.

@@ -39,6 +39,17 @@ pub struct Client {
     pub address: IpAddr,
     /// How the request came here, as services are told.
     pub forwarding: Forwarding,
+    /// What TLS says of the connection; `None` in clear text.
+    pub secured: Option<Rc<Secured>>,
+}
+
+/// What TLS says of a connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secured {
+    /// The protocol that was agreed on, if one was.
+    pub protocol: Option<Vec<u8>>,
+    /// The name that the client asked for, in lower case, if it did.
+    pub server_name: Option<String>,
 }
 
 /// What happened to an exchange, for logs and metrics. Written by the rooms it passes.

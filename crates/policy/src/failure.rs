@@ -13,6 +13,8 @@ use yumen_http::{Refusal, Status};
 pub enum FailureKind {
     /// The request is malformed or could be read in two ways.
     BadRequest,
+    /// The client does not speak TLS, or could not agree on it, where it must.
+    TlsExpected,
     /// A policy does not let this one in.
     Forbidden,
     /// No route matches.
@@ -37,6 +39,8 @@ pub enum FailureKind {
     Internal,
     /// No target of the service could be connected to.
     UpstreamUnreachable,
+    /// The service does not prove who it is, or TLS cannot be spoken with it.
+    UpstreamTls,
     /// The service closed the connection before a whole answer head.
     UpstreamClosed,
     /// The service's answer is not proper HTTP.
@@ -53,8 +57,9 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::BadRequest,
+        Self::TlsExpected,
         Self::Forbidden,
         Self::NoRoute,
         Self::MethodRefused,
@@ -67,6 +72,7 @@ impl FailureKind {
         Self::ClientGone,
         Self::Internal,
         Self::UpstreamUnreachable,
+        Self::UpstreamTls,
         Self::UpstreamClosed,
         Self::UpstreamBadAnswer,
         Self::UpstreamBusy,
@@ -79,6 +85,9 @@ impl FailureKind {
     const fn facts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::BadRequest => (400, "bad_request", "The request is malformed or ambiguous."),
+            Self::TlsExpected => {
+                (400, "tls_expected", "This port speaks TLS: use https:// instead of http://.")
+            }
             Self::Forbidden => (403, "forbidden", "The request is not allowed."),
             Self::NoRoute => (404, "no_route", "No route matches this request."),
             Self::MethodRefused => (405, "method_refused", "The method is not served here."),
@@ -94,6 +103,9 @@ impl FailureKind {
             Self::Internal => (500, "internal", "Something went wrong in the gateway."),
             Self::UpstreamUnreachable => {
                 (502, "upstream_unreachable", "The service cannot be reached.")
+            }
+            Self::UpstreamTls => {
+                (502, "upstream_tls", "No secure connection to the service can be made.")
             }
             Self::UpstreamClosed => (502, "upstream_closed", "The service closed the connection."),
             Self::UpstreamBadAnswer => {
@@ -204,6 +216,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::Malformed(what) => return Self::new(FailureKind::BadRequest).because(what.0),
+            Refusal::Unsecured => FailureKind::TlsExpected,
             Refusal::TargetTooLong => FailureKind::TargetTooLong,
             Refusal::HeadTooLarge => FailureKind::HeadTooLarge,
             Refusal::BodyTooLarge => FailureKind::BodyTooLarge,

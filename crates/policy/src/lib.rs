@@ -11,7 +11,7 @@ mod kind;
 pub mod testing;
 
 pub use decision::{Decided, Decision};
-pub use exchange::{Client, Exchange, Trail, Watch};
+pub use exchange::{Client, Exchange, Secured, Trail, Watch};
 pub use failure::{Failure, FailureKind};
 pub use kind::{Kind, Phase, Scope, Settings};
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use yumen_http::{Body, Forwarding, HeadIndex, HeadLimits, Request, RequestHead};
 
-use yumen_model::document::{Document, Source};
+use yumen_model::document::{Document, NoEnvironment, Source};
 use yumen_model::report::Report;
 
 use crate::{Client, Exchange, Kind, Policy, Scope, Settings, Step, Trail, Verdict};
@@ -27,6 +27,7 @@ pub fn exchange(head: &str) -> Exchange {
             peer: SocketAddr::new(address, 1),
             address,
             forwarding: Forwarding::direct(address.to_string().into(), "http", false),
+            secured: None,
         },
         request: Request { head: Box::new(head), body: Body::Empty },
         path: None,
@@ -42,7 +43,7 @@ pub fn exchange(head: &str) -> Exchange {
 pub fn compile<S: Settings>(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
     let mut report = Report::default();
     let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
-    let document = Document::read(&[source], &|_| None, &mut report);
+    let document = Document::read(&[source], &NoEnvironment, &mut report);
     let policy = Kind::of::<S>().compile(document.root(), "config", &mut report, &Scope::default());
     policy.ok_or(report)
 }

@@ -314,13 +314,17 @@ impl Asking {
                         self.take(buffer, connection).map(Poll::Ready)
                     }
                     Poll::Ready(ended) => {
-                        let cause = match ended {
-                            Ok(_) => "closed without an answer".to_owned(),
-                            Err(error) => error.to_string(),
+                        let (kind, cause) = match ended {
+                            Ok(_) => {
+                                (FailureKind::UpstreamClosed, "closed without an answer".to_owned())
+                            }
+                            // A service may refuse our certificate after the handshake.
+                            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                                (FailureKind::UpstreamTls, error.to_string())
+                            }
+                            Err(error) => (FailureKind::UpstreamClosed, error.to_string()),
                         };
-                        Some(Poll::Ready(Err(
-                            Failure::new(FailureKind::UpstreamClosed).because(cause)
-                        )))
+                        Some(Poll::Ready(Err(Failure::new(kind).because(cause))))
                     }
                     Poll::Pending => {
                         connection.rest = early;

@@ -133,7 +133,10 @@ impl BodyRead for ServiceBody {
     fn can_move(&self) -> bool {
         let left = self.decoder.as_ref().and_then(Decoder::plain_left).unwrap_or(0);
         let worth = if self.moving { left > 0 } else { left >= MOVE_MIN };
-        worth && self.upload.is_none() && self.connection.rest.is_empty()
+        worth
+            && self.connection.can_move()
+            && self.upload.is_none()
+            && self.connection.rest.is_empty()
     }
 
     fn poll_move(

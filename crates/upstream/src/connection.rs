@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpSocket;
-use yumen_worker::{Stream, Worker};
+use yumen_worker::{Deadline, Stream, Worker};
 
 use crate::destination::Destination;
 use crate::endpoint::{Endpoint, Flight, Wire};
+use crate::seal::Seal;
 
 /// A connection in use.
 #[derive(Debug)]
@@ -57,13 +58,18 @@ impl Connection {
             other => other,
         })
         .await?;
+        let mut stream = Stream::new(stream);
+        if let Some(seal) = &endpoint.seal {
+            secure(&mut stream, seal, &deadline).await?;
+        }
         deadline.set(None);
         endpoint.count_opened();
-        Ok(Self::with(
-            Wire { stream: Stream::new(stream), deadline, served: 0, since: 0 },
-            endpoint,
-            false,
-        ))
+        Ok(Self::with(Wire { stream, deadline, served: 0, since: 0 }, endpoint, false))
+    }
+
+    /// Whether bytes can be moved from it unseen.
+    pub(crate) fn can_move(&self) -> bool {
+        self.wire.as_ref().is_some_and(|wire| wire.stream.can_move())
     }
 
     fn with(wire: Wire, endpoint: &Rc<Endpoint>, reused: bool) -> Self {
@@ -145,6 +151,23 @@ impl Connection {
         wire.deadline.set(None);
         self.endpoint.put(wire, destination.idle_max);
     }
+}
+
+/// Puts TLS on a new connection. That it failed for another reason than time is `InvalidData`.
+async fn secure(stream: &mut Stream, seal: &Seal, deadline: &Deadline) -> io::Result<()> {
+    let failed = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("TLS: {why}"));
+    let session = seal.client.session(&seal.name).map_err(|fault| failed(fault.to_string()))?;
+    stream.secure(session, Vec::new());
+    std::future::poll_fn(|context| match stream.poll_handshake(context) {
+        Poll::Pending if deadline.has_come(context) => {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        }
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Poll::Ready(Err(failed("the service closed the connection".to_owned())))
+        }
+        other => other.map_err(|error| failed(error.to_string())),
+    })
+    .await
 }
 
 impl Drop for Connection {

@@ -13,6 +13,10 @@ use crate::health::{self, PRIORITY_MAX, Rules};
 use crate::breaker::Terms;
 use crate::bulkhead::Room;
 use crate::retry::Retries;
+use crate::seal::{Proof, Seal};
+
+/// How the URL of a target begins with which TLS is spoken.
+const SECURE: &str = "https://";
 
 /// A service, compiled. It never changes; a reload makes another one of the same name.
 #[derive(Debug)]
@@ -55,6 +59,8 @@ pub(crate) struct Spot {
     pub(crate) priority: u8,
     /// As the `Host` field names it.
     pub(crate) authority: Arc<str>,
+    /// What it must prove, if TLS is spoken with it.
+    pub(crate) seal: Option<Seal>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -107,9 +113,10 @@ impl Destination {
         at: &str,
         report: &mut Report,
     ) -> Option<Self> {
+        let proof = Proof::compile(service, at, report);
         let (balance, targets, base_path) = match (&service.url, &service.upstream) {
             (Some(url), None) => {
-                let (spot, path) = read_url(url, 1, &format!("{at}.url"), report)?;
+                let (spot, path) = read_url(url, 1, &proof, (&format!("{at}.url"), report))?;
                 (Balance::RoundRobin, vec![spot], path)
             }
             (None, Some(upstream)) => {
@@ -117,7 +124,7 @@ impl Destination {
                 check_balance(&upstream.balance, &at, report);
                 (
                     upstream.balance.clone(),
-                    compile_targets(&upstream.targets, &at, report)?,
+                    compile_targets(&upstream.targets, &proof, &at, report)?,
                     String::new(),
                 )
             }
@@ -216,12 +223,18 @@ fn check_balance(balance: &Balance, at: &str, report: &mut Report) {
     }
 }
 
-fn compile_targets(targets: &[Target], at: &str, report: &mut Report) -> Option<Vec<Spot>> {
+fn compile_targets(
+    targets: &[Target],
+    proof: &Proof,
+    at: &str,
+    report: &mut Report,
+) -> Option<Vec<Spot>> {
     let mut spots: Vec<Spot> = Vec::with_capacity(targets.len());
     let before = report.problems().len();
     for (index, target) in targets.iter().enumerate() {
         let at = format!("{at}.targets[{index}].url");
-        let Some((mut spot, path)) = read_url(&target.url, target.weight, &at, report) else {
+        let Some((mut spot, path)) = read_url(&target.url, target.weight, proof, (&at, report))
+        else {
             continue;
         };
         spot.priority = target.priority;
@@ -248,12 +261,25 @@ fn compile_targets(targets: &[Target], at: &str, report: &mut Report) -> Option<
     (report.problems().len() == before).then_some(spots)
 }
 
-/// Reads `http://host[:port][/path]`.
-fn read_url(url: &str, weight: u32, at: &str, report: &mut Report) -> Option<(Spot, String)> {
-    match parse_url(url) {
-        Ok((host, port, authority, path)) => {
-            Some((Spot { host, port, weight, priority: 0, authority }, path))
-        }
+/// Reads `http://host[:port][/path]`, or the same with `https`.
+fn read_url(
+    url: &str,
+    weight: u32,
+    proof: &Proof,
+    (at, report): (&str, &mut Report),
+) -> Option<(Spot, String)> {
+    let sealed = |host: &Host| match host {
+        _ if !url.starts_with(SECURE) => Ok(None),
+        Host::Address(address) => proof.seal(&address.to_string()),
+        Host::Name(name) => proof.seal(name),
+    };
+    let parsed = parse_url(url).and_then(|(host, port, authority, path)| {
+        let seal = sealed(&host)
+            .map_err(|message| (message, "give the name in the service's `tls.server_name`"))?;
+        Ok((Spot { host, port, weight, priority: 0, authority, seal }, path))
+    });
+    match parsed {
+        Ok(read) => Some(read),
         Err((message, hint)) => {
             report.error(at, format!("`{url}`: {message}")).hint(hint);
             None
@@ -264,22 +290,20 @@ fn read_url(url: &str, weight: u32, at: &str, report: &mut Report) -> Option<(Sp
 type Parsed = (Host, u16, Arc<str>, String);
 
 fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
-    const FORM: &str = "write it as `http://host:port` or `http://host:port/path`";
+    const FORM: &str = "write it as `http://host:port` or `https://host:port/path`";
     let fail = |message: &str| (message.to_owned(), FORM);
-    if url.starts_with("https://") {
-        return Err((
-            "TLS to services is not there yet".to_owned(),
-            "use `http://` for now, inside a network that you trust",
-        ));
-    }
-    let rest = url.strip_prefix("http://").ok_or_else(|| fail("the scheme is not `http://`"))?;
+    let (rest, usual_port) = match (url.strip_prefix("http://"), url.strip_prefix(SECURE)) {
+        (Some(rest), _) => (rest, 80),
+        (None, Some(rest)) => (rest, 443),
+        (None, None) => return Err(fail("the scheme is neither `http://` nor `https://`")),
+    };
     let (authority, path) = match rest.find('/') {
         Some(slash) => rest.split_at_checked(slash).unwrap_or((rest, "")),
         None => (rest, ""),
     };
     let read =
         Authority::read(authority.as_bytes()).map_err(|malformed| (malformed.to_string(), FORM))?;
-    let port = read.port().unwrap_or(80);
+    let port = read.port().unwrap_or(usual_port);
     if port == 0 {
         return Err(fail("port 0 is no port to connect to"));
     }
@@ -307,6 +331,8 @@ mod tests {
             ("http://a", 80, "a", ""),
             ("http://a:81/", 81, "a:81", ""),
             ("http://[::1]:81/x/../y/", 81, "[::1]:81", "/y"),
+            ("https://a/", 443, "a", ""),
+            ("https://a:80", 80, "a:80", ""),
             ("http://127.0.0.1/v1", 80, "127.0.0.1", "/v1"),
         ] {
             let (_, found_port, found_authority, found_path) = parse_url(url).unwrap();
@@ -317,8 +343,8 @@ mod tests {
         }
         for url in [
             "a:80",
-            "https://a",
             "http://",
+            "https://",
             "http://a:0",
             "http://u@a",
             "http://a?x",

@@ -10,6 +10,7 @@ use yumen_worker::{Deadline, Stream};
 
 use crate::balance::hash_key;
 use crate::health::{Member, Pulse, Standing};
+use crate::seal::Seal;
 
 /// One address of a target.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     /// The target as the `Host` field names it.
     pub(crate) authority: Arc<str>,
+    /// What it must prove, if TLS is spoken with it.
+    pub(crate) seal: Option<Seal>,
     /// The address as text, for logs and for consistent hashing.
     pub(crate) name: Arc<str>,
     /// The hash of its name.
@@ -50,11 +53,12 @@ pub(crate) struct Wire {
 }
 
 impl Endpoint {
-    pub(crate) fn new(address: SocketAddr, authority: Arc<str>) -> Self {
+    pub(crate) fn new(address: SocketAddr, authority: Arc<str>, seal: Option<Seal>) -> Self {
         let name: Arc<str> = address.to_string().into();
         Self {
             address,
             authority,
+            seal,
             mark: hash_key(name.as_bytes()),
             name,
             idle: RefCell::default(),

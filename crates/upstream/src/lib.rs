@@ -22,6 +22,7 @@ mod pool;
 mod replay;
 pub mod resolve;
 mod retry;
+mod seal;
 mod send;
 mod tunnel;
 mod upload;

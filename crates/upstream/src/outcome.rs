@@ -37,7 +37,9 @@ impl Outcome {
             io::ErrorKind::ConnectionRefused
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
+            | io::ErrorKind::NetworkUnreachable
+            // TLS cannot be spoken with it.
+            | io::ErrorKind::InvalidData => Self::Unreachable,
             // No file, no port, no memory: that is our own trouble.
             _ => Self::Unjudged,
         }
@@ -59,7 +61,7 @@ impl Outcome {
     /// Of an attempt that failed on a connection. `kept`: the connection had served before.
     pub(crate) fn failed(kind: FailureKind, kept: bool) -> Self {
         match kind {
-            FailureKind::UpstreamUnreachable => Self::Unreachable,
+            FailureKind::UpstreamUnreachable | FailureKind::UpstreamTls => Self::Unreachable,
             FailureKind::UpstreamTimeout => Self::TimedOut,
             FailureKind::UpstreamClosed => Self::Lost { kept },
             FailureKind::UpstreamBadAnswer => Self::BadAnswer,

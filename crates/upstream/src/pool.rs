@@ -91,9 +91,14 @@ impl Pool {
             for address in addresses {
                 let address = SocketAddr::new(address, target.port);
                 let known = old.iter().find(|endpoint| {
-                    endpoint.address == address && endpoint.authority == target.authority
+                    endpoint.address == address
+                        && endpoint.authority == target.authority
+                        && endpoint.seal == target.seal
                 });
-                let fresh = || Rc::new(Endpoint::new(address, Arc::clone(&target.authority)));
+                let fresh = || {
+                    let authority = Arc::clone(&target.authority);
+                    Rc::new(Endpoint::new(address, authority, target.seal.clone()))
+                };
                 endpoints.push(known.map_or_else(fresh, Rc::clone));
                 places.push(Place::of(target, address));
             }

@@ -406,6 +406,8 @@ fn restore(body: Box<dyn BodyRead>, exchange: &Exchange) -> Body {
 fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Setback {
     let kind = match error.kind() {
         io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
+        // It could be connected to, but not trusted.
+        io::ErrorKind::InvalidData => FailureKind::UpstreamTls,
         _ => FailureKind::UpstreamUnreachable,
     };
     let failure =

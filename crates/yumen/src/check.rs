@@ -15,7 +15,7 @@ pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let Compiled { model, plan, report, document } = compile(&sources, 1);
+    let Compiled { model, plan, report, document, .. } = compile(&sources, 1);
     if json {
         say::print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {

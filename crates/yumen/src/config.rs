@@ -1,12 +1,13 @@
 //! Configuration files: found, read, compiled.
 
-use std::fs;
-use std::io;
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use yumen_model::Model;
-use yumen_model::document::{Document, SOURCE_BYTES, Source};
+use yumen_model::document::{Document, Environment, REFERENCED_BYTES, SOURCE_BYTES, Source};
 use yumen_model::report::Report;
 use yumen_plan::Plan;
 
@@ -28,6 +29,18 @@ pub(crate) enum Origin {
 
 /// What a look at the files shows without reading them; another look differs if they changed.
 pub(crate) type Look = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+
+/// Looks at one file.
+fn look_at(file: PathBuf) -> (PathBuf, Option<(SystemTime, u64)>) {
+    let seen = fs::metadata(&file).ok();
+    let seen = seen.and_then(|seen| seen.modified().ok().map(|modified| (modified, seen.len())));
+    (file, seen)
+}
+
+/// Looks again at files that were looked at before.
+pub(crate) fn look_again(seen: &Look) -> Look {
+    seen.iter().map(|(file, _)| look_at(file.clone())).collect()
+}
 
 impl Origin {
     /// A name for it, for messages.
@@ -65,13 +78,7 @@ impl Origin {
     /// Looks whether files came, went, or changed.
     pub(crate) fn look(&self) -> Look {
         let Self::Path(path) = self else { return Look::new() };
-        let look = |file: PathBuf| {
-            let seen = fs::metadata(&file).ok();
-            let seen =
-                seen.and_then(|seen| seen.modified().ok().map(|modified| (modified, seen.len())));
-            (file, seen)
-        };
-        files(path).unwrap_or_else(|_gone| vec![path.clone()]).into_iter().map(look).collect()
+        files(path).unwrap_or_else(|_gone| vec![path.clone()]).into_iter().map(look_at).collect()
     }
 }
 
@@ -128,19 +135,21 @@ pub(crate) struct Compiled<P = Plan> {
     pub(crate) plan: Option<P>,
     pub(crate) report: Report,
     pub(crate) document: Document,
+    /// The files that the configuration refers to, as they were just before they were read.
+    pub(crate) referenced: Look,
 }
 
 impl<P> Compiled<P> {
     /// With more made of the plan.
     pub(crate) fn map<Q>(self, make: impl FnOnce(P) -> Q) -> Compiled<Q> {
-        let Self { model, plan, report, document } = self;
-        Compiled { model, plan: plan.map(make), report, document }
+        let Self { model, plan, report, document, referenced } = self;
+        Compiled { model, plan: plan.map(make), report, document, referenced }
     }
 }
 
 /// Reads and compiles sources.
 pub(crate) fn compile(sources: &[Source], revision: u64) -> Compiled {
-    let environment = |name: &str| std::env::var(name).ok();
+    let environment = Surroundings::default();
     let (model, mut report, document) = Model::read(sources, &environment);
     let mut plan = None;
     if let Some(model) = &model {
@@ -149,5 +158,33 @@ pub(crate) fn compile(sources: &[Source], revision: u64) -> Compiled {
         plan = compiled;
     }
     report.locate(&document);
-    Compiled { model, plan, report, document }
+    let referenced = environment.referenced.into_inner();
+    Compiled { model, plan, report, document, referenced }
+}
+
+/// What references of a configuration stand for on this machine.
+#[derive(Debug, Default)]
+struct Surroundings {
+    referenced: RefCell<Look>,
+}
+
+impl Environment for Surroundings {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &str, within: &str) -> Result<String, String> {
+        let file = Path::new(within).parent().unwrap_or(Path::new("")).join(path);
+        // Before the reading: what changes in between is seen by the next look.
+        let seen = look_at(file.clone());
+        let mut referenced = self.referenced.borrow_mut();
+        if !referenced.iter().any(|(known, _)| *known == file) {
+            referenced.push(seen);
+        }
+        let mut bytes = Vec::new();
+        let most = REFERENCED_BYTES as u64 + 1;
+        let read = File::open(&file).and_then(|open| open.take(most).read_to_end(&mut bytes));
+        read.map_err(|error| error.to_string())?;
+        String::from_utf8(bytes).map_err(|_binary| "it is not UTF-8 text".to_owned())
+    }
 }

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant, SystemTime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use yumen_listen::{Bound, Connections, Door};
 use yumen_observe::LogWriter;
-use yumen_plan::Plan;
+use yumen_plan::{ListenerPlan, Plan};
 use yumen_upstream::resolve::Watched;
 
 use self::hand_over::Outcome;
 use crate::aside::Aside;
-use crate::config::{Compiled, Look, Origin};
+use crate::config::{Compiled, Look, Origin, look_again};
 use crate::last_good::{LastGood, Written};
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
@@ -69,6 +69,8 @@ pub(crate) struct Control {
     watched: Vec<Arc<Watched>>,
     /// Old plans whose last exchanges are still under way.
     retired: Vec<Arc<Plan>>,
+    /// What was last seen of the files that the configuration refers to.
+    referenced: Look,
     revision: u64,
 }
 
@@ -94,6 +96,7 @@ impl Control {
             status: None,
             watched: Vec::new(),
             retired: Vec::new(),
+            referenced: Look::new(),
             revision: 1,
         })
     }
@@ -145,7 +148,13 @@ impl Control {
     ///
     /// # Errors
     /// In words for the operator.
-    pub(crate) fn serve(mut self, signals: &Receiver<i32>, mut look: Look) -> Result<(), String> {
+    pub(crate) fn serve(
+        mut self,
+        signals: &Receiver<i32>,
+        mut look: Look,
+        referenced: Look,
+    ) -> Result<(), String> {
+        self.referenced = referenced;
         loop {
             match signals.recv_timeout(LOOK) {
                 Ok(SIGTERM | SIGINT) => {
@@ -190,13 +199,12 @@ impl Control {
 
     /// Reloads if the files changed, once they have stopped changing.
     fn look(&mut self, seen: &mut Look) {
-        let now = self.place.origin.look();
-        if now != *seen {
-            let settled = self.place.origin.look() == now;
-            if settled {
-                *seen = now;
-                self.reload();
-            }
+        let look = || (self.place.origin.look(), look_again(&self.referenced));
+        let now = look();
+        let changed = now.0 != *seen || now.1 != self.referenced;
+        if changed && look() == now {
+            (*seen, self.referenced) = now;
+            self.reload();
         }
     }
 
@@ -226,7 +234,10 @@ impl Control {
             Err(problem) => return refuse(format!("{problem}\n")),
         };
         let revision = self.revision + 1;
-        let Compiled { model, plan, report, document } = self.aside.compile(&sources, revision);
+        let compiled = self.aside.compile(&sources, revision);
+        let Compiled { model, plan, report, document, referenced } = compiled;
+        // Also of a configuration that is refused: it may be the file that is wrong.
+        self.referenced = referenced;
         let Some(Ready { plan, counted, written }) = plan else {
             return refuse(report.render(&document).to_string());
         };
@@ -283,8 +294,11 @@ impl Control {
 
     /// Opens the new listeners of a plan, and gives the others their settings.
     fn open(&mut self, plan: &Plan, mut fresh: HashMap<String, Bound>) {
-        for listener in plan.listeners.iter().map(|one| &one.listener) {
-            let door = Arc::new(Door::new(listener));
+        for ListenerPlan { listener, tls, .. } in &plan.listeners {
+            // Clients that it has served before may resume their sessions.
+            let before = self.open.get(&listener.name).and_then(|open| open.door.tls());
+            let tls = tls.as_ref().map(|tls| tls.open(before));
+            let door = Arc::new(Door::new(listener, tls));
             let Some(bound) = fresh.remove(&listener.name) else {
                 self.workers.order(|_| Some(Order::Change(Arc::clone(&door))));
                 if let Some(open) = self.open.get_mut(&listener.name) {

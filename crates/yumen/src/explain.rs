@@ -62,6 +62,7 @@ fn try_explain(options: &Options) -> Result<String, String> {
         peer: SocketAddr::new(options.from, 0),
         address: options.from,
         forwarding: Forwarding::direct(options.from.to_string().into(), "http", false),
+        secured: None,
     };
     let head = match read_head(options) {
         Ok(head) => head,

@@ -11,7 +11,7 @@ use yumen_observe::{LogTally, LogWriter, Registry};
 use yumen_upstream::health::{Keeper, Standings};
 use yumen_upstream::resolve::{Names, Resolver};
 
-use crate::config::{Compiled, Origin, compile};
+use crate::config::{Compiled, Look, Origin, compile};
 use crate::control::{Control, Place};
 use crate::hand_over::Predecessor;
 use crate::last_good::LastGood;
@@ -64,7 +64,7 @@ fn try_run(options: &Options) -> Result<(), String> {
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
     let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
     let look = origin.look();
-    let Ready { plan, counted, written } = first(&origin, last_good.as_ref())?;
+    let (Ready { plan, counted, written }, referenced) = first(&origin, last_good.as_ref())?;
     if let Origin::Example = origin {
         let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
         echo::start(bound).map_err(|error| format!("cannot start the echo server: {error}"))?;
@@ -94,18 +94,22 @@ fn try_run(options: &Options) -> Result<(), String> {
         say::say(format_args!("cannot tell the process before that this one is ready: {error}"));
     }
     control.announce();
-    control.serve(&signals, look)
+    control.serve(&signals, look, referenced)
 }
 
 /// What to begin with: what the files say, or, if they have errors, the last good configuration.
-fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<Ready, String> {
+fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Ready, Look), String> {
+    let mut seen = Look::new();
     let problem = match origin.read() {
         Ok(sources) => {
-            let Compiled { plan, report, document, .. } = compile(&sources, 1);
+            let Compiled { plan, report, document, referenced, .. } = compile(&sources, 1);
             say::tell(report.render(&document));
             match plan {
-                Some(plan) => return Ok(Ready::new(plan, &sources)),
-                None => format!("the configuration in {} has errors", origin.name()),
+                Some(plan) => return Ok((Ready::new(plan, &sources), referenced)),
+                None => {
+                    seen = referenced;
+                    format!("the configuration in {} has errors", origin.name())
+                }
             }
         }
         Err(problem) => problem,
@@ -123,7 +127,7 @@ fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<Ready, String>
         "starting with the last good configuration from {} instead; mend the file and it is taken up",
         last_good.path().display()
     ));
-    Ok(Ready::new(plan, &kept))
+    Ok((Ready::new(plan, &kept), seen))
 }
 
 fn start_resolver() -> Result<Names, String> {

@@ -52,7 +52,7 @@ impl StatusPages {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = Worker::start("status", 0, move |worker| async move {
             let pages = Rc::new(pages);
-            let door = Arc::new(Door::new(&plain_listener("status")));
+            let door = Arc::new(Door::new(&plain_listener("status"), None));
             let connections = Arc::new(Connections::default());
             let gate = Gate::open(pages, worker, door, connections, sockets);
             drop(stopped.await);
@@ -81,6 +81,7 @@ pub(crate) fn plain_listener(name: &str) -> Listener {
         address: String::new(),
         trusted_proxies: Vec::new(),
         proxy_protocol: None,
+        tls: None,
         forwarded: false,
         http2: yumen_model::Http2::default(),
         limits: yumen_model::ListenerLimits::default(),

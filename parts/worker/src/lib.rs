@@ -7,6 +7,8 @@
 mod outbox;
 mod pipe;
 mod scratch;
+mod secure;
+mod socket;
 mod stream;
 mod wheel;
 

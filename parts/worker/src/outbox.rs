@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::stream::Inner;
+use crate::socket::Inner;
 
 /// Larger writes are not collected.
 pub(crate) const WRITE_MAX: usize = 8 * 1024;
@@ -56,6 +56,16 @@ pub(crate) fn post(to: &Rc<Inner>, bytes: &[u8]) -> bool {
         send_all();
     }
     full.is_some()
+}
+
+/// Goes on with what this connection has not taken, when it does.
+pub(crate) fn keep(stalled: &Rc<Inner>) {
+    OUTBOX.with_borrow_mut(|outbox| {
+        outbox.stalled.push(Rc::clone(stalled));
+        if let Some(sender) = &outbox.sender {
+            sender.wake_by_ref();
+        }
+    });
 }
 
 /// Sends everything that is waiting.

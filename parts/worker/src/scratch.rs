@@ -12,7 +12,11 @@ pub const CAPACITY: usize = 128 * 1024;
 /// away.
 const SMALL_CAPACITY: usize = 8 * 1024;
 
+/// What the buffer for sealed bytes holds: four records.
+const SEALED_CAPACITY: usize = 68 * 1024;
+
 thread_local! {
+    static SEALED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SMALL: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -26,6 +30,11 @@ pub fn with<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 /// Lends a small buffer in the same way: for a read of which most will be kept.
 pub fn with_small<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     lend(&SMALL, SMALL_CAPACITY, work)
+}
+
+/// Lends a buffer for sealed bytes, beside the one that the plain bytes are in.
+pub(crate) fn with_sealed<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    lend(&SEALED, SEALED_CAPACITY, work)
 }
 
 fn lend<R>(

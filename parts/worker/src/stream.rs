@@ -1,59 +1,61 @@
-//! A TCP connection as one task uses it: read, write, look whether anything came.
-//!
-//! Reading and writing try the system first and ask the event queue only when there is nothing to
-//! do, which is the cheap order of the two. A read that comes back short has taken all there was,
-//! so the next one waits for the event instead of asking the system in vain; an end that follows
-//! is an event of its own. Small writes go through the worker's outbox.
+//! A connection as one task uses it, in clear text or with TLS: whoever reads and writes it need
+//! not know which. In clear text it costs one look at a pointer more than the bare socket.
 
-use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::os::fd::BorrowedFd;
+use std::task::{Context, Poll};
 
-use bytes::BufMut;
-use rustix::buffer::spare_capacity;
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
-use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::task::coop;
+use yumen_tls::{Negotiated, Session};
 
-use crate::outbox;
-use crate::pipe::{Pipe, splice};
+use crate::pipe::Pipe;
+use crate::secure::Secure;
+use crate::socket::Socket;
 
-/// A TCP connection. What was written is sent even if the connection is dropped behind it.
+/// A connection. What was written is sent even if the connection is dropped behind it.
 #[derive(Debug)]
-pub struct Stream(Rc<Inner>);
-
-/// The connection and what it owes.
-#[derive(Debug)]
-pub(crate) struct Inner {
-    tcp: TcpStream,
-    /// Bytes are waiting in the outbox.
-    posted: Cell<bool>,
-    /// Came out of the outbox, but the system did not take it.
-    rest: RefCell<Vec<u8>>,
-    /// Waits for the rest to be gone.
-    waiting: RefCell<Option<Waker>>,
-    /// What came of a write that its writer does not see any more.
-    failed: Cell<Option<io::ErrorKind>>,
+pub struct Stream {
+    socket: Socket,
+    secure: Option<Box<Secure>>,
 }
 
 impl Stream {
     /// Takes a connection that is made.
     #[must_use]
     pub fn new(connected: TcpStream) -> Self {
-        Self(Rc::new(Inner {
-            tcp: connected,
-            posted: Cell::new(false),
-            rest: RefCell::default(),
-            waiting: RefCell::default(),
-            failed: Cell::default(),
-        }))
+        Self { socket: Socket::new(connected), secure: None }
+    }
+
+    /// Puts TLS on it; `early` was read from it already. Next is [`Stream::poll_handshake`].
+    pub fn secure(&mut self, session: Session, early: Vec<u8>) {
+        self.secure = Some(Box::new(Secure::new(session, early)));
+    }
+
+    /// Comes when both sides of TLS agree.
+    ///
+    /// # Errors
+    /// What the system says, or why they do not agree (`InvalidData`), which the peer is told.
+    pub fn poll_handshake(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.secure {
+            None => Poll::Ready(Ok(())),
+            Some(secure) => secure.poll_handshake(context, &self.socket),
+        }
+    }
+
+    /// What both sides of TLS agreed on; `None` in clear text.
+    #[must_use]
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        self.secure.as_ref().map(|secure| secure.negotiated())
+    }
+
+    /// Whether bytes can be moved to and from it unseen.
+    #[must_use]
+    pub fn can_move(&self) -> bool {
+        self.secure.is_none()
     }
 
     /// Reads at most `room` bytes into the spare capacity of `out`, of which there must be some; 0
-    /// at the end.
+    /// at the end. With TLS, an end that the peer did not announce is an error.
     ///
     /// # Errors
     /// What the system says.
@@ -63,34 +65,9 @@ impl Stream {
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<io::Result<usize>> {
-        let turn = ready!(coop::poll_proceed(context));
-        let tcp = &self.0.tcp;
-        let room = room.min(out.capacity() - out.len());
-        if room == 0 {
-            // To read nothing would look like the end.
-            return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
-        }
-        loop {
-            let mut short = None;
-            let tried = tcp.try_io(Interest::READABLE, || {
-                let read = read(tcp, out, room)?;
-                if read == 0 || read == room {
-                    return Ok(read);
-                }
-                // Tokio forgets that the connection is readable when it hears this.
-                short = Some(read);
-                Err(io::ErrorKind::WouldBlock.into())
-            });
-            let done = match (tried, short) {
-                (_, Some(read)) | (Ok(read), None) => Ok(read),
-                (Err(error), None) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(tcp.poll_read_ready(context))?;
-                    continue;
-                }
-                (Err(error), None) => Err(error),
-            };
-            turn.made_progress();
-            return Poll::Ready(done);
+        match &self.secure {
+            None => self.socket.poll_read(context, out, room),
+            Some(secure) => secure.poll_read(context, &self.socket, out, room),
         }
     }
 
@@ -100,16 +77,10 @@ impl Stream {
     /// # Errors
     /// What the system says.
     pub fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let turn = ready!(coop::poll_proceed(context));
-        ready!(self.0.poll_owed(context, bytes.len() < outbox::WRITE_MAX))?;
-        let done = if bytes.len() < outbox::WRITE_MAX && outbox::post(&self.0, bytes) {
-            self.0.posted.set(true);
-            Ok(bytes.len())
-        } else {
-            ready!(self.0.poll_send(context, bytes, SendFlags::NOSIGNAL))
-        };
-        turn.made_progress();
-        Poll::Ready(done)
+        match &self.secure {
+            None => self.socket.poll_write(context, bytes),
+            Some(secure) => secure.poll_write(context, &self.socket, bytes),
+        }
     }
 
     /// Writes some of the bytes, and tells the system that more will follow at once.
@@ -121,11 +92,13 @@ impl Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.0.poll_owed(context, false))?;
-        self.0.poll_send(context, bytes, SendFlags::NOSIGNAL | SendFlags::MORE)
+        match &self.secure {
+            None => self.socket.poll_write_more(context, bytes),
+            Some(secure) => secure.poll_write(context, &self.socket, bytes),
+        }
     }
 
-    /// Moves at most so many bytes into a pipe; 0 at the end.
+    /// Moves at most so many bytes into a pipe; 0 at the end. In clear text only.
     ///
     /// # Errors
     /// What the system says.
@@ -135,22 +108,13 @@ impl Stream {
         pipe: BorrowedFd<'_>,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        let turn = ready!(coop::poll_proceed(context));
-        let tcp = &self.0.tcp;
-        loop {
-            match tcp.try_io(Interest::READABLE, || splice(tcp.as_fd(), pipe, most)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(tcp.poll_read_ready(context))?;
-                }
-                done => {
-                    turn.made_progress();
-                    return Poll::Ready(done);
-                }
-            }
+        if self.secure.is_some() {
+            return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
         }
+        self.socket.poll_fill(context, pipe, most)
     }
 
-    /// Moves some of what is in a pipe on.
+    /// Moves some of what is in a pipe on. In clear text only.
     ///
     /// # Errors
     /// What the system says.
@@ -159,152 +123,43 @@ impl Stream {
         context: &mut Context<'_>,
         pipe: &mut Pipe,
     ) -> Poll<io::Result<usize>> {
-        let turn = ready!(coop::poll_proceed(context));
-        ready!(self.0.poll_owed(context, false))?;
-        let tcp = &self.0.tcp;
-        let Some(exit) = pipe.exit() else { return Poll::Ready(Ok(0)) };
-        let moved = loop {
-            match tcp.try_io(Interest::WRITABLE, || splice(exit, tcp.as_fd(), pipe.held())) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(moved) => break moved,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(tcp.poll_write_ready(context))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        };
-        pipe.drained(moved);
-        turn.made_progress();
-        Poll::Ready(Ok(moved))
+        if self.secure.is_some() {
+            return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+        }
+        self.socket.poll_drain(context, pipe)
     }
 
     /// Says that nothing more will be written.
     pub fn poll_close(&self, context: &mut Context<'_>) -> Poll<()> {
-        // Whatever comes of it: the connection is over.
-        let _sent = ready!(self.0.poll_owed(context, false));
-        let _shut = rustix::net::shutdown(&self.0.tcp, Shutdown::Write);
-        Poll::Ready(())
+        self.end();
+        self.socket.poll_close(context)
+    }
+
+    /// With TLS, tells the peer that nothing more will be written, so that it knows that all has
+    /// arrived; without waiting.
+    pub fn end(&self) {
+        if let Some(secure) = &self.secure {
+            secure.end(&self.socket);
+        }
     }
 
     /// Whether nothing has come, as the system knows it at this very moment, event or not: for what
     /// must not be sent to a peer that is gone.
     #[must_use]
     pub fn is_quiet_now(&self) -> bool {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let mut byte = [0; 1];
-        let peeked = rustix::net::recv(&self.0.tcp, &mut byte[..], flags);
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+        match &self.secure {
+            None => self.socket.is_quiet_now(),
+            Some(secure) => secure.is_quiet(&self.socket, Socket::read_at_once),
+        }
     }
 
     /// Whether nothing has come since the last read that came back short or empty: no byte and no
-    /// end. Without an event there is nothing to ask the system.
+    /// end.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        match self.0.tcp.poll_read_ready(&mut context) {
-            Poll::Pending => self.0.failed.take().is_none(),
-            Poll::Ready(_) => {
-                let mut byte = [0; 1];
-                matches!(self.0.tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-            }
+        match &self.secure {
+            None => self.socket.is_quiet(),
+            Some(secure) => secure.is_quiet(&self.socket, Socket::read_now),
         }
     }
 }
-
-/// Asks the system, without the detour through the C library where the whole capacity may be filled.
-fn read(tcp: &TcpStream, out: &mut Vec<u8>, room: usize) -> io::Result<usize> {
-    if room == out.capacity() - out.len() {
-        let (read, _) = rustix::net::recv(tcp, spare_capacity(out), RecvFlags::empty())?;
-        return Ok(read);
-    }
-    tcp.try_read_buf(&mut out.limit(room))
-}
-
-impl Inner {
-    /// Makes sure that what was written before goes out first. `small` writes may stand behind
-    /// others in the outbox.
-    fn poll_owed(&self, context: &Context<'_>, small: bool) -> Poll<io::Result<()>> {
-        if self.posted.get() && !small {
-            outbox::send_all();
-        }
-        if let Some(kind) = self.failed.take() {
-            return Poll::Ready(Err(kind.into()));
-        }
-        if self.rest.borrow().is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        *self.waiting.borrow_mut() = Some(context.waker().clone());
-        Poll::Pending
-    }
-
-    /// Sends what was posted; false if some of it is left.
-    pub(crate) fn send(&self, bytes: &[u8]) -> bool {
-        self.posted.set(false);
-        if self.failed.get().is_some() {
-            return true;
-        }
-        let mut rest = self.rest.borrow_mut();
-        if rest.is_empty() {
-            match rustix::net::send(&self.tcp, bytes, SendFlags::NOSIGNAL) {
-                Ok(sent) => rest.extend_from_slice(bytes.get(sent..).unwrap_or_default()),
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {
-                    rest.extend_from_slice(bytes);
-                }
-                Err(error) => self.fail(error.kind()),
-            }
-        } else {
-            rest.extend_from_slice(bytes);
-        }
-        rest.is_empty()
-    }
-
-    /// Goes on with what is left.
-    pub(crate) fn poll_rest(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut rest = self.rest.borrow_mut();
-        while !rest.is_empty() {
-            match ready!(self.poll_send(context, &rest, SendFlags::NOSIGNAL)) {
-                Ok(sent) => drop(rest.drain(..sent)),
-                Err(error) => {
-                    self.fail(error.kind());
-                    rest.clear();
-                }
-            }
-        }
-        let waiting = self.waiting.borrow_mut().take();
-        if let Some(waiting) = waiting {
-            waiting.wake();
-        }
-        Poll::Ready(())
-    }
-
-    /// Nobody waits for a write that went wrong, so whoever reads is told: the connection ends.
-    fn fail(&self, kind: io::ErrorKind) {
-        self.failed.set(Some(kind));
-        let _over = rustix::net::shutdown(&self.tcp, Shutdown::Both);
-    }
-
-    fn poll_send(
-        &self,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-        flags: SendFlags,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            let tried = self
-                .tcp
-                .try_io(Interest::WRITABLE, || Ok(rustix::net::send(&self.tcp, bytes, flags)?));
-            match tried {
-                Ok(0) if !bytes.is_empty() => {
-                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.tcp.poll_write_ready(context))?;
-                }
-                done => return Poll::Ready(done),
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,18 +1,21 @@
-//! References to the environment inside a text: `${env:NAME}` and `${env:NAME:-default}`.
+//! References inside a text: `${env:NAME}` and `${env:NAME:-default}` to the environment,
+//! `${file:PATH}` to the text of a file.
 
 use std::fmt;
 
-use super::Environment;
+use super::{Environment, REFERENCED_BYTES};
 
 /// What is wrong with a reference.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadReference {
     /// `${` without `}`.
     Open,
-    /// Something else than `env:` with a name of letters, digits and `_`.
+    /// Neither `env:` with a name of letters, digits and `_`, nor `file:` with a path.
     Unknown(String),
     /// The variable is not set, and no default is given.
     NotSet(String),
+    /// The file cannot be read, and why.
+    NoFile(String, String),
 }
 
 impl fmt::Display for BadReference {
@@ -21,6 +24,7 @@ impl fmt::Display for BadReference {
             Self::Open => f.write_str("`${` opens a reference that no `}` closes"),
             Self::Unknown(inside) => write!(f, "`${{{inside}}}` is not a reference that is known"),
             Self::NotSet(name) => write!(f, "the environment variable `{name}` is not set"),
+            Self::NoFile(path, why) => write!(f, "the file `{path}` cannot be used: {why}"),
         }
     }
 }
@@ -29,17 +33,24 @@ impl BadReference {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Open | Self::Unknown(_) => {
-                "write `${env:NAME}`, `${env:NAME:-default}`, or `$${` for the text `${`".to_owned()
+                "write `${env:NAME}`, `${env:NAME:-default}`, `${file:PATH}`, or `$${` for the text `${`"
+                    .to_owned()
             }
             Self::NotSet(name) => format!("set it, or write `${{env:{name}:-default}}`"),
+            Self::NoFile(..) => format!(
+                "a path is absolute, or starts in the folder of this configuration file; the file is UTF-8 text of at most {} KiB",
+                REFERENCED_BYTES >> 10
+            ),
         }
     }
 }
 
-/// The text with its references replaced; `None` if it has none.
+/// The text, which is written in the source `within`, with its references replaced; `None` if it
+/// has none.
 pub(super) fn expand(
     text: &str,
-    environment: &Environment<'_>,
+    environment: &dyn Environment,
+    within: &str,
 ) -> Result<Option<String>, BadReference> {
     if !text.contains("${") {
         return Ok(None);
@@ -55,15 +66,27 @@ pub(super) fn expand(
         }
         let (inside, after) = after.split_once('}').ok_or(BadReference::Open)?;
         expanded += before;
-        expanded += &value(inside, environment)?;
+        expanded += &value(inside, environment, within)?;
         rest = after;
     }
     expanded += rest;
     Ok(Some(expanded))
 }
 
-fn value(inside: &str, environment: &Environment<'_>) -> Result<String, BadReference> {
+fn value(
+    inside: &str,
+    environment: &dyn Environment,
+    within: &str,
+) -> Result<String, BadReference> {
     let unknown = || BadReference::Unknown(inside.to_owned());
+    if let Some(path) = inside.strip_prefix("file:") {
+        return match environment.file(path, within) {
+            _ if path.is_empty() => Err(unknown()),
+            Ok(text) if text.len() <= REFERENCED_BYTES => Ok(text),
+            Ok(_) => Err(BadReference::NoFile(path.to_owned(), "it is too long".to_owned())),
+            Err(why) => Err(BadReference::NoFile(path.to_owned(), why)),
+        };
+    }
     let reference = inside.strip_prefix("env:").ok_or_else(unknown)?;
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
@@ -73,7 +96,8 @@ fn value(inside: &str, environment: &Environment<'_>) -> Result<String, BadRefer
     if name.is_empty() || !name.chars().all(fits) {
         return Err(unknown());
     }
-    environment(name)
+    environment
+        .variable(name)
         .or_else(|| default.map(str::to_owned))
         .ok_or_else(|| BadReference::NotSet(name.to_owned()))
 }

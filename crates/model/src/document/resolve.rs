@@ -12,12 +12,12 @@ const FEW: usize = 8;
 
 /// Resolves every reference and drops every key that is written twice but for its first value.
 /// As deep as [`super::DEPTH`] at most.
-pub(super) fn resolve(root: &mut Node, environment: &Environment<'_>, report: &mut Report) {
+pub(super) fn resolve(root: &mut Node, environment: &dyn Environment, report: &mut Report) {
     Pass { environment, report, path: String::new() }.node(root);
 }
 
 struct Pass<'a> {
-    environment: &'a Environment<'a>,
+    environment: &'a dyn Environment,
     report: &'a mut Report,
     path: String,
 }
@@ -51,7 +51,11 @@ impl Pass<'_> {
 
     /// A bad reference stays in the tree as text; the report has an error, so nobody uses it.
     fn scalar(&mut self, scalar: &mut Scalar, place: Option<&Place>) {
-        match reference::expand(&scalar.text, self.environment) {
+        match reference::expand(
+            &scalar.text,
+            self.environment,
+            place.map_or("", |place| &place.file),
+        ) {
             Ok(None) => {}
             Ok(Some(expanded)) => {
                 scalar.written = Some(mem::replace(&mut scalar.text, expanded.into()));
@@ -66,7 +70,7 @@ impl Pass<'_> {
     }
 
     fn key(&mut self, entry: &Entry) {
-        if !entry.key.contains("${env:") {
+        if !entry.key.contains("${env:") && !entry.key.contains("${file:") {
             return;
         }
         let message = format!("the key `{}` has a reference", entry.key);

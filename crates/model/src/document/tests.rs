@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::reference::{BadReference, expand};
-use super::{Document, Node, Source};
+use super::{Document, Environment, NoEnvironment, Node, REFERENCED_BYTES, Source};
 use crate::report::Report;
 
 fn source(name: &str, text: &str) -> Source {
@@ -95,7 +95,7 @@ fn values_are_found_by_path() {
     for nonsense in ["[", "a[", "a[x]", "a..b", "[\"", "a[99999999999999999999]", "]", "a[\"c"] {
         assert!(document.locate(nonsense).is_some(), "{nonsense}");
     }
-    let nowhere = Document::read(&[], &|_| None, &mut Report::default());
+    let nowhere = Document::read(&[], &NoEnvironment, &mut Report::default());
     assert_eq!(nowhere.locate("a"), None);
 }
 
@@ -103,7 +103,7 @@ fn values_are_found_by_path() {
 fn references_are_expanded() {
     let check = |text: &str, expect: Result<Option<&str>, BadReference>| {
         let expect = expect.map(|expanded| expanded.map(str::to_owned));
-        assert_eq!(expand(text, &environment), expect, "{text}");
+        assert_eq!(expand(text, &environment, ""), expect, "{text}");
     };
     check("plain $ {} $5 $$", Ok(None));
     check("${env:A}", Ok(Some("value")));
@@ -116,7 +116,49 @@ fn references_are_expanded() {
     check("${A}", Err(BadReference::Unknown("A".to_owned())));
     check("${env:}", Err(BadReference::Unknown("env:".to_owned())));
     check("${env:A B}", Err(BadReference::Unknown("env:A B".to_owned())));
-    check("${file:/a}", Err(BadReference::Unknown("file:/a".to_owned())));
+    let no_file =
+        |path: &str| BadReference::NoFile(path.to_owned(), "there are no files here".to_owned());
+    check("${file:/a}", Err(no_file("/a")));
+    check("${file:}", Err(BadReference::Unknown("file:".to_owned())));
+}
+
+/// Files as a configuration of tests sees them.
+struct Folder;
+
+impl Environment for Folder {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str, within: &str) -> Result<String, String> {
+        match path {
+            "who" => Ok(format!("of {within}")),
+            "tricky" => Ok("${env:A} }${file:who}".to_owned()),
+            "long" => Ok("x".repeat(REFERENCED_BYTES + 1)),
+            _ => Err("no such file".to_owned()),
+        }
+    }
+}
+
+#[test]
+fn files_stand_for_their_text() {
+    let check = |text: &str, expect: Result<&str, &str>| {
+        let expanded = expand(text, &Folder, "a.yaml");
+        let found = expanded.map(Option::unwrap_or_default).map_err(|bad| bad.to_string());
+        assert_eq!(found.as_deref().map_err(String::as_str), expect, "{text}");
+    };
+    check("${file:who}!", Ok("of a.yaml!"));
+    check("${file:tricky}", Ok("${env:A} }${file:who}"));
+    check("$${file:who}", Ok("${file:who}"));
+    check("${file:gone}", Err("the file `gone` cannot be used: no such file"));
+    check("${file:long}", Err("the file `long` cannot be used: it is too long"));
+    let mut report = Report::default();
+    let sources =
+        [source("a.yaml", "x: {y: '${file:who}'}\n"), source("b.yaml", "z: ${file:no}\n")];
+    let document = Document::read(&sources, &Folder, &mut report);
+    assert_eq!(serde_json::to_value(document.root()).unwrap()["x"]["y"], "${file:who}");
+    assert_eq!(report.problems().len(), 1, "{report}");
+    assert!(report.to_string().starts_with("b.yaml:1:4: error: z: the file `no`"), "{report}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{PROBLEMS, Place, Report, nearest};
-use crate::document::{Document, Source};
+use crate::document::{Document, NoEnvironment, Source};
 
 fn place(line: u32, column: u32) -> Place {
     Place { file: Arc::from("a.yaml"), line, column }
@@ -75,7 +75,7 @@ fn problems_get_the_place_of_their_path() {
     let text = "routes:\n  - name: a\n    match:\n      hosts: [x]\n";
     let source = Source { name: "a.yaml".to_owned(), text: text.to_owned() };
     let mut report = Report::default();
-    let document = Document::read(&[source], &|_| None, &mut report);
+    let document = Document::read(&[source], &NoEnvironment, &mut report);
     report.error("routes[0].match.hosts[0]", "is no host").hint("write a host");
     report.error("routes[0].service", "no such service");
     report.error("services", "none");

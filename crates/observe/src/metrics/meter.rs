@@ -66,6 +66,7 @@ pub(super) struct ListenerCells {
     pub(super) accepted: Count,
     pub(super) turned_away: Count,
     pub(super) flooding: Count,
+    pub(super) unsecured: Count,
     pub(super) refused: Slots,
 }
 
@@ -146,6 +147,11 @@ impl ListenerMeter {
     /// A connection was cut because of a flood of frames.
     pub fn connection_flooding(&self) {
         self.cells.flooding.add(1);
+    }
+
+    /// A connection was closed because there was no TLS handshake.
+    pub fn handshake_failed(&self) {
+        self.cells.unsecured.add(1);
     }
 
     /// An exchange began.

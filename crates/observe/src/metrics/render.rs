@@ -32,6 +32,7 @@ struct ListenerSum {
     accepted: u64,
     turned_away: u64,
     flooding: u64,
+    unsecured: u64,
     refused: BTreeMap<u16, u64>,
 }
 
@@ -85,6 +86,7 @@ fn add_listener(sum: &mut ListenerSum, cells: &ListenerCells) {
     add(&mut sum.accepted, &cells.accepted);
     add(&mut sum.turned_away, &cells.turned_away);
     add(&mut sum.flooding, &cells.flooding);
+    add(&mut sum.unsecured, &cells.unsecured);
 }
 
 fn add_service(sum: &mut ServiceSum, cells: &ServiceCells) {
@@ -130,6 +132,7 @@ fn listeners(text: &mut Exposition<'_>, rows: &Rows<ListenerSum>) -> io::Result<
     plain(text, series::CONNECTIONS_TOTAL, rows, |sum| sum.accepted)?;
     plain(text, series::REFUSED_CONNECTIONS, rows, |sum| sum.turned_away)?;
     plain(text, series::FLOODING_CONNECTIONS, rows, |sum| sum.flooding)?;
+    plain(text, series::FAILED_HANDSHAKES, rows, |sum| sum.unsecured)?;
     plain(text, series::ACTIVE_REQUESTS, rows, |sum| sum.active)?;
     text.begin(series::REFUSED_REQUESTS);
     for (labels, sum) in rows {

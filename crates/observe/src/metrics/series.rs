@@ -75,6 +75,10 @@ pub(super) const FLOODING_CONNECTIONS: Series = counter(
     "yumen_flooding_connections_total",
     "HTTP/2 connections of clients that were cut because of a flood of frames.",
 );
+pub(super) const FAILED_HANDSHAKES: Series = counter(
+    "yumen_failed_handshakes_total",
+    "Client connections that were closed because there was no TLS handshake.",
+);
 pub(super) const UPSTREAM_CONNECTIONS: Series =
     gauge("yumen_upstream_connections", "Open connections to targets, idle ones included.");
 pub(super) const UPSTREAM_OPENED: Series =
@@ -131,7 +135,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 34] = [
+pub(super) const ALL: [Series; 35] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -140,6 +144,7 @@ pub(super) const ALL: [Series; 34] = [
     CONNECTIONS_TOTAL,
     REFUSED_CONNECTIONS,
     FLOODING_CONNECTIONS,
+    FAILED_HANDSHAKES,
     ACTIVE_REQUESTS,
     REFUSED_REQUESTS,
     REQUESTS,

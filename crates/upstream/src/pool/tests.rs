@@ -2,14 +2,14 @@ use super::*;
 use crate::health::{Event, Keeper};
 use crate::outcome::{Outcome, Try};
 use yumen_model::Service;
-use yumen_model::document::{Document, Source};
+use yumen_model::document::{Document, NoEnvironment, Source};
 use yumen_model::report::Report;
 
 fn destination(revision: u64, port: u16) -> Arc<Destination> {
     let mut report = Report::default();
     let text = format!("{{name: s, url: 'http://127.0.0.1:{port}'}}");
     let source = Source { name: "s.yaml".to_owned(), text };
-    let document = Document::read(&[source], &|_| None, &mut report);
+    let document = Document::read(&[source], &NoEnvironment, &mut report);
     let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
     Arc::new(Destination::compile(&service, revision, "", &mut report).unwrap())
 }
@@ -33,7 +33,7 @@ fn an_exchange_of_an_old_plan_does_not_turn_a_pool_back() {
 fn watched(text: &str) -> (Pool, Keeper) {
     let mut report = Report::default();
     let source = Source { name: "s.yaml".to_owned(), text: text.to_owned() };
-    let document = Document::read(&[source], &|_| None, &mut report);
+    let document = Document::read(&[source], &NoEnvironment, &mut report);
     let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
     let destination = Arc::new(Destination::compile(&service, 1, "", &mut report).unwrap());
     let (keeper, standings) = Keeper::new(1);
@@ -108,7 +108,7 @@ fn what_is_known_survives_a_reload() {
     let mut report = Report::default();
     let text = format!("name: s\nupstream:\n    balance: random_of_two{THREE}");
     let source = Source { name: "s.yaml".to_owned(), text };
-    let document = Document::read(&[source], &|_| None, &mut report);
+    let document = Document::read(&[source], &NoEnvironment, &mut report);
     let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
     let fresh = Destination::compile(&service, old.revision + 1, "", &mut report).unwrap();
     pool.adopt(&Arc::new(fresh), &names);

@@ -8,7 +8,7 @@ use crate::Worker;
 
 /// Runs `work` on a worker with one end of a connection, and `peer` here with the other.
 fn run<F: Future<Output = ()> + 'static>(
-    work: impl FnOnce(Stream) -> F + Send + 'static,
+    work: impl FnOnce(Socket) -> F + Send + 'static,
     peer: impl FnOnce(Peer),
 ) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -17,14 +17,14 @@ fn run<F: Future<Output = ()> + 'static>(
     near.set_nonblocking(true).unwrap();
     far.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let thread = Worker::start("test", 0, move |_worker| async move {
-        work(Stream::new(TcpStream::from_std(near).unwrap())).await;
+        work(Socket::new(TcpStream::from_std(near).unwrap())).await;
     })
     .unwrap();
     peer(far);
     thread.join().unwrap();
 }
 
-async fn write_all(stream: &Stream, bytes: &[u8]) -> io::Result<()> {
+async fn write_all(stream: &Socket, bytes: &[u8]) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let sent = poll_fn(|context| stream.poll_write(context, rest)).await?;
@@ -33,7 +33,7 @@ async fn write_all(stream: &Stream, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-async fn read_some(stream: &Stream, room: usize) -> io::Result<Vec<u8>> {
+async fn read_some(stream: &Socket, room: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(64);
     poll_fn(|context| stream.poll_read(context, &mut bytes, room)).await?;
     Ok(bytes)

@@ -1,0 +1,156 @@
+//! What comes before the first request of a connection: the PROXY protocol header, the TLS
+//! handshake, and the choice of the protocol that is spoken from then on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use yumen_http::{Refusal, can_begin_request};
+use yumen_policy::Secured;
+use yumen_worker::Stream;
+
+use crate::accept::Gate;
+use crate::door::Door;
+use crate::link::Link;
+use crate::peer::Peer;
+use crate::{Serve, http1};
+
+/// The first byte of a TLS connection: its records of this kind carry the handshake.
+const HANDSHAKE: u8 = 0x16;
+/// What is read of a connection before it is known whether it speaks TLS, in bytes.
+const FIRST_READ: usize = 4096;
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: SocketAddr) {
+    let mut link = Link::new(stream, gate.worker().deadline());
+    let mut caller = Peer::new(peer);
+    let door = gate.door();
+    let Ok(proxied) = read_proxy_header(&link, &door, peer).await else { return };
+    if let Some(client) = proxied {
+        caller = Peer::new(client);
+    }
+    if door.tls.is_none() {
+        return http1::serve(gate, link, caller).await;
+    }
+    match secure(&mut link, &door).await {
+        Ok(secured) => {
+            caller.agreed(secured);
+            // The protocol is chosen here: `protocol` of the secured link is what was agreed on
+            // (ALPN), and every protocol is given the same link and caller.
+            http1::serve(gate, link, caller).await;
+        }
+        Err(Unsecured::Plain) => {
+            http1::refuse(gate, link, caller, Refusal::Unsecured).await;
+        }
+        Err(Unsecured::Failed(cause)) => {
+            gate.serve().unsecured(&door, &caller.client(&door), &cause);
+        }
+    }
+}
+
+/// Why a connection has no TLS.
+enum Unsecured {
+    /// The client speaks HTTP in clear text.
+    Plain,
+    /// The handshake failed, and why.
+    Failed(String),
+}
+
+impl From<io::Error> for Unsecured {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the client closed the connection".to_owned(),
+            io::ErrorKind::TimedOut => "it took too long".to_owned(),
+            _ => error.to_string(),
+        })
+    }
+}
+
+/// Puts TLS on the link, in time.
+async fn secure(link: &mut Link, door: &Door) -> Result<Secured, Unsecured> {
+    link.allow(door.patience.handshake);
+    first_bytes(link).await?;
+    let first = link.rest().borrow().first().copied();
+    if first != Some(HANDSHAKE) && can_begin_request(&link.rest().borrow()) {
+        return Err(Unsecured::Plain);
+    }
+    let session = door.tls.as_ref().map(yumen_tls::Acceptor::session);
+    let session = session.ok_or_else(|| Unsecured::Failed(String::new()))?;
+    link.secure(session.map_err(|fault| Unsecured::Failed(fault.to_string()))?);
+    let link = &*link;
+    std::future::poll_fn(|context| in_time(link, link.poll_handshake(context), context)).await?;
+    let negotiated = link.negotiated().unwrap_or_default();
+    Ok(Secured { protocol: negotiated.protocol, server_name: negotiated.server_name })
+}
+
+/// Reads until there is something, so that it can be told what it is.
+async fn first_bytes(link: &Link) -> io::Result<()> {
+    if !link.rest().borrow().is_empty() {
+        return Ok(());
+    }
+    std::future::poll_fn(|context| {
+        let read = yumen_worker::with_small_scratch(|buffer| {
+            let read = link.poll_read(context, buffer, FIRST_READ);
+            *link.rest().borrow_mut() = buffer.clone();
+            read
+        });
+        let read = read.map(|read| match read {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            other => other.map(drop),
+        });
+        in_time(link, read, context)
+    })
+    .await
+}
+
+fn in_time(link: &Link, done: Poll<io::Result<()>>, context: &Context<'_>) -> Poll<io::Result<()>> {
+    match done {
+        Poll::Pending if link.deadline.has_come(context) => {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        }
+        done => done,
+    }
+}
+
+/// Reads the PROXY protocol header, if connections to this listener have one; the client that it
+/// names.
+async fn read_proxy_header(
+    link: &Link,
+    door: &Door,
+    peer: SocketAddr,
+) -> Result<Option<SocketAddr>, ()> {
+    match door.expects_proxy_header(peer.ip()) {
+        None => return Ok(None),
+        Some(false) => return Err(()),
+        Some(true) => {}
+    }
+    link.allow(door.patience.head);
+    let header = std::future::poll_fn(|context| {
+        loop {
+            let early = std::mem::take(&mut *link.rest().borrow_mut());
+            let read = yumen_worker::with_scratch(|buffer| {
+                buffer.extend_from_slice(&early);
+                let read = link.poll_read(context, buffer, 4096);
+                *link.rest().borrow_mut() = buffer.clone();
+                read
+            });
+            match read {
+                Poll::Ready(Ok(read)) if read > 0 => {}
+                Poll::Ready(_) => return Poll::Ready(Err(())),
+                Poll::Pending if link.deadline.has_come(context) => {
+                    return Poll::Ready(Err(()));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+            match yumen_http::read_proxy_header(&link.rest().borrow()) {
+                Ok(None) => {}
+                Ok(Some(header)) => return Poll::Ready(Ok(header)),
+                Err(_malformed) => return Poll::Ready(Err(())),
+            }
+        }
+    })
+    .await?;
+    link.rest().borrow_mut().drain(..header.length);
+    Ok(header.client.map(|client| SocketAddr::new(client.ip().to_canonical(), client.port())))
+}

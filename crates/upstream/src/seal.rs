@@ -1,0 +1,115 @@
+//! TLS to a service: what it must prove, compiled from the nouns of the model.
+
+use std::sync::Arc;
+
+use yumen_model::report::Report;
+use yumen_model::{Probe, Service, ServiceTls, TlsVersion};
+use yumen_tls::{Client, ClientText, Name, Oldest};
+
+/// The protocols that are spoken with services inside TLS, the best first.
+const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+
+/// What a target must prove before it is sent anything.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seal {
+    pub(crate) client: Arc<Client>,
+    /// What its certificate must be for.
+    pub(crate) name: Name,
+}
+
+/// What all targets of a service must prove, until their hosts are known.
+pub(crate) struct Proof {
+    client: Option<Arc<Client>>,
+    /// Instead of the host.
+    name: Option<String>,
+}
+
+impl Proof {
+    /// Compiles what a service says; problems go into the report with paths below `at`.
+    pub(crate) fn compile(service: &Service, at: &str, report: &mut Report) -> Self {
+        let targets = service.upstream.iter().flat_map(|upstream| &upstream.targets);
+        let mut urls = service.url.iter().chain(targets.map(|target| &target.url));
+        let is_needed = urls.any(|url| url.starts_with("https://"));
+        let name = service.tls.as_ref().and_then(|tls| tls.server_name.clone());
+        if is_needed {
+            check_probe(service, at, report);
+        }
+        let at = format!("{at}.tls");
+        match &service.tls {
+            Some(_) if !is_needed => {
+                report
+                    .error(at, "no target of this service has TLS")
+                    .hint("begin its URL with `https://`, or leave `tls` out");
+            }
+            Some(tls) => {
+                let client = compile(tls, &at, report);
+                return Self { client, name };
+            }
+            None if is_needed => {
+                return Self { client: compile(&ServiceTls::default(), &at, report), name };
+            }
+            None => {}
+        }
+        Self { client: None, name }
+    }
+
+    /// The seal of one target.
+    ///
+    /// # Errors
+    /// When no certificate can be for its host. `None` when there was a problem already.
+    pub(crate) fn seal(&self, host: &str) -> Result<Option<Seal>, String> {
+        let Some(client) = &self.client else { return Ok(None) };
+        let name = self.name.as_deref().unwrap_or(host);
+        let read = Name::read(name);
+        let name = read.ok_or_else(|| format!("no certificate can be for the name `{name}`"))?;
+        Ok(Some(Seal { client: Arc::clone(client), name }))
+    }
+}
+
+/// Probes over HTTP are in clear text, which a target with TLS would not understand.
+fn check_probe(service: &Service, at: &str, report: &mut Report) {
+    let active = service.upstream.as_ref().and_then(|upstream| upstream.health.active.as_ref());
+    if active.is_some_and(|active| matches!(active.probe, Probe::Http(_))) {
+        report
+            .error(
+                format!("{at}.upstream.health.active.probe"),
+                "probes over HTTP do not speak TLS, which targets of this service do",
+            )
+            .hint("write `probe: tcp`");
+    }
+}
+
+fn compile(tls: &ServiceTls, at: &str, report: &mut Report) -> Option<Arc<Client>> {
+    if tls.insecure {
+        report
+            .warning(format!("{at}.insecure"), "anybody on the way can read and change everything")
+            .hint("give the authority of the service's certificate in `ca` instead");
+        if tls.ca.is_some() {
+            report
+                .error(format!("{at}.ca"), "there is nothing to verify with `insecure`")
+                .hint("keep one of them");
+        }
+    }
+    let text = ClientText {
+        ca: tls.ca.as_ref().map(|ca| ca.text().to_owned()),
+        own: tls
+            .own
+            .as_ref()
+            .map(|own| (own.certificate.text().to_owned(), own.key.text().to_owned())),
+        insecure: tls.insecure,
+        oldest: match tls.min_version {
+            TlsVersion::Tls12 => Oldest::Tls12,
+            TlsVersion::Tls13 => Oldest::Tls13,
+        },
+        protocols: PROTOCOLS.to_vec(),
+    };
+    match Client::compile(text) {
+        Ok(client) => Some(Arc::new(client)),
+        Err(problems) => {
+            for problem in problems {
+                report.error(format!("{at}.{}", problem.at), problem.message).hint(problem.hint);
+            }
+            None
+        }
+    }
+}
