@@ -148,6 +148,38 @@ fn each_name_gets_its_certificate() {
 }
 
 #[test]
+fn http2_is_agreed_on_where_it_is_spoken() {
+    if !have(&[Tool::Curl]) {
+        return;
+    }
+    let body = "x".repeat(3 << 20);
+    let answer = body.clone();
+    let backend = Backend::start(move |_| vec![Step::Body, ok(&answer)]);
+    let mut rig = Rig::new(&[("a", &["a.test"], USUAL)]);
+    let upload = rig.folder.join("upload");
+    fs::write(&upload, &body).unwrap();
+    let data = format!("@{}", upload.display());
+    for (more, wish, version) in [
+        ("", "--http2", "2"),
+        ("", "--http1.1", "1.1"),
+        ("http2: { enabled: false }", "--http2", "1.1"),
+    ] {
+        let web = rig.start(&backend, &["a"], more);
+        let out = rig.folder.join("answer").display().to_string();
+        let show = ["-o", &out, "-w", "%{http_version} %{http_code} %{size_download}"];
+        let send = [wish, "--data-binary", &data];
+        let done = rig.curl(web, "a.test", &[&show[..], &send[..]].concat());
+        assert_eq!(done.well(), format!("{version} 200 {}", body.len()), "{more} {wish}");
+    }
+    let requests: Vec<_> = backend.recorded().iter().flat_map(|one| one.requests().0).collect();
+    assert_eq!(requests.len(), 3);
+    for request in requests {
+        assert_eq!(request.body.len(), body.len());
+        assert_eq!(request.one("x-forwarded-proto"), "https");
+    }
+}
+
+#[test]
 fn versions_and_kinds_of_keys() {
     if !have(&[Tool::Openssl]) {
         return;

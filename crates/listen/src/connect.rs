@@ -36,8 +36,7 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
     match secure(&mut link, &door).await {
         Ok(secured) => {
             caller.agreed(secured);
-            // The protocol is chosen here: `protocol` of the secured link is what was agreed on
-            // (ALPN), and every protocol is given the same link and caller.
+            // Who agreed on HTTP/2 begins with its preface, as those do who know beforehand.
             http1::serve(gate, link, caller).await;
         }
         Err(Unsecured::Plain) => {

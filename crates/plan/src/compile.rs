@@ -361,7 +361,7 @@ fn compile_listeners(
             .find(|(others, _)| *others == numbers)
             .map(|(_, router)| Arc::clone(router));
         let at = format!("listeners[{index}].tls");
-        let tls = listener.tls.as_ref().map(|tls| crate::tls::compile(tls, &at, report));
+        let tls = listener.tls.as_ref().map(|tls| crate::tls::compile(listener, tls, &at, report));
         let Some(router) = known.or_else(|| compile_router(&numbers, written, report)) else {
             continue;
         };

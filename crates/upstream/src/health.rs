@@ -1,8 +1,8 @@
 //! What is known of how endpoints fare, and what is made of it.
 //!
-//! Workers count what they see ([`Pulse`], without locks). The [`Keeper`], on a thread of its own,
-//! sums that up ten times a second, judges ([`mod@judge`], pure), and writes down for each endpoint
-//! what choosing is to know: one number ([`Standing`]). Both halves meet in [`Standings`], which
+//! Workers count what they see (`Pulse`, without locks). The [`Keeper`], on a thread of its own,
+//! sums that up ten times a second, judges (`judge`, pure), and writes down for each endpoint
+//! what choosing is to know: one number (`Standing`). Both halves meet in [`Standings`], which
 //! outlive plans.
 
 mod case;

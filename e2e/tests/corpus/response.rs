@@ -30,7 +30,7 @@ pub struct Case {
     right: Right,
     /// Statuses of the 1xx answers that the client must see, if that is asked.
     interim: Option<&'static [u16]>,
-    /// How often the service may see the request.
+    /// How often the service may see the request: retries are on for what is idempotent.
     tries: usize,
     /// How long the next client waits, so that what the service sends late has come by then.
     pause: Duration,
@@ -45,7 +45,7 @@ fn case(name: impl Into<String>, steps: Vec<Step>, right: Right) -> Case {
         steps,
         right,
         interim: None,
-        tries: 2,
+        tries: 3,
         pause: Duration::ZERO,
     }
 }
