@@ -30,7 +30,8 @@ pub struct Case {
     right: Right,
     /// Statuses of the 1xx answers that the client must see, if that is asked.
     interim: Option<&'static [u16]>,
-    /// How often the service may see the request: retries are on for what is idempotent.
+    /// How often the service may see the request. What is idempotent: on a kept connection that
+    /// turns out to be closed, on a fresh one, and in two retries.
     tries: usize,
     /// How long the next client waits, so that what the service sends late has come by then.
     pause: Duration,
@@ -45,7 +46,7 @@ fn case(name: impl Into<String>, steps: Vec<Step>, right: Right) -> Case {
         steps,
         right,
         interim: None,
-        tries: 3,
+        tries: 4,
         pause: Duration::ZERO,
     }
 }
