@@ -276,7 +276,8 @@ fn one_of_two_is_killed() {
     let report = load.stop();
     println!("{} GETs, the slowest took {:?}", report.done, report.slowest);
     assert!(report.failed.is_empty(), "{report:?}");
-    assert!(report.slowest < Duration::from_millis(500), "{:?}", report.slowest);
+    // Far less on a machine that has time; this is about requests that hang.
+    assert!(report.slowest < Duration::from_secs(3), "{:?}", report.slowest);
 }
 
 /// Nobody is there: the answer comes soon and says so, for every method.
