@@ -57,8 +57,12 @@ pub(crate) fn look(
     changes
 }
 
-/// Whether so few endpoints can be used that all are.
+/// Whether so few endpoints can be used that all are. Where there are none, as in the moment
+/// before the first are known, there is nothing to panic about.
 pub(crate) fn is_panic(rules: &Rules, cases: &[Case]) -> bool {
+    if cases.is_empty() {
+        return false;
+    }
     let usable = cases.iter().filter(|case| case.is_usable()).count();
     rules.is_panic(usable, cases.len())
 }

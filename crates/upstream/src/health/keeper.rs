@@ -218,6 +218,10 @@ impl File {
 
     /// Spreads requests over priorities.
     fn mind_levels(&self, rules: &Rules, now: u64) {
+        if self.members.is_empty() {
+            // They are about to be enrolled, with levels that say what is known.
+            return;
+        }
         let several =
             self.members.iter().any(|known| (1..=PRIORITY_MAX).contains(&known.member.level()));
         let endpoints = self.members.iter().zip(&self.cases).map(|(known, case)| {

@@ -61,6 +61,18 @@ fn ask(pool: &Pool, requests: u64, fails: &[u16]) -> Vec<u16> {
     (0..requests).map(one).collect()
 }
 
+/// Between the making of a group and the enrolment of its endpoints the keeper may look.
+#[test]
+fn a_group_without_endpoints_is_not_in_panic() {
+    let destination = destination(1, 1001);
+    let (mut keeper, standings) = Keeper::new(1);
+    let group = standings.group(&destination.name, &destination.rules);
+    let told = RefCell::new(Vec::new());
+    keeper.look(0, &|event: &Event| told.borrow_mut().push(event.to_string()));
+    assert_eq!(*told.borrow(), Vec::<String>::new());
+    assert!(!group.is_in_panic());
+}
+
 const THREE: &str = "
     targets:
       - url: http://127.0.0.1:1001
