@@ -386,10 +386,24 @@ impl Drop for Gateway {
     }
 }
 
-/// Sends a signal to a process that a test has started.
+/// Sends a signal to a process that a test has started; after `STOP` it stands still.
 pub fn signal(pid: u32, name: &str) {
     let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status();
     assert!(status.is_ok_and(|status| status.success()), "signal {name} to {pid}");
+    let deadline = Instant::now() + crate::SOON;
+    while name == "STOP" && !stands_still(pid) {
+        assert!(Instant::now() < deadline, "{pid} does not stop");
+        thread::yield_now();
+    }
+}
+
+/// Whether every thread of a process is stopped: on a busy machine that takes a moment.
+fn stands_still(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads.flatten().all(|thread| {
+        let state = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        state.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['T', 't']))
+    })
 }
 
 /// Runs `yumen` to its end and hands over its exit code, standard output and standard error.

@@ -15,14 +15,21 @@ struct Tally {
     done: AtomicU64,
     failed: Mutex<BTreeMap<String, u64>>,
     slowest: AtomicU64,
+    slow: AtomicU64,
     stop: AtomicBool,
 }
 
 /// A running load.
 pub struct Load {
     tally: Arc<Tally>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Vec<Timed>>>,
 }
+
+/// When a request ended, and how long it took.
+pub type Timed = (Instant, Duration);
+
+/// Requests of one connection whose times are kept.
+const TIMED_MAX: usize = 100_000;
 
 /// What a load did.
 #[derive(Debug)]
@@ -33,6 +40,8 @@ pub struct Report {
     pub failed: BTreeMap<String, u64>,
     /// The longest time of one request.
     pub slowest: Duration,
+    /// Requests that took longer than a second.
+    pub slow: u64,
 }
 
 /// Which requests a load makes.
@@ -46,6 +55,8 @@ pub struct Plan {
     pub renew: u64,
     /// Pause between two requests of one connection.
     pub pause: Duration,
+    /// `GET`, or a method that sends a short body.
+    pub method: &'static str,
     /// Path.
     pub target: &'static str,
     /// The body that is right.
@@ -55,7 +66,8 @@ pub struct Plan {
 impl Plan {
     /// Kept connections without pauses: `/`, answered with `ok`.
     pub fn steady(to: SocketAddr, connections: usize) -> Self {
-        Self { to, connections, renew: 0, pause: Duration::ZERO, target: "/", body: "ok" }
+        let (method, target, body) = ("GET", "/", "ok");
+        Self { to, connections, renew: 0, pause: Duration::ZERO, method, target, body }
     }
 }
 
@@ -92,20 +104,43 @@ impl Load {
 
     /// Ends the load and hands over what it did.
     pub fn stop(self) -> Report {
+        self.stop_timed().0
+    }
+
+    /// The same, with the times of all requests.
+    pub fn stop_timed(self) -> (Report, Vec<Timed>) {
         self.tally.stop.store(true, Ordering::Relaxed);
+        let mut times = Vec::new();
         for thread in self.threads {
-            thread.join().expect("a load thread ends well");
+            times.extend(thread.join().expect("a load thread ends well"));
         }
-        Report {
+        let report = Report {
             done: self.tally.done.load(Ordering::Relaxed),
             failed: self.tally.failed.lock().expect("a sound lock").clone(),
             slowest: Duration::from_micros(self.tally.slowest.load(Ordering::Relaxed)),
-        }
+            slow: self.tally.slow.load(Ordering::Relaxed),
+        };
+        (report, times)
     }
 }
 
-fn drive(plan: &Plan, tally: &Tally) {
-    let request = format!("GET {} HTTP/1.1\r\nHost: test.example\r\n\r\n", plan.target);
+/// The time within which so many percent of these requests ended.
+pub fn percentile(times: &[Timed], percent: usize) -> Duration {
+    let mut times: Vec<Duration> = times.iter().map(|(_, took)| *took).collect();
+    times.sort_unstable();
+    times
+        .get((times.len() * percent / 100).min(times.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or_default()
+}
+
+fn drive(plan: &Plan, tally: &Tally) -> Vec<Timed> {
+    let mut times = Vec::new();
+    let head = format!("{} {} HTTP/1.1\r\nHost: test.example\r\n", plan.method, plan.target);
+    let request = match plan.method {
+        "GET" => format!("{head}\r\n"),
+        _ => format!("{head}Content-Length: 5\r\n\r\nhello"),
+    };
     let mut client = None;
     let mut count: u64 = 0;
     while !tally.stop.load(Ordering::Relaxed) {
@@ -113,8 +148,13 @@ fn drive(plan: &Plan, tally: &Tally) {
         let mut connection = client.take().unwrap_or_else(|| Client::connect(plan.to));
         let began = Instant::now();
         let outcome = connection.ask(&request);
-        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let ended = Instant::now();
+        if times.len() < TIMED_MAX {
+            times.push((ended, ended - began));
+        }
+        let took = u64::try_from((ended - began).as_micros()).unwrap_or(u64::MAX);
         tally.slowest.fetch_max(took, Ordering::Relaxed);
+        tally.slow.fetch_add(u64::from(took > 1_000_000), Ordering::Relaxed);
         count += 1;
         let failure = match &outcome {
             Ok(answer) if answer.status() == 200 && answer.body == plan.body.as_bytes() => None,
@@ -137,4 +177,5 @@ fn drive(plan: &Plan, tally: &Tally) {
             thread::sleep(plan.pause);
         }
     }
+    times
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use yumen_e2e::client::get;
 use yumen_e2e::gateway::signal;
-use yumen_e2e::load::{Load, Plan};
+use yumen_e2e::load::{Load, Plan, Timed, percentile};
 use yumen_e2e::tools::{Server, Tool, free_address, have};
 use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok, raw};
 
@@ -64,14 +64,20 @@ fn kill_one_of_two() {
     });
     assert!(load.reach(500, SOON));
     signal(first.pid(), "KILL");
+    let killed = Instant::now();
     let took = change(&gateway, 0, dead, "healthy -> ejected");
     assert!(load.reach(load.done() + 3_000, Duration::from_secs(60)));
-    let report = load.stop();
-    println!("killed: ejected after {took:?}; {report:?}");
+    let (report, times) = load.stop_timed();
+    let after = |(ended, _): &Timed| *ended > killed && *ended < killed + Duration::from_secs(1);
+    let next: Vec<Timed> = times.into_iter().filter(after).collect();
+    let p99 = percentile(&next, 99);
+    println!(
+        "killed: ejected after {took:?}; p99 of the {} after it {p99:?}; {report:?}",
+        next.len()
+    );
     assert!(took < Duration::from_secs(5), "{took:?}");
-    // Requests that were on their way at that moment are lost unless they are sent again.
-    let failed: u64 = report.failed.values().sum();
-    assert!(failed <= 8, "{report:?}");
+    assert!(report.failed.is_empty(), "{report:?}");
+    assert!(p99 < Duration::from_secs(1), "{p99:?}");
     let page = get(gateway.status(), "/upstreams").text();
     assert!(page.contains("\"ejected\""), "{page}");
     let metrics = get(gateway.status(), "/metrics").text();
@@ -86,8 +92,34 @@ fn kill_one_of_two() {
     }
 }
 
-/// One of two real servers is frozen under load: it gets no new requests within a second and is
-/// ejected within two; thawed, it comes back.
+/// Of two real servers one is killed under a load of POST: those that were not sent yet are
+/// answered, and no other is sent twice.
+#[test]
+fn kill_one_of_two_under_posts() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let ((first, dead), (_second, alive)) = (nginx(), nginx());
+    let gateway = Gateway::start(&config(&[dead, alive], ""));
+    let plan =
+        Plan { method: "POST", pause: Duration::from_millis(2), ..Plan::steady(gateway.web(), 8) };
+    let load = Load::start(&plan);
+    assert!(load.reach(500, SOON));
+    signal(first.pid(), "KILL");
+    assert!(load.reach(load.done() + 3_000, Duration::from_secs(60)));
+    let report = load.stop();
+    println!("killed under POST: {report:?}");
+    // One for each connection may have been under way in that moment.
+    assert!(report.failed.values().sum::<u64>() <= 8, "{report:?}");
+    assert!(report.failed.keys().all(|why| why.contains("upstream_closed")), "{report:?}");
+    let load = Load::start(&plan);
+    assert!(load.reach(500, SOON));
+    let report = load.stop();
+    assert!(report.failed.is_empty(), "{report:?}");
+}
+
+/// One of two real servers is frozen under load: what waits for it is answered by the other, and
+/// it is ejected, without any setting; thawed, it comes back.
 #[test]
 fn freeze_one_of_two() {
     if !have(&[Tool::Nginx]) {
@@ -96,33 +128,27 @@ fn freeze_one_of_two() {
     let ((first, frozen), (_second, alive)) = (nginx(), nginx());
     let gateway =
         Gateway::start(&config(&[frozen, alive], "      health: { passive: { ejection: 2s } }"));
-    for _ in 0..50 {
-        assert_eq!(get(gateway.web(), "/").status(), 200);
-    }
+    let plan = Plan { pause: Duration::from_millis(2), ..Plan::steady(gateway.web(), 32) };
+    let load = Load::start(&plan);
+    assert!(load.reach(3_000, SOON));
+    let began = Instant::now();
     signal(first.pid(), "STOP");
-    let stuck: Vec<Client> = (0..28)
-        .map(|_| {
-            let mut client = Client::connect(gateway.web());
-            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            client
-        })
-        .collect();
-    let began = Instant::now();
-    change(&gateway, 0, frozen, "healthy -> silent");
-    let silent = began.elapsed();
-    change(&gateway, 0, frozen, "silent -> ejected");
+    change(&gateway, 0, frozen, "-> ejected");
     let out = began.elapsed();
-    println!("frozen: silent after {silent:?}, ejected after {out:?}");
-    assert!(silent < Duration::from_secs(3) && out < Duration::from_secs(5));
-    let began = Instant::now();
-    for _ in 0..100 {
-        assert_eq!(get(gateway.web(), "/").status(), 200);
-    }
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(load.reach(load.done() + 3_000, Duration::from_secs(60)));
+    let report = load.stop();
+    println!(
+        "frozen: ejected after {out:?}; slower than 1 s: {}, the slowest {:?}, lost {:?}",
+        report.slow, report.slowest, report.failed
+    );
+    // The figures are at most 3 slower than 1 s and out within 2 s; on a busy machine anything
+    // takes a while. Without leaving, all 32 wait for 10 s.
+    assert!(out < Duration::from_secs(5), "{out:?}");
+    assert!(report.failed.is_empty() && report.slowest < Duration::from_secs(6), "{report:?}");
+    let metrics = get(gateway.status(), "/metrics").text();
+    let left = "yumen_upstream_retries_total{service=\"backend\",reason=\"silent\"}";
+    assert!(metrics.contains(left), "{metrics}");
     signal(first.pid(), "CONT");
-    for mut client in stuck {
-        assert_eq!(client.answer("GET", SOON).expect("an answer").status(), 200);
-    }
     let deadline = Instant::now() + SOON;
     while !get(gateway.status(), "/upstreams").text().contains("3 good answers in trial") {
         assert!(Instant::now() < deadline, "it does not come back: {:#?}", gateway.stderr.all());
@@ -323,37 +349,41 @@ fn the_next_priority_stands_in() {
     assert!(spare.connections() > 0);
 }
 
-/// With a patience for each try, what waits for a frozen target is answered by the other.
+/// What comes all at once to a service that had nothing to do, and waits for a frozen target, is
+/// answered by the other; a POST that was sent is not sent twice.
 #[test]
 fn what_waits_for_a_frozen_target_is_sent_elsewhere() {
     if !have(&[Tool::Nginx]) {
         return;
     }
     let ((first, frozen), (_second, alive)) = (nginx(), nginx());
+    // The POST is to see the end of it.
     let text = config(&[frozen, alive], "");
-    let text = text.replace(
-        "    routes:\n",
-        "    timeouts: { per_try: 700ms }\n    retries: { budget: { per_second_min: 50 } }\n    routes:\n",
-    );
+    let text = text.replace("    routes:\n", "    timeouts: { first_byte: 1m }\n    routes:\n");
     let gateway = Gateway::start(&text);
     for _ in 0..50 {
         assert_eq!(get(gateway.web(), "/").status(), 200);
     }
     signal(first.pid(), "STOP");
     let began = Instant::now();
-    let waiting: Vec<Client> = (0..28)
-        .map(|_| {
-            let mut client = Client::connect(gateway.web());
-            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            client
-        })
+    let ask = |request: &str| {
+        let mut client = Client::connect(gateway.web());
+        client.send(request);
+        client
+    };
+    let posts: Vec<Client> = (0..2)
+        .map(|_| ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"))
         .collect();
+    let waiting: Vec<Client> = (0..28).map(|_| ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
     for mut client in waiting {
         assert_eq!(client.answer("GET", SOON).expect("an answer").status(), 200);
     }
     let took = began.elapsed();
     println!("28 requests at a frozen and a good target: {took:?}");
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
     change(&gateway, 0, frozen, "-> ejected");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    signal(first.pid(), "CONT");
+    for mut client in posts {
+        assert_eq!(client.answer("POST", SOON).expect("an answer").status(), 200);
+    }
 }

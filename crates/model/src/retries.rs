@@ -57,7 +57,7 @@ pub enum RetryOn {
     /// The connection was lost before there was an answer.
     Reset,
     /// There was no answer within `per_try`; or none within `first_byte`, and there is another
-    /// target.
+    /// target; or the target answers nobody while others do.
     Timeout,
 }
 

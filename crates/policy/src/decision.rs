@@ -28,6 +28,8 @@ pub enum Decided {
     Reset,
     /// Tried again: no answer in time.
     Timeout,
+    /// Tried again: the target answered nobody, others did.
+    Silent,
     /// Tried again: the answer's status.
     Status,
     /// Not tried again: the budget for retries is spent.
@@ -52,11 +54,12 @@ pub enum Decided {
 
 impl Decided {
     /// All of them, causes of further attempts first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Connect,
         Self::Stale,
         Self::Reset,
         Self::Timeout,
+        Self::Silent,
         Self::Status,
         Self::BudgetSpent,
         Self::BodyGone,
@@ -77,6 +80,7 @@ impl Decided {
             Self::Stale => "stale",
             Self::Reset => "reset",
             Self::Timeout => "timeout",
+            Self::Silent => "silent",
             Self::Status => "status",
             Self::BudgetSpent => "budget_spent",
             Self::BodyGone => "body_gone",
@@ -93,6 +97,9 @@ impl Decided {
     /// Whether it is the cause of a further attempt.
     #[must_use]
     pub const fn is_retry(self) -> bool {
-        matches!(self, Self::Connect | Self::Stale | Self::Reset | Self::Timeout | Self::Status)
+        matches!(
+            self,
+            Self::Connect | Self::Stale | Self::Reset | Self::Timeout | Self::Silent | Self::Status
+        )
     }
 }

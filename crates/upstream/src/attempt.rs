@@ -20,6 +20,7 @@ use crate::retry::{Cause, Setback};
 use crate::send::{Road, Way};
 use crate::tunnel::ServiceTunnel;
 use crate::upload::{Fault, Upload, Wait};
+use crate::vigil::{Over, Vigil};
 
 /// Interim answers that are passed on for one request.
 const INTERIM_MAX: u32 = 16;
@@ -51,13 +52,16 @@ impl From<Failure> for Failed {
     }
 }
 
-/// Sends the request on this connection and waits for the head of the answer.
+/// Sends the request on this connection and waits for the head of the answer. `leave`, if the
+/// request may go elsewhere, is asked when the endpoint answers nobody.
 pub(crate) async fn attempt(
     road: &Road<'_>,
     connection: Connection,
     since: Option<Instant>,
     exchange: &mut Exchange,
+    leave: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Response, Failed> {
+    let vigil = Vigil::new(&connection.endpoint, leave.is_some());
     let mut connection = Some(connection);
     let mut attempt = std::future::poll_fn(|context| match connection.take() {
         Some(connection) => Poll::Ready(Attempt::begin(context, connection, road, exchange)),
@@ -65,7 +69,16 @@ pub(crate) async fn attempt(
     })
     .await;
     attempt.asking.since = since;
-    let head = std::future::poll_fn(|context| attempt.poll(context, exchange, road.way)).await;
+    attempt.asking.vigil = vigil;
+    let mut leave = leave;
+    let head = std::future::poll_fn(|context| {
+        let head = attempt.poll(context, exchange, road.way);
+        let leaves = head.is_pending()
+            && attempt.asking.deserted
+            && leave.as_mut().is_some_and(|leave| leave());
+        if leaves { Poll::Ready(Err(attempt.leave())) } else { head }
+    })
+    .await;
     exchange.trail.answered = Some(exchange.trail.began.elapsed());
     match head {
         Ok(head) => attempt.finish(head, exchange, road),
@@ -98,6 +111,9 @@ impl Attempt {
             wait: None,
             interim: 0,
             silent: true,
+            vigil: Vigil::default(),
+            deserted: false,
+            left: false,
         };
         Self { connection, upload, destination, asking }
     }
@@ -131,6 +147,12 @@ impl Attempt {
         Ok(receive(head, self.connection, self.upload, exchange, around))
     }
 
+    /// The endpoint answers nobody, and the request goes elsewhere.
+    fn leave(&mut self) -> Failure {
+        self.asking.left = true;
+        Failure::new(FailureKind::UpstreamTimeout).because("the target answers nobody")
+    }
+
     /// The end without an answer.
     pub(crate) fn fail(self, failure: Failure) -> Failed {
         let Self { connection, upload, asking, .. } = self;
@@ -138,6 +160,7 @@ impl Attempt {
             // A kept connection may die at any moment; a new one is another matter.
             FailureKind::UpstreamClosed if connection.reused && asking.silent => Some(Cause::Stale),
             FailureKind::UpstreamClosed => Some(Cause::Reset),
+            FailureKind::UpstreamTimeout if asking.left => Some(Cause::Silent),
             FailureKind::UpstreamTimeout => Some(Cause::Timeout),
             _ => None,
         };
@@ -220,6 +243,11 @@ struct Asking {
     interim: u32,
     /// The service has not sent a single byte.
     silent: bool,
+    vigil: Vigil,
+    /// The endpoint answers nobody, as of the last look.
+    deserted: bool,
+    /// Somebody did better to leave.
+    left: bool,
 }
 
 impl Asking {
@@ -245,9 +273,11 @@ impl Asking {
                 Poll::Ready(head) => head?,
                 Poll::Pending => {
                     self.arm(wait, connection, exchange, way);
-                    let late = connection.is_late(context);
+                    let over = connection.is_over(&mut self.vigil, context);
+                    self.deserted = over == Some(Over::Silent);
                     let failure =
                         || Failure::new(FailureKind::UpstreamTimeout).because("no answer in time");
+                    let late = over == Some(Over::Late);
                     return if late { Poll::Ready(Err(failure())) } else { Poll::Pending };
                 }
             };
@@ -287,7 +317,8 @@ impl Asking {
             let left = per_try.saturating_sub(since.elapsed());
             patience = Some(patience.map_or(left, |patience| patience.min(left)));
         }
-        connection.allow(timeouts.within_total(patience, exchange.trail.began));
+        let patience = timeouts.within_total(patience, exchange.trail.began);
+        connection.allow_by(&mut self.vigil, patience);
     }
 
     fn poll_head(

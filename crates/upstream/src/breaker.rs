@@ -80,8 +80,8 @@ pub(crate) enum State {
     Closed,
     /// None does.
     Open { until: Duration },
-    /// A few do.
-    Trying { given: u32, well: u32 },
+    /// A few do. `since`: when the last of them was let through.
+    Trying { given: u32, well: u32, since: Duration },
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -194,11 +194,16 @@ impl Breaker {
             State::Closed => Ok((Pass { epoch: self.epoch, trial: false }, None)),
             State::Open { until } if now < *until => Err(*until - now),
             State::Open { .. } => {
-                self.turn(State::Trying { given: 1, well: 0 });
+                self.turn(State::Trying { given: 1, well: 0, since: now });
                 Ok((Pass { epoch: self.epoch, trial: true }, Some(Change::Trying)))
             }
-            State::Trying { given, .. } if *given < terms.trials => {
-                *given += 1;
+            // Trials that have no end for so long are not waited for: others stand in for them.
+            State::Trying { given, well, since }
+                if *given < terms.trials || now.saturating_sub(*since) >= terms.open =>
+            {
+                let renewed = if *given < terms.trials { *given } else { *well };
+                *given = renewed + 1;
+                *since = now;
                 Ok((Pass { epoch: self.epoch, trial: true }, None))
             }
             // Soon it will be known.
@@ -220,7 +225,7 @@ impl Breaker {
         match &mut self.state {
             State::Closed => self.weigh(terms, grade, now),
             State::Open { .. } => None,
-            State::Trying { given, well } => match grade {
+            State::Trying { given, well, .. } => match grade {
                 Grade::None => {
                     *given = given.saturating_sub(1);
                     None

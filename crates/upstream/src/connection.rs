@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpSocket;
-use yumen_worker::{Deadline, Stream, Worker};
+use yumen_worker::{Stream, Worker};
 
 use crate::destination::Destination;
 use crate::endpoint::{Endpoint, Flight, Wire};
 use crate::seal::Seal;
+use crate::vigil::{Over, Vigil};
 
 /// A connection in use.
 #[derive(Debug)]
@@ -46,21 +47,24 @@ impl Connection {
         patience: Option<Duration>,
     ) -> io::Result<Self> {
         let deadline = worker.deadline();
-        deadline.set(patience);
+        // Nothing is sent yet, so that anything may go elsewhere.
+        let mut vigil = Vigil::new(endpoint, true);
+        vigil.allow(&deadline, patience);
         let socket =
             if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_nodelay(true)?;
         let mut connect = std::pin::pin!(socket.connect(endpoint.address));
         let stream = std::future::poll_fn(|context| match connect.as_mut().poll(context) {
-            Poll::Pending if deadline.has_come(context) => {
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
+            Poll::Pending => match vigil.poll(context, &deadline, endpoint) {
+                Some(over) => Poll::Ready(Err(too_late(over))),
+                None => Poll::Pending,
+            },
             other => other,
         })
         .await?;
         let mut stream = Stream::new(stream);
         if let Some(seal) = &endpoint.seal {
-            secure(&mut stream, seal, &deadline).await?;
+            secure(&mut stream, seal, |context| vigil.poll(context, &deadline, endpoint)).await?;
         }
         deadline.set(None);
         endpoint.count_opened();
@@ -127,6 +131,19 @@ impl Connection {
         }
     }
 
+    /// The same, by a wait that may also end because the endpoint answers nobody.
+    pub(crate) fn allow_by(&self, vigil: &mut Vigil, patience: Option<Duration>) {
+        if let Some(wire) = &self.wire {
+            vigil.allow(&wire.deadline, patience);
+        }
+    }
+
+    /// Whether such a wait is over.
+    pub(crate) fn is_over(&self, vigil: &mut Vigil, context: &mut Context<'_>) -> Option<Over> {
+        let wire = self.wire.as_ref()?;
+        vigil.poll(context, &wire.deadline, &self.endpoint)
+    }
+
     /// Sets how long the service may keep us waiting from now on.
     pub(crate) fn allow(&self, patience: Option<Duration>) {
         if let Some(wire) = &self.wire {
@@ -154,20 +171,32 @@ impl Connection {
 }
 
 /// Puts TLS on a new connection. That it failed for another reason than time is `InvalidData`.
-async fn secure(stream: &mut Stream, seal: &Seal, deadline: &Deadline) -> io::Result<()> {
+async fn secure(
+    stream: &mut Stream,
+    seal: &Seal,
+    mut is_over: impl FnMut(&mut Context<'_>) -> Option<Over>,
+) -> io::Result<()> {
     let failed = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("TLS: {why}"));
     let session = seal.client.session(&seal.name).map_err(|fault| failed(fault.to_string()))?;
     stream.secure(session, Vec::new());
     std::future::poll_fn(|context| match stream.poll_handshake(context) {
-        Poll::Pending if deadline.has_come(context) => {
-            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-        }
+        Poll::Pending => match is_over(context) {
+            Some(over) => Poll::Ready(Err(too_late(over))),
+            None => Poll::Pending,
+        },
         Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Poll::Ready(Err(failed("the service closed the connection".to_owned())))
         }
         other => other.map_err(|error| failed(error.to_string())),
     })
     .await
+}
+
+fn too_late(over: Over) -> io::Error {
+    match over {
+        Over::Late => io::ErrorKind::TimedOut.into(),
+        Over::Silent => io::Error::new(io::ErrorKind::TimedOut, "it answers nobody"),
+    }
 }
 
 impl Drop for Connection {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::sync::futures::OwnedNotified;
 use yumen_worker::{Deadline, Stream};
 
 use crate::balance::hash_key;
@@ -74,6 +75,21 @@ impl Endpoint {
         if watch.as_ref().is_none_or(|watch| !Arc::ptr_eq(&watch.member, &member)) {
             *watch = Some(Rc::new(Watch { pulse: member.pulse(), member }));
         }
+    }
+
+    /// Whether its health matters.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch.borrow().is_some()
+    }
+
+    /// Whether it answers nobody while others do.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.watch.borrow().as_ref().is_some_and(|watch| watch.member.is_deserted())
+    }
+
+    /// Comes when it is said, or said again, that it answers nobody.
+    pub(crate) fn leaving(&self) -> Option<OwnedNotified> {
+        self.watch.borrow().as_ref().map(|watch| watch.member.leaving())
     }
 
     /// The ends of its health, if anybody wants to know.

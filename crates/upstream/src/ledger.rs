@@ -316,10 +316,11 @@ mod tests {
             slow: None,
             slow_share: 1.0,
             consecutive: None,
-            open: Duration::ZERO,
+            open: Duration::from_secs(60),
             trials: 1,
         };
-        clerk.admit(&terms).unwrap().0.end(Grade::Failed);
+        let at_once = Terms { open: Duration::ZERO, ..terms };
+        clerk.admit(&at_once).unwrap().0.end(Grade::Failed);
         for _ in 0..3 {
             let (trial, _) = clerk.admit(&terms).unwrap();
             assert!(clerk.admit(&terms).is_err(), "one at a time");

@@ -26,6 +26,7 @@ mod seal;
 mod send;
 mod tunnel;
 mod upload;
+mod vigil;
 
 pub use bulkhead::Place;
 pub use destination::{Destination, Timeouts, check_host};

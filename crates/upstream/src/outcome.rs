@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     Unreachable,
     /// No connection, or no answer, in time.
     TimedOut,
+    /// It answered nobody, and the request went elsewhere.
+    Left,
     /// The connection was lost before the head of an answer was there.
     Lost {
         /// It had served a request before, so the service may have closed it for idleness.
@@ -54,7 +56,8 @@ impl Outcome {
             | Self::Lost { kept: false }
             | Self::BadAnswer => Grade::Failed,
             Self::Answered(_) => Grade::Well,
-            Self::Lost { kept: true } | Self::Unjudged => Grade::None,
+            // One endpoint's silence says nothing of the service.
+            Self::Lost { kept: true } | Self::Left | Self::Unjudged => Grade::None,
         }
     }
 

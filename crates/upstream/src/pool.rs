@@ -141,11 +141,24 @@ impl Pool {
 
     /// Chooses an endpoint that is not among those tried; its position and itself.
     pub(crate) fn choose(&self, ask: &Ask<'_>) -> Option<(usize, Rc<Endpoint>)> {
+        self.choose_by(ask, Self::choose_among)
+    }
+
+    /// The same, only of those that are well.
+    pub(crate) fn choose_well(&self, ask: &Ask<'_>) -> Option<(usize, Rc<Endpoint>)> {
+        self.choose_by(ask, Self::choose_welcoming)
+    }
+
+    fn choose_by(
+        &self,
+        ask: &Ask<'_>,
+        choose: impl FnOnce(&Self, &[Rc<Endpoint>], &Ask<'_>) -> Option<usize>,
+    ) -> Option<(usize, Rc<Endpoint>)> {
         if !self.watched.borrow().is_empty() && self.version() != self.seen.get() {
             self.rebuild();
         }
         let endpoints = self.endpoints.borrow();
-        let index = self.choose_among(&endpoints, ask)?;
+        let index = choose(self, &endpoints, ask)?;
         let endpoint = endpoints.get(index)?;
         endpoint.count_chosen();
         Some((index, Rc::clone(endpoint)))
@@ -176,6 +189,15 @@ impl Pool {
             let now = Now { endpoints, connections_max, whom: *whom, draw };
             balancer.choose(&now, ask)
         })
+    }
+
+    /// The position of the one that is chosen of those that are well.
+    fn choose_welcoming(&self, endpoints: &[Rc<Endpoint>], ask: &Ask<'_>) -> Option<usize> {
+        let destination = self.destination.borrow();
+        let draw = if destination.hash_on().is_some() { ask.key } else { ask.random };
+        let connections_max = destination.connections_max;
+        let now = Now { endpoints, connections_max, whom: Whom::Welcoming, draw };
+        self.balancer.borrow_mut().choose(&now, ask)
     }
 
     /// Whether there is any endpoint at all.

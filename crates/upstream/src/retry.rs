@@ -14,6 +14,9 @@ use crate::budget::Allowance;
 /// More further attempts than this help nobody.
 const ATTEMPTS_MAX: u32 = 10;
 
+/// Requests that may leave silent endpoints in a second in any case.
+const LEAVES_PER_SECOND_MIN: u32 = 16;
+
 /// When a request is sent once more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retries {
@@ -38,6 +41,8 @@ pub(crate) enum Cause {
     Reset,
     /// No answer in time.
     Timeout,
+    /// The endpoint answers nobody.
+    Silent,
     /// An answer of this status.
     Status(Status),
 }
@@ -65,6 +70,7 @@ impl Cause {
             Self::Stale => Decided::Stale,
             Self::Reset => Decided::Reset,
             Self::Timeout => Decided::Timeout,
+            Self::Silent => Decided::Silent,
             Self::Status(_) => Decided::Status,
         }
     }
@@ -72,7 +78,7 @@ impl Cause {
     pub(crate) fn status(self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.code()),
-            Self::Connect | Self::Stale | Self::Reset | Self::Timeout => None,
+            Self::Connect | Self::Stale | Self::Reset | Self::Timeout | Self::Silent => None,
         }
     }
 }
@@ -144,9 +150,19 @@ impl Retries {
             Cause::Connect => self.on.contains(&RetryOn::Connect),
             Cause::Stale => true,
             Cause::Reset => self.on.contains(&RetryOn::Reset),
-            Cause::Timeout => self.on.contains(&RetryOn::Timeout),
+            Cause::Timeout | Cause::Silent => self.on.contains(&RetryOn::Timeout),
             Cause::Status(status) => self.statuses.contains(&status.code()),
         }
+    }
+
+    /// How many requests may leave endpoints that answer nobody. Those who wait all leave in one
+    /// moment, and the service is none that fails, so that there is a larger least, unless retries
+    /// are not wanted at all. It is the same budget: while they count, others are refused.
+    pub(crate) fn leaves(&self) -> Allowance {
+        let Allowance { share, per_second_min } = self.allowance;
+        let none = per_second_min == 0;
+        let least = if none { 0 } else { per_second_min.max(LEAVES_PER_SECOND_MIN) };
+        Allowance { share, per_second_min: least }
     }
 
     /// Whether an answer of this status may be tried again.
@@ -204,6 +220,7 @@ mod tests {
             (Cause::Stale, true, true),
             (Cause::Reset, true, false),
             (Cause::Timeout, true, false),
+            (Cause::Silent, true, false),
             (status(503), false, true),
             (status(502), false, false),
         ] {

@@ -164,7 +164,7 @@ impl Course {
             let leave = self.ask_leave(way, exchange)?;
             exchange.trail.attempts += 1;
             exchange.trail.target = Some(Arc::clone(&endpoint.name));
-            match self.try_at(road, &endpoint, leave, exchange).await {
+            match self.try_at(road, (index, &endpoint), leave, exchange).await {
                 Ok(response) => {
                     let status = response.head.status();
                     // If so, its connection is closed with it, unless all of it is here already.
@@ -226,7 +226,7 @@ impl Course {
     async fn try_at(
         &mut self,
         road: &Road<'_>,
-        endpoint: &Rc<Endpoint>,
+        (index, endpoint): (usize, &Rc<Endpoint>),
         leave: Option<Leave<'_>>,
         exchange: &mut Exchange,
     ) -> Result<Response, Setback> {
@@ -263,9 +263,16 @@ impl Course {
         };
         let kept = connection.reused;
         exchange.trail.opened += u32::from(!kept);
-        let response = attempt(road, connection, since, exchange).await;
+        let may_leave = endpoint.is_watched() && self.may_leave(road, at_hand, exchange);
+        let mut elsewhere = || self.leave(road, index);
+        let elsewhere: Option<&mut dyn FnMut() -> bool> =
+            if may_leave { Some(&mut elsewhere) } else { None };
+        let response = attempt(road, connection, since, exchange, elsewhere).await;
         let outcome = match &response {
             Ok(response) => Outcome::Answered(response.head.status().code()),
+            Err(Failed { setback: Setback { cause: Some(Cause::Silent), .. }, .. }) => {
+                Outcome::Left
+            }
             Err(failed) => Outcome::failed(failed.setback.failure.kind(), kept),
         };
         conclude(leave, outcome, endpoint, exchange);
@@ -278,6 +285,36 @@ impl Course {
             }
             setback
         })
+    }
+
+    /// Whether the request may go elsewhere while it waits for an answer.
+    fn may_leave(&self, road: &Road<'_>, at_hand: bool, exchange: &Exchange) -> bool {
+        let retries = road.way.retries;
+        self.retries < retries.attempts
+            && (at_hand || self.kept.is_some())
+            && retries.are_for(Cause::Silent)
+            && retries.allows(exchange.request.head.method())
+    }
+
+    /// Whether it leaves now: where to is prepared.
+    fn leave(&mut self, road: &Road<'_>, index: usize) -> bool {
+        let Way { retries, clerk, .. } = road.way;
+        let now = Instant::now();
+        if self.kept.as_ref().is_some_and(|kept| !kept.is_whole())
+            || (road.way.destination.breaker.is_some() && clerk.is_denied(now))
+        {
+            return false;
+        }
+        self.tried.push(index);
+        let ask = Ask { tried: &self.tried, random: road.outbound.random(), key: self.key };
+        let next = road.pool.choose_well(&ask);
+        if next.is_none() || !clerk.draw(retries.leaves(), now) {
+            self.tried.pop();
+            return false;
+        }
+        self.next = next;
+        self.retries += 1;
+        true
     }
 
     /// Whether there is another try; if so, what it needs is prepared, and if not, the trail says
@@ -294,7 +331,9 @@ impl Course {
         let harmless = match cause {
             Cause::Connect => true,
             Cause::Stale => method.is_idempotent() || retries.allows(method),
-            Cause::Reset | Cause::Timeout | Cause::Status(_) => retries.allows(method),
+            Cause::Reset | Cause::Timeout | Cause::Silent | Cause::Status(_) => {
+                retries.allows(method)
+            }
         };
         if !harmless || !retries.are_for(cause) && cause != Cause::Connect {
             return false;
@@ -305,7 +344,7 @@ impl Course {
         }
         if cause == Cause::Stale {
             self.fresh = true;
-        } else if !self.may_go_on(road, cause, index, exchange) {
+        } else if cause != Cause::Silent && !self.may_go_on(road, cause, index, exchange) {
             return false;
         }
         let target = exchange.trail.target.clone();

@@ -131,6 +131,10 @@ pub(crate) struct Case {
     pub(crate) probes: Probes,
     /// Ejections so far, by reason.
     pub(crate) ejections: [u64; Reason::ALL.len()],
+    /// It was ejected for its silence, and has said nothing since.
+    mute: bool,
+    /// It answers nothing at all, and others do: who waits for it does better to leave.
+    pub(crate) deserted: bool,
 }
 
 /// What probes say of an endpoint.
@@ -174,6 +178,8 @@ impl Case {
             passed: 0,
             probes: Probes { unhealthy, ..Probes::default() },
             ejections: [0; Reason::ALL.len()],
+            mute: false,
+            deserted: false,
         }
     }
 
@@ -185,6 +191,18 @@ impl Case {
     pub(super) fn is_well(&self, rules: &Rules, now: u64) -> bool {
         let silent = rules.silence > 0 && self.silence(now) > self.bearable(rules, 1);
         self.state == State::Up && !silent && self.failures == 0 && !self.probes.unhealthy
+    }
+
+    /// It is well, and nobody waits for it for as much as half the time in which silence is noticed:
+    /// in a stall of all, which one endpoint is found in a moment before the others, none is.
+    pub(super) fn is_lively(&self, rules: &Rules, now: u64) -> bool {
+        let brief = rules.silence / 2 + self.sample.slowest / 1000;
+        self.is_well(rules, now) && self.silence(now) <= brief
+    }
+
+    /// It answers nothing at all: not one slow request, but all of several.
+    pub(super) fn is_mute(&self) -> bool {
+        self.mute || (self.state == State::Silent && self.unanswered >= SILENT_MIN)
     }
 
     /// What choosing is to know of it.
@@ -267,6 +285,9 @@ impl Case {
         let Sample { waiting, answers, errors, failures, timed, micros, .. } = self.sample;
         self.failures = if answers + errors > 0 { 0 } else { self.failures + failures };
         self.errors = if answers > 0 { 0 } else { self.errors + errors };
+        if answers + errors > 0 {
+            self.mute = false;
+        }
         if answers + errors > 0 || (waiting == 0 && failures == 0 && self.state != State::Silent) {
             self.silent_since = now;
             self.unanswered = 0;
@@ -422,6 +443,7 @@ impl Case {
         if back || state == State::Trial {
             self.clear(now);
         }
+        self.mute = false;
         self.state = state;
         self.since = now;
     }
@@ -437,6 +459,7 @@ impl Case {
             *count += 1;
         }
         self.clear(now);
+        self.mute = reason == Reason::Silence;
         self.state = State::Ejected { until };
         self.since = now;
     }

@@ -54,6 +54,10 @@ pub(crate) fn look(
         ejected = ejected + usize::from(case.is_ejected()) - usize::from(before);
         changes.push(Change { index, from, to: case.name(), why });
     }
+    let others_answer = cases.iter().any(|case| case.is_lively(rules, now));
+    for case in cases.iter_mut() {
+        case.deserted = others_answer && case.is_mute();
+    }
     changes
 }
 
@@ -74,13 +78,17 @@ fn usual_latency(rules: &Rules, cases: &[Case]) -> Vec<Option<u64>> {
         return Vec::new();
     }
     let means: Vec<Option<u64>> = cases.iter().map(|case| case.mean_latency(rules)).collect();
-    let others = |index: usize| {
-        let others = means.iter().enumerate().filter(|(other, _)| *other != index);
-        let mut others: Vec<u64> = others.filter_map(|(_, mean)| *mean).collect();
-        others.sort_unstable();
-        others.get(others.len() / 2).copied()
-    };
-    (0..means.len()).map(others).collect()
+    let mut sorted: Vec<u64> = means.iter().flatten().copied().collect();
+    sorted.sort_unstable();
+    means.iter().map(|own| median_of_others(&sorted, *own)).collect()
+}
+
+/// The median of these sorted numbers without one of them.
+fn median_of_others(sorted: &[u64], own: Option<u64>) -> Option<u64> {
+    let Some(own) = own else { return sorted.get(sorted.len() / 2).copied() };
+    let place = sorted.partition_point(|other| *other < own);
+    let middle = sorted.len().saturating_sub(1) / 2;
+    sorted.get(middle + usize::from(middle >= place)).copied().filter(|_| sorted.len() > 1)
 }
 
 #[cfg(test)]

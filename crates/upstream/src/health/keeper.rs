@@ -126,6 +126,7 @@ impl File {
                 known.member.grant_permit();
             }
             known.member.stand(case.standing(&rules, now));
+            known.member.desert(case.deserted, case.sample.waiting);
         }
         self.mind_levels(&rules, now);
         self.mind_panic(&rules);

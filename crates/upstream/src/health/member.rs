@@ -1,8 +1,11 @@
 //! One endpoint as all workers share it: what choosing is to know, and what was seen.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use super::pulse::Pulse;
 use super::rules::Rules;
@@ -56,6 +59,10 @@ pub(crate) struct Member {
     level: AtomicU8,
     /// Requests that a trial may still have.
     permits: AtomicU32,
+    /// Who waits for it does better to leave.
+    deserted: AtomicBool,
+    /// Told again and again while that is so.
+    leave: Arc<Notify>,
     /// Of each worker that knows it.
     pulses: Mutex<Vec<Arc<Pulse>>>,
 }
@@ -73,6 +80,8 @@ impl Member {
             standing: AtomicU32::new(standing.pack()),
             level: AtomicU8::new(0),
             permits: AtomicU32::new(0),
+            deserted: AtomicBool::new(false),
+            leave: Arc::default(),
             pulses: Mutex::default(),
         }
     }
@@ -110,6 +119,27 @@ impl Member {
 
     pub(crate) fn grant_permit(&self) {
         self.permits.store(1, Ordering::Relaxed);
+    }
+
+    /// Says whether who waits for it does better to leave.
+    pub(super) fn desert(&self, deserted: bool, waiting: u64) {
+        if deserted || self.is_deserted() {
+            self.deserted.store(deserted, Ordering::SeqCst);
+        }
+        // Those who could not leave the last time may now.
+        if deserted && waiting > 0 {
+            self.leave.notify_waiters();
+        }
+    }
+
+    /// Whether who waits for it does better to leave.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.deserted.load(Ordering::SeqCst)
+    }
+
+    /// Comes when that is said again.
+    pub(crate) fn leaving(&self) -> OwnedNotified {
+        Arc::clone(&self.leave).notified_owned()
     }
 
     /// A new worker's cells.

@@ -65,6 +65,7 @@ impl Pulse {
             Outcome::Answered(_) => self.answers.add(1),
             Outcome::Unreachable
             | Outcome::TimedOut
+            | Outcome::Left
             | Outcome::Lost { kept: false }
             | Outcome::BadAnswer => return self.failures.add(1),
             // The service may have closed a kept connection at any moment, with good reason.

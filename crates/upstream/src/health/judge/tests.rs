@@ -263,6 +263,82 @@ fn silence_of_all_ejects_nobody() {
     }
 }
 
+/// Who waits for a frozen one leaves soon, from no other; and nobody leaves when all stand still,
+/// nor for one slow request.
+#[test]
+fn only_the_silent_one_is_deserted() {
+    let deserted = |world: &World| -> Vec<usize> {
+        (0..world.cases.len()).filter(|index| world.cases[*index].deserted).collect()
+    };
+    for seed in 0..150 {
+        let mut random = Random::new(seed);
+        let count = 2 + usize::try_from(random.below(5)).unwrap();
+        let usual = 1_000 + random.below(50_000);
+        let mut world = World::new(rules(Passive::default()), vec![Way::Well(usual); count], seed);
+        let load = 1 + random.below(100);
+        world.run(1_000 + STEP * random.below(20), load);
+        assert!(deserted(&world).is_empty(), "seed {seed}");
+        let frozen = usize::try_from(random.below(count as u64)).unwrap();
+        world.ways[frozen] = Way::Frozen;
+        let began = world.now;
+        while deserted(&world).is_empty() {
+            world.step(load);
+            assert!(deserted(&world).iter().all(|index| *index == frozen), "seed {seed}");
+            let many = world.waiting[frozen] >= 3;
+            assert!(world.now - began < 1_500 || !many, "seed {seed}: {}", world.now - began);
+            if world.now - began > 3_000 {
+                break;
+            }
+        }
+        // All of them leave, which ejects it.
+        world.give_up(frozen);
+        world.run(200, load);
+        assert!(world.cases[frozen].is_ejected() || world.got[frozen] < 1_000, "seed {seed}");
+        world.waiting[frozen] = 0;
+        world.ways[frozen] = Way::Well(usual);
+        world.run(60_000, 20);
+        assert!(deserted(&world).is_empty(), "seed {seed}: it is well again");
+
+        let mut stall = World::new(rules(Passive::default()), vec![Way::Well(usual); count], seed);
+        stall.run(1_000, load);
+        // One is a moment earlier than the others.
+        stall.ways[frozen] = Way::Frozen;
+        stall.step(random.below(3));
+        stall.ways = vec![Way::Frozen; count];
+        for _ in 0..100 {
+            stall.step(load.max(count as u64 * 4));
+            assert!(deserted(&stall).is_empty(), "seed {seed}: all stand still");
+        }
+
+        let mut slow = World::new(rules(Passive::default()), vec![Way::Well(usual); count], seed);
+        slow.run(1_000, load);
+        slow.waiting[frozen] = 1 + random.below(2);
+        for _ in 0..50 {
+            slow.step(0);
+            assert!(deserted(&slow).is_empty(), "seed {seed}: only one or two are slow");
+        }
+    }
+}
+
+#[test]
+fn the_median_of_the_others_is_found_without_sorting_them_again() {
+    let mut random = Random::new(7);
+    for _ in 0..2_000 {
+        let count = usize::try_from(random.below(8)).unwrap();
+        let means: Vec<Option<u64>> =
+            (0..count).map(|_| (random.below(4) > 0).then(|| random.below(5))).collect();
+        let mut sorted: Vec<u64> = means.iter().flatten().copied().collect();
+        sorted.sort_unstable();
+        for index in 0..count {
+            let others = means.iter().enumerate().filter(|(other, _)| *other != index);
+            let mut others: Vec<u64> = others.filter_map(|(_, mean)| *mean).collect();
+            others.sort_unstable();
+            let expect = others.get(others.len() / 2).copied();
+            assert_eq!(median_of_others(&sorted, means[index]), expect, "{means:?} {index}");
+        }
+    }
+}
+
 /// What is slow by nature is not silent.
 #[test]
 fn usual_slowness_is_borne() {
