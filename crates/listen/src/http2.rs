@@ -93,7 +93,8 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Rc<Link>, peer: Pee
         frames,
         crowd: Rc::clone(&crowd),
         stage: Stage::Open,
-        wait: None,
+        // The deadline of the preface stands; whatever is waited for next replaces it.
+        wait: Some(Wait::Head),
         served: 0,
     };
     let left = std::future::poll_fn(|context| session.poll(context)).await;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use yumen_e2e::backend::Ended;
 use yumen_e2e::http2::{
-    DATA, END, END_HEADERS, END_STREAM, Fate, GOAWAY, HEADERS, RST_STREAM, WINDOW_UPDATE, block,
-    frame, get, request,
+    DATA, END, END_HEADERS, END_STREAM, Fate, GOAWAY, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+    block, frame, get, request,
 };
 use yumen_e2e::{Backend, Gateway, Http2, SOON, Step, ok, raw};
 
@@ -267,6 +267,20 @@ fn slow_clients_are_told_to_leave() {
     let mut silent = yumen_e2e::Client::connect(gateway.web());
     silent.send(yumen_e2e::http2::PREFACE);
     assert!(silent.read_to_end(SOON));
+}
+
+/// The patience for a head ends with the head, also when it came together with the preface.
+#[test]
+fn what_came_with_the_preface_may_take_its_time() {
+    let (_backend, gateway) = rig("timeouts: { head: 200ms }");
+    let mut client = yumen_e2e::Client::connect(gateway.web());
+    let first = frame(HEADERS, END, 1, &get("/late"));
+    client.send([yumen_e2e::http2::PREFACE, &frame(SETTINGS, 0, 0, &[]), &first].concat());
+    let deadline = Instant::now() + SOON;
+    while !client.buffer.ends_with(b"late") {
+        assert!(!client.ended && Instant::now() < deadline, "{:?}", client.buffer);
+        client.fill(Duration::from_millis(100));
+    }
 }
 
 #[test]

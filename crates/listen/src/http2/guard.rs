@@ -82,17 +82,19 @@ impl Frames {
     /// The same with the reason, of a reset.
     const RESET: usize = 13;
 
-    /// Takes one byte of a head, or passes over what is no head; the frame whose head is complete.
+    /// Passes over what is no head and takes what is there of the next; the frame whose head is
+    /// complete.
     fn next(&mut self, bytes: &mut &[u8]) -> Option<Frame> {
         while !bytes.is_empty() {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
             *bytes = bytes.get(skipped..).unwrap_or_default();
-            let (byte, rest) = bytes.split_first()?;
-            if let Some(place) = self.head.get_mut(self.have) {
-                *place = *byte;
-            }
-            self.have += 1;
+            // As much as any head has; of a reset, its reason too.
+            let wanted = if self.have < Self::HEAD { Self::HEAD } else { Self::RESET } - self.have;
+            let (taken, rest) = bytes.split_at_checked(wanted).unwrap_or((bytes, &[]));
+            let end = self.have + taken.len();
+            self.head.get_mut(self.have..end)?.copy_from_slice(taken);
+            self.have = end;
             *bytes = rest;
             if let Some(frame) = self.frame() {
                 return Some(frame);

@@ -67,13 +67,32 @@ impl Line {
         (!self.unsent.borrow().is_empty()).then(|| self.taken.get())
     }
 
-    fn poll_fill(&self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads what the client sends and hands over as much as `out` takes.
+    fn poll_fill(&self, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         yumen_worker::with_scratch(|buffer| {
             let read = ready!(self.link.poll_read(context, buffer, READ_MAX))?;
             self.guard.borrow_mut().came(buffer, self.worker.unix_seconds());
-            self.early.borrow_mut().extend_from_slice(buffer);
-            Poll::Ready(Ok(read))
+            if read > 0 && self.is_cut() {
+                return Poll::Pending;
+            }
+            let handed = self.hand(buffer, out);
+            self.early.borrow_mut().extend_from_slice(buffer.get(handed..).unwrap_or_default());
+            Poll::Ready(Ok(()))
         })
+    }
+
+    /// Hands over as much as `out` takes; says how much.
+    fn hand(&self, bytes: &[u8], out: &mut ReadBuf<'_>) -> usize {
+        let handed = bytes.len().min(out.remaining());
+        out.put_slice(bytes.get(..handed).unwrap_or_default());
+        self.handed.set(self.handed.get() + handed);
+        handed
+    }
+
+    /// Whether nothing more is handed over: whoever drives the connection looks at the flood next,
+    /// and ends it.
+    fn is_cut(&self) -> bool {
+        self.flood().is_some() && self.handed.get() >= PREFACE.len()
     }
 
     fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -105,18 +124,15 @@ impl AsyncRead for Wire {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let line = &self.0;
-        if line.early.borrow().is_empty() && ready!(line.poll_fill(context))? == 0 {
-            return Poll::Ready(Ok(()));
+        if line.early.borrow().is_empty() {
+            return line.poll_fill(context, out);
         }
-        if line.flood().is_some() && line.handed.get() >= PREFACE.len() {
-            // Whoever drives the connection looks at this next, and ends it.
+        if line.is_cut() {
             return Poll::Pending;
         }
         let mut early = line.early.borrow_mut();
-        let handed = early.len().min(out.remaining());
-        out.put_slice(early.get(..handed).unwrap_or_default());
+        let handed = line.hand(&early, out);
         early.drain(..handed);
-        line.handed.set(line.handed.get() + handed);
         if early.is_empty() {
             *early = Vec::new();
         }
