@@ -1,8 +1,9 @@
 //! Certificates for tests: an authority, and what it signs.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 
 /// Who signs certificates.
@@ -31,6 +32,8 @@ pub struct Unusual {
     pub expired: bool,
     /// It is a client's; the first name is its common name.
     pub client: bool,
+    /// Its serial number; a random one if 0.
+    pub serial: u64,
 }
 
 impl Authority {
@@ -43,6 +46,15 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).expect("a certificate").pem();
         Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// A certificate that signed itself.
+    pub fn itself(names: &[&str]) -> Issued {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let params = CertificateParams::new(names).expect("names");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        Issued { certificate, key: key.serialize_pem() }
     }
 
     /// A certificate for these names.
@@ -62,11 +74,34 @@ impl Authority {
         if how.client {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         }
+        if how.serial > 0 {
+            params.serial_number = Some(SerialNumber::from(how.serial));
+        }
         if how.expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
         }
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         Issued { certificate, key: key.serialize_pem() }
+    }
+
+    /// A list of what it revoked, as PEM text.
+    pub fn revoke(&self, serials: &[u64]) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(2090, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(&self.issuer).expect("a list");
+        list.pem().expect("a text")
     }
 }

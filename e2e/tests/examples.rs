@@ -3,7 +3,8 @@
 //!
 //! An example begins with comments: `# $ command` is a line for a shell, `# > text` is text that
 //! its output holds. A command that ends with ` &` runs until the example is over. The example
-//! itself is started by the test, and so is not among the commands.
+//! itself is started by the test, and so is not among the commands; those with `openssl` at the
+//! very top make files that it needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -156,11 +157,17 @@ fn text_of(path: &Path) -> String {
 fn serve(path: &Path) -> Vec<String> {
     let name = path.display().to_string();
     let spoken = in_comments(&text_of(path));
+    let mut background = Background::default();
+    let makers = spoken.iter().take_while(|spoken| spoken.command.starts_with("openssl ")).count();
+    let (makers, spoken) = spoken.split_at(makers);
+    let failed = replay(makers, &mut background);
+    if !failed.is_empty() {
+        return failed;
+    }
     let (code, _, report) = yumen(&["check", &name]);
     if code != 0 {
         return vec![format!("yumen check {name}: {report}")];
     }
-    let mut background = Background::default();
     let first = spoken.iter().take_while(|spoken| spoken.command.ends_with(" &")).count();
     let (before, after) = spoken.split_at(first);
     let mut failures = replay(before, &mut background);
@@ -178,7 +185,7 @@ fn serve(path: &Path) -> Vec<String> {
 /// One test for all: examples and README use the ports they are written with.
 #[test]
 fn examples_and_readme_do_what_they_say() {
-    if !have(&[Tool::Curl]) {
+    if !have(&[Tool::Curl, Tool::Openssl]) {
         return;
     }
     let mut failures: Vec<String> = examples().iter().flat_map(|path| serve(path)).collect();

@@ -3,113 +3,16 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use yumen_e2e::certificates::{Authority, Issued, Unusual};
-use yumen_e2e::gateway::{fresh_folder, yumen};
-use yumen_e2e::tools::{Done, Server, Tool, have, run};
+use yumen_e2e::gateway::yumen;
+use yumen_e2e::rig::{LONG, Rig, put};
+use yumen_e2e::tools::{Server, Tool, have, run};
 use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok};
 
-const LONG: Duration = Duration::from_secs(60);
-
-/// A folder with an authority and certificates, and a gateway that uses them.
-struct Rig {
-    folder: std::path::PathBuf,
-    authority: Authority,
-    gateway: Option<Gateway>,
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        let _left = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn put(folder: &Path, name: &str, issued: &Issued) {
-    fs::write(folder.join(format!("{name}.key")), &issued.key).unwrap();
-    // The whole at once, as those who renew certificates do it.
-    let fresh = folder.join(format!("{name}.new"));
-    fs::write(&fresh, &issued.certificate).unwrap();
-    fs::rename(fresh, folder.join(format!("{name}.pem"))).unwrap();
-}
-
-fn pair(folder: &Path, name: &str) -> String {
-    let folder = folder.display();
-    format!(
-        "{{ certificate: '${{file:{folder}/{name}.pem}}', key: '${{file:{folder}/{name}.key}}' }}"
-    )
-}
-
-impl Rig {
-    /// With certificates of these file names for these names.
-    fn new(certificates: &[(&str, &[&str], Unusual)]) -> Self {
-        let folder = fresh_folder("tls");
-        let authority = Authority::new("tests");
-        fs::write(folder.join("ca.pem"), &authority.certificate).unwrap();
-        for (name, names, how) in certificates {
-            put(&folder, name, &authority.sign_unusual(names, *how));
-        }
-        Self { folder, authority, gateway: None }
-    }
-
-    fn config(&self, backend: &Backend, certificates: &[&str], more: &str) -> String {
-        let pairs: Vec<String> = certificates.iter().map(|name| pair(&self.folder, name)).collect();
-        format!(
-            "
-listeners:
-  - name: web
-    address: 127.0.0.1:0
-    {more}
-    tls:
-      certificates: [{}]
-status: {{ address: '127.0.0.1:0' }}
-services:
-  - name: backend
-    url: http://{}
-    routes: [{{ name: all, match: {{ paths: ['/*'] }} }}]
-",
-            pairs.join(", "),
-            backend.authority()
-        )
-    }
-
-    fn start(&mut self, backend: &Backend, certificates: &[&str], more: &str) -> SocketAddr {
-        let gateway = Gateway::start(&self.config(backend, certificates, more));
-        let web = gateway.web();
-        self.gateway = Some(gateway);
-        web
-    }
-
-    fn gateway(&self) -> &Gateway {
-        self.gateway.as_ref().unwrap()
-    }
-
-    /// `curl` that believes the authority and finds the host at the listener.
-    fn curl(&self, web: SocketAddr, host: &str, more: &[&str]) -> Done {
-        let ca = self.folder.join("ca.pem").display().to_string();
-        let resolve = format!("{host}:{}:127.0.0.1", web.port());
-        let url = format!("https://{host}:{}/", web.port());
-        let mut arguments = vec!["-sS", "--cacert", &ca, "--resolve", &resolve];
-        arguments.extend_from_slice(more);
-        if !more.iter().any(|one| one.starts_with("https://")) {
-            arguments.push(&url);
-        }
-        run(Tool::Curl, arguments, LONG)
-    }
-
-    /// `openssl s_client`, which says what was agreed on.
-    fn s_client(&self, web: SocketAddr, more: &[&str]) -> Done {
-        let to = web.to_string();
-        let ca = self.folder.join("ca.pem").display().to_string();
-        let mut arguments = vec!["s_client", "-connect", &to, "-CAfile", &ca];
-        arguments.extend_from_slice(more);
-        run(Tool::Openssl, arguments, LONG)
-    }
-}
-
-const USUAL: Unusual = Unusual { rsa: false, expired: false, client: false };
+const USUAL: Unusual = Unusual { rsa: false, expired: false, client: false, serial: 0 };
 
 #[test]
 fn each_name_gets_its_certificate() {

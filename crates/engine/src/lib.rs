@@ -6,6 +6,7 @@ mod bound;
 mod fail;
 mod ids;
 mod note;
+mod secured;
 mod walk;
 
 pub use bound::Present;
@@ -130,6 +131,9 @@ impl Serve for Engine {
                 exchange.trail.give_up(&failure);
             }
         }
+        if let Some(response) = &mut exchange.response {
+            secured::remember_tls(door, &exchange.client, response);
+        }
     }
 
     fn refuse(&self, door: &Door, client: &Client, refusal: Refusal) -> Response {
@@ -137,7 +141,9 @@ impl Serve for Engine {
         let id = self.ids.next();
         let id = std::str::from_utf8(&id).unwrap_or_default();
         self.note_refused(door, client, &failure, id);
-        fail::respond(&failure, None, id)
+        let mut response = fail::respond(&failure, None, id);
+        secured::remember_tls(door, client, &mut response);
+        response
     }
 
     fn ended(&self, door: &Door, exchange: &Exchange, mark: Mark, end: End) {

@@ -4,11 +4,11 @@
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
-use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Verdict};
+use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
 use yumen_upstream::{Pool, Way};
 
 use crate::bound::{Bound, Ends, ServiceEnds};
-use crate::{Engine, Mark};
+use crate::{Engine, Mark, secured};
 
 impl Engine {
     /// Takes an exchange to its answer.
@@ -21,6 +21,9 @@ impl Engine {
     ) -> Result<Response, Failure> {
         let lost = || Failure::new(FailureKind::NoRoute);
         let listener = bound.listener(&door.name).ok_or_else(lost)?;
+        if let Some(response) = secured::turn_away(door, exchange)? {
+            return Ok(response);
+        }
         let asked = Asked::new(&exchange.request.head, exchange.client.address);
         let found = listener.find(&asked).map_err(malformed)?.ok_or_else(lost)?;
         let offer = listener.offers.get(found.rule).ok_or_else(lost)?;
@@ -39,14 +42,15 @@ impl Engine {
             return outward(&offer.chain, exchange, answer).await;
         }
         let response = match &route.action {
-            Action::Forward { destination, timeouts, host, retries, fallback } => {
+            Action::Forward { destination, timeouts, host, told, retries, fallback } => {
+                secured::tell(exchange, told, &Told::default())?;
                 let ends =
                     bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
                 let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
                 let way = Way { destination, timeouts: *timeouts, host, retries, clerk };
                 match (self.ask(&way, pool, exchange, mark).await, fallback) {
                     (Err(failure), Some(fallback)) if fallback.is_for(failure.kind()) => {
-                        self.stand_in((fallback, ends), failure, exchange, mark).await?
+                        self.stand_in((fallback, ends, told), failure, exchange, mark).await?
                     }
                     (answer, _) => answer?,
                 }
@@ -76,7 +80,7 @@ impl Engine {
     /// Does what is to be done instead, after a failure that stays in the log.
     async fn stand_in(
         &self,
-        (fallback, ends): (&Fallback, &Ends),
+        (fallback, ends, told): (&Fallback, &Ends, &Told),
         failure: Failure,
         exchange: &mut Exchange,
         mark: &mut Mark,
@@ -97,6 +101,7 @@ impl Engine {
         };
         exchange.trail.give_up(&failure);
         exchange.trail.decide(Decided::Fallback, None, None);
+        secured::tell(exchange, &destination.told, told)?;
         // The place at the first service is free from here on.
         mark.place = None;
         let way = Way {

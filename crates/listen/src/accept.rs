@@ -129,6 +129,12 @@ impl<S: Serve> Gate<S> {
         Arc::clone(&self.door.borrow())
     }
 
+    /// The settings of the moment, of which `before` are perhaps the same.
+    pub(crate) fn door_since(&self, before: Arc<Door>) -> Arc<Door> {
+        let now = self.door.borrow();
+        if Arc::ptr_eq(&now, &before) { before } else { Arc::clone(&now) }
+    }
+
     pub(crate) fn serve(&self) -> &S {
         &self.serve
     }

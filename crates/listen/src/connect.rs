@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use yumen_http::{Refusal, can_begin_request};
-use yumen_policy::Secured;
+use yumen_policy::{Identity, Secured, Shown};
+use yumen_tls::{Fault, Holder, Met};
 use yumen_worker::Stream;
 
 use crate::accept::Gate;
@@ -34,8 +35,8 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
         return http1::serve(gate, link, caller).await;
     }
     match secure(&mut link, &door).await {
-        Ok(secured) => {
-            caller.agreed(secured);
+        Ok((secured, met)) => {
+            caller.agreed(secured, met);
             // Who agreed on HTTP/2 begins with its preface, as those do who know beforehand.
             http1::serve(gate, link, caller).await;
         }
@@ -45,6 +46,11 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
         Err(Unsecured::Failed(cause)) => {
             gate.serve().unsecured(&door, &caller.client(&door), &cause);
         }
+        Err(Unsecured::Refused(cause)) => {
+            gate.serve().unsecured(&door, &caller.client(&door), &cause);
+            // The client was told why, and is to read it.
+            link.linger_unsecured().await;
+        }
     }
 }
 
@@ -52,22 +58,33 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
 enum Unsecured {
     /// The client speaks HTTP in clear text.
     Plain,
-    /// The handshake failed, and why.
+    /// There was no handshake, and why.
     Failed(String),
+    /// The handshake failed, and why.
+    Refused(String),
 }
 
 impl From<io::Error> for Unsecured {
     fn from(error: io::Error) -> Self {
-        Self::Failed(match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the client closed the connection".to_owned(),
-            io::ErrorKind::TimedOut => "it took too long".to_owned(),
-            _ => error.to_string(),
-        })
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Self::Failed("the client closed the connection".to_owned())
+            }
+            io::ErrorKind::TimedOut => Self::Failed("it took too long".to_owned()),
+            io::ErrorKind::InvalidData => Self::Refused(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for Unsecured {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault.to_string())
     }
 }
 
 /// Puts TLS on the link, in time.
-async fn secure(link: &mut Link, door: &Door) -> Result<Secured, Unsecured> {
+async fn secure(link: &mut Link, door: &Door) -> Result<(Secured, Option<Met>), Unsecured> {
     link.allow(door.patience.handshake);
     first_bytes(link).await?;
     let first = link.rest().borrow().first().copied();
@@ -76,11 +93,23 @@ async fn secure(link: &mut Link, door: &Door) -> Result<Secured, Unsecured> {
     }
     let session = door.tls.as_ref().map(yumen_tls::Acceptor::session);
     let session = session.ok_or_else(|| Unsecured::Failed(String::new()))?;
-    link.secure(session.map_err(|fault| Unsecured::Failed(fault.to_string()))?);
+    link.secure(session?);
     let link = &*link;
     std::future::poll_fn(|context| in_time(link, link.poll_handshake(context), context)).await?;
     let negotiated = link.negotiated().unwrap_or_default();
-    Ok(Secured { protocol: negotiated.protocol, server_name: negotiated.server_name })
+    let met = link.met()?;
+    let holder = met.as_ref().map_or(Ok(None), Met::holder)?;
+    let secured = Secured {
+        protocol: negotiated.protocol,
+        server_name: negotiated.server_name,
+        identity: holder.map(|holder| Identity::new(shown(holder))),
+    };
+    Ok((secured, met))
+}
+
+fn shown(holder: Holder) -> Shown {
+    let Holder { subject, issuer, names, serial, fingerprint, certificate, chain } = holder;
+    Shown { subject, issuer, names, serial, fingerprint, certificate, chain }
 }
 
 /// Reads until there is something, so that it can be told what it is.

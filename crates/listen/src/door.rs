@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use yumen_http::HeadLimits;
-use yumen_model::{Bytes, Http2, Listener};
-use yumen_tls::Acceptor;
+use yumen_model::{Bytes, Hsts, Http2, Listener};
+use yumen_tls::{Acceptor, Met};
 
 /// The settings of one listener. A reload puts another one in its place; a request keeps the one
 /// it began with.
@@ -17,6 +17,10 @@ pub struct Door {
     pub name: Arc<str>,
     /// The largest request body, unless a route says otherwise.
     pub body_max: u64,
+    /// The port of `https://` to which clients are sent that come in clear text, if they are.
+    pub https_redirect: Option<u16>,
+    /// What clients that come with TLS are told to remember (RFC 6797), if they are.
+    pub hsts: Option<String>,
     pub(crate) head: HeadLimits,
     pub(crate) trailers_max: usize,
     pub(crate) requests_max: u32,
@@ -52,6 +56,8 @@ impl Door {
         Self {
             name: listener.name.as_str().into(),
             body_max: limits.body.0,
+            https_redirect: listener.https_redirect.as_ref().map(|redirect| redirect.port),
+            hsts: listener.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(hsts),
             head: HeadLimits {
                 head: size(limits.head),
                 target: size(limits.target),
@@ -85,6 +91,12 @@ impl Door {
         self.tls.as_ref()
     }
 
+    /// Whether a connection may be used for requests to this host.
+    pub(crate) fn admits(&self, met: &Met, host: &str) -> bool {
+        // A listener that has no TLS any more demands nothing.
+        self.tls.as_ref().is_none_or(|tls| tls.admits(met, host))
+    }
+
     /// Whether this address is one of a trusted proxy.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
@@ -95,6 +107,19 @@ impl Door {
         let proxies = self.proxies.as_ref()?;
         Some(proxies.iter().any(|network| network.contains(&peer)))
     }
+}
+
+/// The value of `Strict-Transport-Security`.
+fn hsts(hsts: &Hsts) -> String {
+    let seconds = hsts.max_age.get().map_or(0, |max_age| max_age.as_secs());
+    let mut value = format!("max-age={seconds}");
+    if hsts.include_subdomains {
+        value.push_str("; includeSubDomains");
+    }
+    if hsts.preload {
+        value.push_str("; preload");
+    }
+    value
 }
 
 pub(crate) fn size(bytes: Bytes) -> usize {

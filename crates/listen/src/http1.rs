@@ -41,7 +41,11 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer) {
             match next(&connection.gate, &connection.link, &door, connection.served == 0).await {
                 Arrival::Nothing => return connection.link.end(),
                 Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
-                Arrival::Request(head) => connection.exchange(&door, head).await,
+                Arrival::Request(head) => {
+                    // The wait may have been long.
+                    let door = connection.gate.door_since(door);
+                    connection.exchange(&door, head).await
+                }
                 Arrival::Http2 => {
                     let Connection { gate, link, peer, .. } = connection;
                     // In a box: HTTP/1 is not to pay for its size.

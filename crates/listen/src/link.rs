@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use yumen_http::Decoder;
-use yumen_tls::{Negotiated, Session};
+use yumen_tls::{Fault, Met, Negotiated, Session};
 use yumen_worker::{Deadline, Pipe, Stream};
 
 /// Bytes of later requests that are read while one is answered; beyond this the client waits.
@@ -57,6 +57,11 @@ impl Link {
     /// What both sides of TLS agreed on.
     pub(crate) fn negotiated(&self) -> Option<Negotiated> {
         self.stream.negotiated()
+    }
+
+    /// How the client met what TLS demands of it.
+    pub(crate) fn met(&self) -> Result<Option<Met>, Fault> {
+        self.stream.met()
     }
 
     /// Whether bytes can be moved to it unseen.
@@ -169,6 +174,22 @@ impl Link {
     /// Closes gently: says that nothing more will come, and reads on for a moment, because a
     /// system that closes with unread bytes resets the connection, answer and all.
     pub(crate) async fn linger(&self) {
+        self.linger_over(|context, buffer| {
+            let room = buffer.capacity();
+            self.poll_read(context, buffer, room)
+        })
+        .await;
+    }
+
+    /// As [`Link::linger`], after a handshake that failed: what comes cannot be opened.
+    pub(crate) async fn linger_unsecured(&self) {
+        self.linger_over(|context, buffer| self.stream.poll_read_wire(context, buffer)).await;
+    }
+
+    async fn linger_over(
+        &self,
+        read: impl Fn(&mut Context<'_>, &mut Vec<u8>) -> Poll<io::Result<usize>>,
+    ) {
         self.allow(Some(LINGER));
         let mut left = LINGER_BYTES_MAX;
         std::future::poll_fn(|context| {
@@ -176,11 +197,7 @@ impl Link {
                 return Poll::Pending;
             }
             while left > 0 {
-                let read = yumen_worker::with_scratch(|buffer| {
-                    let room = buffer.capacity();
-                    self.poll_read(context, buffer, room)
-                });
-                match read {
+                match yumen_worker::with_scratch(|buffer| read(context, buffer)) {
                     Poll::Ready(Ok(read)) if read > 0 => left = left.saturating_sub(read),
                     Poll::Ready(_) => return Poll::Ready(()),
                     Poll::Pending if self.deadline.has_come(context) => return Poll::Ready(()),

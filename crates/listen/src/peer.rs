@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use yumen_http::{Forwarding, RequestHead};
 use yumen_policy::{Client, Secured};
+use yumen_tls::Met;
 
 use crate::door::Door;
 
@@ -15,16 +16,19 @@ pub(crate) struct Peer {
     text: Rc<str>,
     /// What TLS says, where it is spoken.
     secured: Option<Rc<Secured>>,
+    /// How the client met what TLS demands.
+    met: Option<Rc<Met>>,
 }
 
 impl Peer {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, text: yumen_http::address_text(address.ip()), secured: None }
+        Self { address, text: yumen_http::address_text(address.ip()), secured: None, met: None }
     }
 
     /// TLS stands.
-    pub(crate) fn agreed(&mut self, secured: Secured) {
+    pub(crate) fn agreed(&mut self, secured: Secured, met: Option<Met>) {
         self.secured = Some(Rc::new(secured));
+        self.met = met.map(Rc::new);
     }
 
     /// The client, as long as no proxy says otherwise.
@@ -35,6 +39,7 @@ impl Peer {
             address: self.address.ip(),
             forwarding: Forwarding::direct(Rc::clone(&self.text), proto, door.forwarded),
             secured: self.secured.clone(),
+            misdirected: false,
         }
     }
 
@@ -44,6 +49,7 @@ impl Peer {
         let trusted = door.trusts(self.address.ip());
         let believed = client.forwarding.take(head, trusted, |address| door.trusts(address));
         client.address = believed.unwrap_or(client.address);
+        client.misdirected = self.met.as_ref().is_some_and(|met| !door.admits(met, head.host()));
         client
     }
 }

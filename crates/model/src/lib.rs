@@ -29,7 +29,9 @@ pub use address::socket_address;
 pub use breaker::{Breaker, ServiceLimits};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, Health, HttpProbe, Initially, Passive, Probe};
-pub use listener::{Http2, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol};
+pub use listener::{
+    Http2, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
+};
 pub use measure::{Bytes, Refusal, Span};
 pub use pem::Pem;
 pub use policy_use::{Broader, PolicyUse};
@@ -37,7 +39,10 @@ pub use read::read;
 pub use retries::{Backoff, Retries, RetryBudget, RetryOn};
 pub use route::{Answer, HostHeader, Match, Redirect, Route, RouteLimits, ValueMatch};
 pub use service::{Balance, HashOn, Pool, Service, ServiceTimeouts, Target, Upstream};
-pub use tls::{CertificateAndKey, ListenerTls, ServiceTls, TlsVersion};
+pub use tls::{
+    CertificateAndKey, CertificateField, ClientCertificateMode, ClientCertificates, HostTls, Hsts,
+    ListenerTls, ServiceTls, TlsVersion,
+};
 pub use watch::{AccessLog, LogFormat, LogSink, Status};
 
 use schemars::JsonSchema;

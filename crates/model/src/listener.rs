@@ -27,6 +27,10 @@ pub struct Listener {
     /// Clients connect with TLS (`https://`); without it, in clear text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ListenerTls>,
+    /// Send clients that come in clear text to `https://`: 308 to the same host, path and query;
+    /// requests that came with TLS to a trusted proxy go on. For listeners without `tls`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https_redirect: Option<HttpsRedirect>,
     /// Also tell services about the client in the standard `Forwarded` field (RFC 7239).
     #[serde(default)]
     pub forwarded: bool,
@@ -42,6 +46,20 @@ pub struct Listener {
     /// Policies for every request that arrives here.
     #[serde(default)]
     pub policies: Vec<PolicyUse>,
+}
+
+/// Where clients that come in clear text are sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpsRedirect {
+    /// The port of `https://`, as clients see it, 1 to 65535.
+    pub port: u16,
+}
+
+impl Default for HttpsRedirect {
+    fn default() -> Self {
+        Self { port: 443 }
+    }
 }
 
 /// Who may (and then must) open a connection with a PROXY protocol header.

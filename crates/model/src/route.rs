@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Network, networks};
-use crate::{Bytes, Fallback, PolicyUse, Retries, ServiceTimeouts};
+use crate::{Bytes, CertificateField, Fallback, PolicyUse, Retries, ServiceTimeouts};
 
 pub use value_match::ValueMatch;
 
@@ -48,6 +48,10 @@ pub struct Route {
     /// `/v2/users/{id}`. The query is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewrite: Option<String>,
+    /// What the service is told of the certificate that a client showed, instead of the service's
+    /// own setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Vec<CertificateField>>,
     /// The `Host` field that the service sees, instead of the service's own setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostHeader>,

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Breaker, Bytes, Fallback, Health, HostHeader, PolicyUse, Retries, Route, ServiceLimits,
-    ServiceTls, Span,
+    Breaker, Bytes, CertificateField, Fallback, Health, HostHeader, PolicyUse, Retries, Route,
+    ServiceLimits, ServiceTls, Span,
 };
 
 /// Something that answers requests, behind one name.
@@ -24,6 +24,9 @@ pub struct Service {
     /// How TLS is spoken with targets whose URL begins with `https://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServiceTls>,
+    /// What it is told of the certificate that a client showed; a route may have its own list.
+    #[serde(default)]
+    pub client_certificate: Vec<CertificateField>,
     /// The `Host` field that the service sees; a route may set its own.
     #[serde(default)]
     pub host: HostHeader,

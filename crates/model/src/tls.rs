@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Span;
 use crate::pem::Pem;
 
 /// TLS on a listener: clients connect with `https://`.
@@ -16,6 +17,102 @@ pub struct ListenerTls {
     /// The oldest version of TLS that is spoken.
     #[serde(default)]
     pub min_version: TlsVersion,
+    /// Whether clients show certificates of their own; not asked for unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificates: Option<ClientCertificates>,
+    /// Other settings for some names. What one leaves out is as written above. A request for one
+    /// of these names on a connection that was made for another name is answered with 421, unless
+    /// both have the same settings.
+    #[serde(default)]
+    pub hosts: Vec<HostTls>,
+    /// Tell clients to come with TLS only, in the field `Strict-Transport-Security` (RFC 6797) of
+    /// every answer that does not have one of its own; not told unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts: Option<Hsts>,
+}
+
+/// TLS for some names of a listener.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostTls {
+    /// Host names without port: `api.example.com`, or `*.example.com` for every name one label
+    /// below it.
+    pub names: Vec<String>,
+    /// The oldest version of TLS that is spoken, instead of the listener's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_version: Option<TlsVersion>,
+    /// Whether clients show certificates of their own, instead of the listener's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificates: Option<ClientCertificates>,
+}
+
+/// Certificates that clients show, and who may have signed them. With `off` nothing else is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificates {
+    /// Whether a client must show one. One that is shown is always verified, and if it is not
+    /// good there is no connection.
+    pub mode: ClientCertificateMode,
+    /// Who may have signed them: roots, or authorities below them that are trusted by themselves.
+    /// Up to 6 certificates may stand between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Pem>,
+    /// What was revoked: lists (`-----BEGIN X509 CRL-----`) of every authority that may have
+    /// signed, one behind the other. If given, a certificate whose authority has no list, or one
+    /// that has ended, is not good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl: Option<Pem>,
+}
+
+/// Whether clients must show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificateMode {
+    /// Without one there is no connection.
+    Required,
+    /// They may.
+    Optional,
+    /// They are not asked.
+    Off,
+}
+
+/// What a service is told of the certificate that a client showed and that is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateField {
+    /// `Client-Cert`: the certificate (RFC 9440).
+    Certificate,
+    /// `Client-Cert-Chain`: those between it and the root, as the client sent them (RFC 9440).
+    Chain,
+    /// `Client-Cert-Subject`: its holder, as RFC 4514 writes it.
+    Subject,
+    /// `Client-Cert-Issuer`: who signed it, as RFC 4514 writes it.
+    Issuer,
+    /// `Client-Cert-Names`: the names it is for: `"dns:a.example", "uri:spiffe://b/c"`; also
+    /// `email:` and `ip:`.
+    Names,
+    /// `Client-Cert-Serial`: its serial number, in hexadecimal digits.
+    Serial,
+    /// `Client-Cert-Fingerprint`: SHA-256 of the certificate, in hexadecimal digits.
+    Fingerprint,
+}
+
+/// How long and for which names clients come with TLS only (RFC 6797).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hsts {
+    /// How long a client remembers; `off` tells clients to forget.
+    pub max_age: Span,
+    /// Also for all names below.
+    pub include_subdomains: bool,
+    /// Agrees to be in the lists that browsers come with; needs `include_subdomains` and a year.
+    pub preload: bool,
+}
+
+impl Default for Hsts {
+    fn default() -> Self {
+        Self { max_age: Span::LONGEST, include_subdomains: false, preload: false }
+    }
 }
 
 /// A certificate and its private key.

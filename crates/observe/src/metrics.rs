@@ -48,6 +48,20 @@ pub struct Registry {
     listeners: Table<String, ListenerCells>,
     config: ConfigCells,
     targets: Mutex<Vec<TargetHealth>>,
+    expiring: Mutex<Vec<Expiring>>,
+}
+
+/// Something of the configuration that ends: a certificate, or a list of revoked ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Expiring {
+    /// `listener` or `service`.
+    pub place: &'static str,
+    /// The name of that.
+    pub name: String,
+    /// Which one, such as `certificates[0].certificate`.
+    pub what: String,
+    /// When it ends, in seconds since 1970.
+    pub at: u64,
 }
 
 /// How one target of a service fares, as it was when somebody asked.
@@ -108,6 +122,7 @@ impl Registry {
             listeners: Table::default(),
             config: ConfigCells::default(),
             targets: Mutex::default(),
+            expiring: Mutex::default(),
         })
     }
 
@@ -139,6 +154,11 @@ impl Registry {
     /// How all targets fare now, to be shown from now on.
     pub fn targets(&self, targets: Vec<TargetHealth>) {
         *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = targets;
+    }
+
+    /// What ends, to be shown from now on instead of what was shown before.
+    pub fn expiring(&self, expiring: Vec<Expiring>) {
+        *self.expiring.lock().unwrap_or_else(PoisonError::into_inner) = expiring;
     }
 
     /// Writes everything in the Prometheus text format 0.0.4 ([`Registry::CONTENT_TYPE`]), in an

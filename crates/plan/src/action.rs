@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use yumen_http::{RequestHead, Status};
-use yumen_model::HostHeader;
 use yumen_model::report::Report;
-use yumen_model::{Answer, Redirect};
+use yumen_model::{Answer, HostHeader, Redirect};
+use yumen_policy::Told;
 use yumen_route::{Parameters, Template};
 use yumen_upstream::{Destination, Retries, Timeouts};
 
@@ -22,6 +22,8 @@ pub enum Action {
         timeouts: Timeouts,
         /// The `Host` field that it sees.
         host: HostHeader,
+        /// What it is told of the client's certificate.
+        told: Told,
         /// When a request is sent once more.
         retries: Arc<Retries>,
         /// What stands in for its answer when it gave none.

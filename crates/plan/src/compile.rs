@@ -218,6 +218,7 @@ fn compile_route(
         ("strip_prefix", route.strip_prefix.is_some()),
         ("rewrite", route.rewrite.is_some()),
         ("host", route.host.is_some()),
+        ("client_certificate", route.client_certificate.is_some()),
         ("timeouts", route.timeouts.is_some()),
         ("retries", route.retries.is_some()),
         ("fallback", route.fallback.is_some()),
@@ -259,6 +260,10 @@ fn forward(
         fallback,
         destination: Arc::clone(destination),
         timeouts: route.timeouts.as_ref().map_or(destination.timeouts, Timeouts::from),
+        told: match &route.client_certificate {
+            Some(own) => own.as_slice().into(),
+            None => destination.told.clone(),
+        },
         host: route.host.clone().unwrap_or_else(|| destination.host.clone()),
         retries: route.retries.as_ref().map_or_else(
             || Arc::clone(&destination.retries),
@@ -415,6 +420,7 @@ fn check_addresses(model: &Model, report: &mut Report) {
                 seen.push((address, &listener.name));
             }
         }
+        crate::tls::check(listener, &at, report);
         http2::check(&listener.http2, &format!("{at}.http2"), report);
         if listener.proxy_protocol.as_ref().is_some_and(|proxy| proxy.from.is_empty()) {
             report
@@ -517,6 +523,15 @@ fn warn(listeners: &[ListenerPlan], written: &[Written<'_>], report: &mut Report
         report
             .warning("routes", "there is no route, so every request is answered with 404")
             .hint("add one");
+    }
+    for (index, listener) in listeners.iter().enumerate() {
+        let own = listener.listener.tls.iter().flat_map(|tls| &tls.hosts).enumerate();
+        let own = own
+            .map(|(host, one)| (format!("listeners[{index}].tls.hosts[{host}].names"), &one.names));
+        let routes = listener.offers.iter().filter_map(|offer| written.get(offer.route));
+        let routes =
+            routes.map(|one| (format!("{}.match.hosts", one.at), &one.route.matches.hosts));
+        crate::tls::warn(listener, own.chain(routes), report);
     }
     let Some((first, others)) = listeners.split_first() else { return };
     // A route that can never win on one listener may win on another that offers fewer.

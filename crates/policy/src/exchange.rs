@@ -11,6 +11,7 @@ use yumen_http::{Forwarding, Request, Response, ResponseHead};
 
 use crate::decision::{Decided, Decision};
 use crate::failure::{Failure, FailureKind};
+use crate::identity::Identity;
 
 /// Decisions that are kept of one exchange; later ones are not.
 const DECISIONS_MAX: usize = 24;
@@ -41,6 +42,9 @@ pub struct Client {
     pub forwarding: Forwarding,
     /// What TLS says of the connection; `None` in clear text.
     pub secured: Option<Rc<Secured>>,
+    /// The connection was made for a name of which TLS demands something else than of the host
+    /// that is asked for.
+    pub misdirected: bool,
 }
 
 /// What TLS says of a connection.
@@ -50,6 +54,8 @@ pub struct Secured {
     pub protocol: Option<Vec<u8>>,
     /// The name that the client asked for, in lower case, if it did.
     pub server_name: Option<String>,
+    /// Who the client proved to be, if it showed a certificate.
+    pub identity: Option<Identity>,
 }
 
 /// What happened to an exchange, for logs and metrics. Written by the rooms it passes.

@@ -31,6 +31,8 @@ pub enum FailureKind {
     TargetTooLong,
     /// `Expect` asks for something unknown.
     ExpectationFailed,
+    /// The connection was made for a name with other TLS settings than the host that is asked for.
+    Misdirected,
     /// The head is too large.
     HeadTooLarge,
     /// The client went away; nobody sees an answer.
@@ -57,7 +59,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::TlsExpected,
         Self::Forbidden,
@@ -68,6 +70,7 @@ impl FailureKind {
         Self::BodyTooLarge,
         Self::TargetTooLong,
         Self::ExpectationFailed,
+        Self::Misdirected,
         Self::HeadTooLarge,
         Self::ClientGone,
         Self::Internal,
@@ -97,6 +100,9 @@ impl FailureKind {
             Self::TargetTooLong => (414, "target_too_long", "The request target is too long."),
             Self::ExpectationFailed => {
                 (417, "expectation_failed", "The expectation cannot be met.")
+            }
+            Self::Misdirected => {
+                (421, "misdirected", "This host wants a connection of its own: make a new one.")
             }
             Self::HeadTooLarge => (431, "head_too_large", "The request head is too large."),
             Self::ClientGone => (499, "client_gone", "The client closed the connection."),

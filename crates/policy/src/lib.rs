@@ -7,12 +7,14 @@
 mod decision;
 mod exchange;
 mod failure;
+mod identity;
 mod kind;
 pub mod testing;
 
 pub use decision::{Decided, Decision};
 pub use exchange::{Client, Exchange, Secured, Trail, Watch};
 pub use failure::{Failure, FailureKind};
+pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
 
 use std::fmt;

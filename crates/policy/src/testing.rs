@@ -28,6 +28,7 @@ pub fn exchange(head: &str) -> Exchange {
             address,
             forwarding: Forwarding::direct(address.to_string().into(), "http", false),
             secured: None,
+            misdirected: false,
         },
         request: Request { head: Box::new(head), body: Body::Empty },
         path: None,

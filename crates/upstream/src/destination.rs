@@ -8,6 +8,9 @@ use yumen_http::Authority;
 use yumen_model::report::Report;
 use yumen_model::{Balance, HashOn, Health, HostHeader, Service, ServiceTimeouts, Span, Target};
 
+use yumen_policy::Told;
+use yumen_tls::Dates;
+
 use crate::health::{self, PRIORITY_MAX, Rules};
 
 use crate::breaker::Terms;
@@ -29,6 +32,8 @@ pub struct Destination {
     pub base_path: String,
     /// The `Host` field for the service.
     pub host: HostHeader,
+    /// What it is told of the client's certificate.
+    pub told: Told,
     /// How long it may take.
     pub timeouts: Timeouts,
     /// When a request to it is sent once more.
@@ -105,6 +110,12 @@ impl Timeouts {
 }
 
 impl Destination {
+    /// When the certificate that it is shown begins and ends to be good, if it is shown one.
+    #[must_use]
+    pub fn dates(&self) -> Option<&Dates> {
+        self.targets.iter().find_map(|spot| spot.seal.as_ref()?.client.dates())
+    }
+
     /// Compiles a service for the plan of this revision; problems go into the report with paths
     /// below `at`.
     pub fn compile(
@@ -153,6 +164,7 @@ impl Destination {
             revision,
             base_path,
             host: service.host.clone(),
+            told: service.client_certificate.as_slice().into(),
             timeouts: Timeouts::from(&service.timeouts),
             breaker: service
                 .breaker

@@ -11,7 +11,7 @@ use yumen_model::document::{Document, Environment, REFERENCED_BYTES, SOURCE_BYTE
 use yumen_model::report::Report;
 use yumen_plan::Plan;
 
-use crate::policies;
+use crate::{expiry, policies};
 
 /// The example that is served when no file is given.
 const EXAMPLE: &str = include_str!("../../../examples/quickstart.yaml");
@@ -155,6 +155,9 @@ pub(crate) fn compile(sources: &[Source], revision: u64) -> Compiled {
     if let Some(model) = &model {
         let (compiled, problems) = Plan::compile(model, &policies::kinds(), revision);
         report.append(problems);
+        if let Some(plan) = &compiled {
+            expiry::warn(model, plan, SystemTime::now(), &mut report);
+        }
         plan = compiled;
     }
     report.locate(&document);

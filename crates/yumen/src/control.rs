@@ -21,6 +21,7 @@ use yumen_upstream::resolve::Watched;
 use self::hand_over::Outcome;
 use crate::aside::Aside;
 use crate::config::{Compiled, Look, Origin, look_again};
+use crate::expiry::Expiry;
 use crate::last_good::{LastGood, Written};
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
@@ -71,6 +72,8 @@ pub(crate) struct Control {
     retired: Vec<Arc<Plan>>,
     /// What was last seen of the files that the configuration refers to.
     referenced: Look,
+    /// What of the plan ends some time.
+    expiry: Expiry,
     revision: u64,
 }
 
@@ -97,6 +100,7 @@ impl Control {
             watched: Vec::new(),
             retired: Vec::new(),
             referenced: Look::new(),
+            expiry: Expiry::default(),
             revision: 1,
         })
     }
@@ -185,6 +189,7 @@ impl Control {
                 }
             }
             self.equipment.present.ledgers().news().iter().for_each(say::say);
+            self.expiry.news(Instant::now(), SystemTime::now()).iter().for_each(say::say);
             let gone: Vec<_> =
                 self.retired.extract_if(.., |plan| Arc::strong_count(plan) == 1).collect();
             if !gone.is_empty() {
@@ -238,7 +243,7 @@ impl Control {
         let Compiled { model, plan, report, document, referenced } = compiled;
         // Also of a configuration that is refused: it may be the file that is wrong.
         self.referenced = referenced;
-        let Some(Ready { plan, counted, written }) = plan else {
+        let Some(Ready { plan, counted, expiry, written }) = plan else {
             return refuse(report.render(&document).to_string());
         };
         let (fresh, status) = match self.bind_all(&plan) {
@@ -252,6 +257,7 @@ impl Control {
         self.revision = revision;
         // Before the swap: workers that take the new plan up ask the registry for its cells.
         registry.config_applied(revision, counted, SystemTime::now(), Instant::now());
+        self.expect_ends(expiry);
         self.take_up(Arc::new(plan), fresh, status);
         self.keep(&written);
         say::say(format_args!("configuration {} is live", self.revision));
@@ -269,6 +275,12 @@ impl Control {
         if let Err(problem) = self.open_status(&plan, status) {
             say::say(problem);
         }
+    }
+
+    /// Shows what ends when, and tells it in time.
+    pub(crate) fn expect_ends(&mut self, expiry: Expiry) {
+        self.equipment.registry.expiring(expiry.expiring());
+        self.expiry = expiry;
     }
 
     fn bind_all(&mut self, plan: &Plan) -> Result<(HashMap<String, Bound>, Option<Bound>), String> {

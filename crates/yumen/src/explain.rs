@@ -63,6 +63,7 @@ fn try_explain(options: &Options) -> Result<String, String> {
         address: options.from,
         forwarding: Forwarding::direct(options.from.to_string().into(), "http", false),
         secured: None,
+        misdirected: false,
     };
     let head = match read_head(options) {
         Ok(head) => head,

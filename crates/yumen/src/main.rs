@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod control;
 mod echo;
+mod expiry;
 mod explain;
 mod hand_over;
 mod last_good;

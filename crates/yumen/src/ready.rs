@@ -4,6 +4,7 @@ use yumen_model::document::Source;
 use yumen_observe::{Names, RouteName};
 use yumen_plan::Plan;
 
+use crate::expiry::Expiry;
 use crate::last_good::Written;
 
 /// A plan, and what is taken up with it.
@@ -12,6 +13,8 @@ pub(crate) struct Ready {
     pub(crate) plan: Plan,
     /// What is counted under the plan.
     pub(crate) counted: Names,
+    /// What of it ends some time.
+    pub(crate) expiry: Expiry,
     /// The sources of the plan, to be kept.
     pub(crate) written: Written,
 }
@@ -27,6 +30,6 @@ impl Ready {
             services: plan.destinations.keys().map(ToString::to_string).collect(),
             routes: plan.routes.iter().map(route).collect(),
         };
-        Self { plan, counted, written: Written::new(sources) }
+        Self { expiry: Expiry::new(&plan), plan, counted, written: Written::new(sources) }
     }
 }

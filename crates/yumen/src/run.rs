@@ -64,7 +64,8 @@ fn try_run(options: &Options) -> Result<(), String> {
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
     let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
     let look = origin.look();
-    let (Ready { plan, counted, written }, referenced) = first(&origin, last_good.as_ref())?;
+    let (Ready { plan, counted, expiry, written }, referenced) =
+        first(&origin, last_good.as_ref())?;
     if let Origin::Example = origin {
         let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
         echo::start(bound).map_err(|error| format!("cannot start the echo server: {error}"))?;
@@ -88,6 +89,7 @@ fn try_run(options: &Options) -> Result<(), String> {
     let place = Place { origin, last_good, pid_file, notify, sockets };
     let control = Control::new(place, equipment, workers, log);
     let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
+    control.expect_ends(expiry);
     control.begin(&plan, LOOK_UP)?;
     control.keep(&written);
     if let Some(Err(error)) = predecessor.map(Predecessor::relieve) {

@@ -82,6 +82,7 @@ pub(crate) fn plain_listener(name: &str) -> Listener {
         trusted_proxies: Vec::new(),
         proxy_protocol: None,
         tls: None,
+        https_redirect: None,
         forwarded: false,
         http2: yumen_model::Http2::default(),
         limits: yumen_model::ListenerLimits::default(),

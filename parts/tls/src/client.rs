@@ -9,6 +9,7 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
+use crate::certificate::{Dates, Facts};
 use crate::fault::{Fault, Problem};
 use crate::session::Session;
 use crate::{Oldest, pem, provider};
@@ -42,6 +43,8 @@ impl std::fmt::Debug for ClientText {
 pub struct Client {
     text: ClientText,
     config: Arc<ClientConfig>,
+    /// Of our own certificate.
+    dates: Option<Dates>,
 }
 
 impl PartialEq for Client {
@@ -81,20 +84,29 @@ impl Client {
             };
             builder.with_root_certificates(roots)
         };
+        let mut dates = None;
         let mut config = match &text.own {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain =
-                    pem::certificates(certificate, "certificate").map_err(|one| vec![one])?;
-                let key = pem::key_bytes(key, "key").map_err(|one| vec![one])?;
+                    pem::certificates(certificate, "own.certificate").map_err(|one| vec![one])?;
+                let facts = Facts::of(&chain);
+                dates = facts.map(|facts| Dates::of(&facts, "own.certificate".to_owned()));
+                let key = pem::key_bytes(key, "own.key").map_err(|one| vec![one])?;
                 builder.with_client_auth_cert(chain, key).map_err(|error| {
                     let hint = "give the certificate its own key";
-                    vec![Problem::new("key", format!("the key cannot be used: {error}"), hint)]
+                    vec![Problem::new("own.key", format!("the key cannot be used: {error}"), hint)]
                 })?
             }
         };
         config.alpn_protocols = text.protocols.iter().map(|one| one.to_vec()).collect();
-        Ok(Self { text, config: Arc::new(config) })
+        Ok(Self { text, config: Arc::new(config), dates })
+    }
+
+    /// When our own certificate begins and ends to be good, if there is one.
+    #[must_use]
+    pub fn dates(&self) -> Option<&Dates> {
+        self.dates.as_ref()
     }
 
     /// A session with a service of this name, to which a connection has just been made.
@@ -103,7 +115,7 @@ impl Client {
     /// When the library cannot make one.
     pub fn session(&self, name: &Name) -> Result<Session, Fault> {
         let connection = ClientConnection::new(Arc::clone(&self.config), name.0.clone())?;
-        Ok(Session::new(connection.into()))
+        Ok(Session::asking(connection.into()))
     }
 }
 

@@ -27,6 +27,13 @@ impl Problem {
 #[derive(Debug)]
 pub struct Fault(rustls::Error);
 
+impl Fault {
+    /// What the client begins with has no end.
+    pub(crate) fn endless() -> Self {
+        Self(rustls::Error::General("a ClientHello without an end".to_owned()))
+    }
+}
+
 impl From<rustls::Error> for Fault {
     fn from(error: rustls::Error) -> Self {
         Self(error)

@@ -3,14 +3,16 @@
 
 mod certificate;
 mod client;
+mod demand;
 mod fault;
 mod names;
 mod pem;
 mod server;
 mod session;
 
-pub use certificate::Facts;
+pub use certificate::{Dates, Facts, Holder};
 pub use client::{Client, ClientText, Name};
+pub use demand::{ClientsText, DemandText, Met};
 pub use fault::{Fault, Problem};
 pub use server::{Acceptor, Pair, Server, ServerText};
 pub use session::{Negotiated, Session};
@@ -39,6 +41,13 @@ impl Oldest {
             Self::Tls13 => BOTH.get(..1).unwrap_or_default(),
         }
     }
+}
+
+/// SHA-256 of some bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {
+    let suite = rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let hash = suite.tls13().map(|suite| suite.common.hash_provider.hash(bytes));
+    hash.map(|hash| hash.as_ref().to_vec()).unwrap_or_default()
 }
 
 /// The suites and groups of the library: forward secrecy and authenticated encryption only, which

@@ -13,12 +13,54 @@ use crate::certificate::Facts;
 /// Certificates that stand side by side for one name.
 type Beside = Vec<Arc<CertifiedKey>>;
 
+/// Something for each of some names, of which some begin with `*.`.
+#[derive(Debug, Clone)]
+pub(crate) struct ByName<T> {
+    exact: HashMap<String, T>,
+    /// By what stands behind `*.`.
+    wild: HashMap<String, T>,
+}
+
+impl<T> Default for ByName<T> {
+    fn default() -> Self {
+        Self { exact: HashMap::new(), wild: HashMap::new() }
+    }
+}
+
+impl<T> ByName<T> {
+    fn map(&mut self, name: &str) -> (&mut HashMap<String, T>, String) {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        match name.strip_prefix("*.") {
+            Some(behind) => (&mut self.wild, behind.to_owned()),
+            None => (&mut self.exact, name),
+        }
+    }
+
+    /// Puts in what is for a name; gives back what was there.
+    pub(crate) fn put(&mut self, name: &str, one: T) -> Option<T> {
+        let (map, name) = self.map(name);
+        map.insert(name, one)
+    }
+
+    /// What is for a name: the exact one, then `*.` and the rest of it.
+    pub(crate) fn find(&self, name: &str) -> Option<&T> {
+        if self.exact.is_empty() && self.wild.is_empty() {
+            return None;
+        }
+        let name = name.trim_end_matches('.');
+        let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(name.to_ascii_lowercase()),
+            false => Cow::Borrowed(name),
+        };
+        let above = || name.split_once('.').and_then(|(_, above)| self.wild.get(above));
+        self.exact.get(&*name).or_else(above)
+    }
+}
+
 /// All certificates of a listener by name.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    exact: HashMap<String, Beside>,
-    /// By what stands behind `*.`.
-    wild: HashMap<String, Beside>,
+    known: ByName<Beside>,
     /// For whoever asks for no name, or for an unknown one.
     first: Beside,
 }
@@ -28,33 +70,20 @@ impl Names {
         let mut names = Self::default();
         for (facts, key) in certificates {
             for name in &facts.names {
-                let (map, name) = match name.strip_prefix("*.") {
-                    Some(behind) => (&mut names.wild, behind),
-                    None => (&mut names.exact, name.as_str()),
-                };
-                map.entry(name.to_owned()).or_default().push(Arc::clone(key));
+                let (map, name) = names.known.map(name);
+                map.entry(name).or_default().push(Arc::clone(key));
             }
         }
-        let maps = [&mut names.exact, &mut names.wild];
+        let maps = [&mut names.known.exact, &mut names.known.wild];
         maps.into_iter().flat_map(HashMap::values_mut).for_each(|beside| beside.sort_by_key(cost));
         if let Some((facts, key)) = certificates.first() {
-            let beside = facts.names.first().and_then(|name| match name.strip_prefix("*.") {
-                Some(behind) => names.wild.get(behind),
-                None => names.exact.get(name),
+            let beside = facts.names.first().and_then(|name| {
+                let (map, name) = names.known.map(name);
+                map.get(&name)
             });
             names.first = beside.cloned().unwrap_or_else(|| vec![Arc::clone(key)]);
         }
         names
-    }
-
-    /// The certificates for a name, without those that stand in for unknown names.
-    pub(crate) fn find(&self, name: &str) -> Option<&Beside> {
-        let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            true => Cow::Owned(name.to_ascii_lowercase()),
-            false => Cow::Borrowed(name),
-        };
-        let above = || name.split_once('.').and_then(|(_, above)| self.wild.get(above));
-        self.exact.get(&*name).or_else(above)
     }
 }
 
@@ -69,7 +98,8 @@ fn cost(key: &Arc<CertifiedKey>) -> u8 {
 
 impl ResolvesServerCert for Names {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let beside = hello.server_name().and_then(|name| self.find(name)).unwrap_or(&self.first);
+        let beside =
+            hello.server_name().and_then(|name| self.known.find(name)).unwrap_or(&self.first);
         let schemes = hello.signature_schemes();
         let fits = beside.iter().find(|key| key.key.choose_scheme(schemes).is_some());
         fits.or(beside.first()).cloned()

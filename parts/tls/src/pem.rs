@@ -1,4 +1,4 @@
-//! PEM texts as certificates, keys and lists of what was revoked.
+//! PEM texts as certificates and keys.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::sign::SigningKey;
 use crate::fault::Problem;
 use crate::provider;
 
-const CERTIFICATE_HINT: &str = "PEM text begins with `-----BEGIN CERTIFICATE-----`";
+pub(crate) const CERTIFICATE_HINT: &str = "PEM text begins with `-----BEGIN CERTIFICATE-----`";
 const KEY_HINT: &str =
     "RSA, ECDSA (P-256, P-384, P-521) and Ed25519 keys can be used, as PKCS #8, PKCS #1 or SEC 1";
 

@@ -6,19 +6,20 @@ use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 
-use crate::certificate::Facts;
+use crate::certificate::{Dates, Facts};
+use crate::demand::{Demand, DemandText, Met};
 use crate::fault::{Fault, Problem};
-use crate::names::Names;
+use crate::names::{ByName, Names};
 use crate::session::Session;
-use crate::{Oldest, pem, provider};
+use crate::{pem, provider};
 
 /// What a listener says of TLS.
 #[derive(Debug, Clone, Default)]
 pub struct ServerText<'a> {
     /// In the order in which they are written.
     pub certificates: Vec<Pair<'a>>,
-    /// The oldest version.
-    pub oldest: Oldest,
+    /// What is demanded of clients: first of those that none of the others is for.
+    pub demands: Vec<DemandText>,
     /// The protocols that are spoken inside, the best first.
     pub protocols: Vec<&'static [u8]>,
 }
@@ -35,8 +36,10 @@ pub struct Pair<'a> {
 /// TLS of a listener, compiled.
 #[derive(Debug)]
 pub struct Server {
-    /// Without tickets.
-    config: ServerConfig,
+    /// Without tickets; the first is for all names that no other is for.
+    offers: Vec<(Arc<Demand>, ServerConfig)>,
+    /// The place of an offer by name.
+    places: ByName<usize>,
     facts: Vec<Facts>,
 }
 
@@ -59,18 +62,30 @@ impl Server {
                 "add one: `- { certificate: \"${file:cert.pem}\", key: \"${file:key.pem}\" }`";
             problems.push(Problem::new("certificates", "there is no certificate", hint));
         }
+        let names = Arc::new(Names::new(&certificates));
+        let mut offers = Vec::new();
+        let mut places = ByName::default();
+        let others = DemandText::default();
+        let demands = if text.demands.is_empty() { &[others][..] } else { &text.demands };
+        for (place, demand) in demands.iter().enumerate() {
+            let at = place.checked_sub(1).map_or(String::new(), |host| format!("hosts[{host}]."));
+            for (index, name) in demand.hosts.iter().enumerate() {
+                if places.put(name, place).is_some() {
+                    let hint = "every name is written once";
+                    let message = format!("the name `{name}` is there already");
+                    problems.push(Problem::new(format!("{at}names[{index}]"), message, hint));
+                }
+            }
+            match Demand::compile(demand.clone(), &at) {
+                Ok(demand) => offers.push(offer(demand, &names, &text.protocols)?),
+                Err(problem) => problems.push(problem),
+            }
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
-        let names = Names::new(&certificates);
-        let builder = ServerConfig::builder_with_provider(Arc::clone(provider()))
-            .with_protocol_versions(text.oldest.versions())
-            .map_err(|error| vec![Problem::new("", error.to_string(), "this is a bug")])?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(names));
-        config.alpn_protocols = text.protocols.iter().map(|one| one.to_vec()).collect();
-        // Tickets hold all that is needed to resume; nothing is remembered here.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok(Self { config, facts: certificates.into_iter().map(|(facts, _)| facts).collect() })
+        let facts = certificates.into_iter().map(|(facts, _)| facts).collect();
+        Ok(Self { offers, places, facts })
     }
 
     /// What the certificates say, in written order.
@@ -79,26 +94,75 @@ impl Server {
         &self.facts
     }
 
+    /// When what clients are shown and measured by begins and ends to be good.
+    pub fn dates(&self) -> impl Iterator<Item = Dates> {
+        let own = self.facts.iter().enumerate();
+        let own = own
+            .map(|(index, facts)| Dates::of(facts, format!("certificates[{index}].certificate")));
+        own.chain(self.offers.iter().flat_map(|(demand, _)| demand.dates.iter().cloned()))
+    }
+
     /// Makes it ready to accept clients. What clients have of an acceptor of the same listener
-    /// that was there before stays good.
+    /// that was there before stays good where the same is demanded of them.
     #[must_use]
     pub fn open(&self, before: Option<&Acceptor>) -> Acceptor {
-        let mut config = self.config.clone();
-        if let Some(before) = before {
-            config.ticketer = Arc::clone(&before.config.ticketer);
-        } else if let Ok(tickets) = rustls::crypto::aws_lc_rs::Ticketer::new() {
+        let offers = self.offers.iter().map(|(demand, config)| {
+            let mut config = config.clone();
+            let before = before.into_iter().flat_map(|before| &before.0.offers);
+            let same = before.into_iter().find(|(known, _)| known.text == demand.text);
+            if let Some((known, before)) = same {
+                config.ticketer = Arc::clone(&before.ticketer);
+                return (Arc::clone(known), Arc::new(config));
+            }
             // Its keys are changed every six hours, and forgotten six hours later. Without it (the
-            // system has no randomness) every handshake is a full one.
-            config.ticketer = tickets;
-        }
-        Acceptor { config: Arc::new(config) }
+            // system has no randomness) every handshake is a full one. Each demand has its own: what
+            // a client showed for one name is worth nothing for another.
+            if let Ok(tickets) = rustls::crypto::aws_lc_rs::Ticketer::new() {
+                config.ticketer = tickets;
+            }
+            (Arc::clone(demand), Arc::new(config))
+        });
+        Acceptor(Arc::new(Offers { offers: offers.collect(), places: self.places.clone() }))
     }
+}
+
+/// A configuration of the library under which a demand is met.
+fn offer(
+    demand: Demand,
+    names: &Arc<Names>,
+    protocols: &[&[u8]],
+) -> Result<(Arc<Demand>, ServerConfig), Vec<Problem>> {
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider()))
+        .with_protocol_versions(demand.text.oldest.versions())
+        .map_err(|error| vec![Problem::new("", error.to_string(), "this is a bug")])?;
+    let builder = match &demand.verifier {
+        Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
+        None => builder.with_no_client_auth(),
+    };
+    let names = Arc::clone(names);
+    let mut config = builder.with_cert_resolver(names);
+    config.alpn_protocols = protocols.iter().map(|one| one.to_vec()).collect();
+    // Tickets hold all that is needed to resume; nothing is remembered here.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok((Arc::new(demand), config))
 }
 
 /// What makes sessions with clients.
 #[derive(Debug)]
-pub struct Acceptor {
-    config: Arc<ServerConfig>,
+pub struct Acceptor(Arc<Offers>);
+
+/// What clients meet, by the name that they ask for.
+#[derive(Debug)]
+pub(crate) struct Offers {
+    offers: Vec<(Arc<Demand>, Arc<ServerConfig>)>,
+    places: ByName<usize>,
+}
+
+impl Offers {
+    /// What counts for a name; an empty one stands for none.
+    pub(crate) fn find(&self, name: &str) -> Option<&(Arc<Demand>, Arc<ServerConfig>)> {
+        self.offers.get(self.places.find(name).copied().unwrap_or(0))
+    }
 }
 
 impl Acceptor {
@@ -107,7 +171,20 @@ impl Acceptor {
     /// # Errors
     /// When the library cannot make one.
     pub fn session(&self) -> Result<Session, Fault> {
-        Ok(Session::new(ServerConnection::new(Arc::clone(&self.config))?.into()))
+        match &*self.0.offers {
+            [(demand, config)] => {
+                let connection = ServerConnection::new(Arc::clone(config))?;
+                Ok(Session::accepted(connection, Arc::clone(demand)))
+            }
+            _ => Ok(Session::accepting(Arc::clone(&self.0))),
+        }
+    }
+
+    /// Whether a connection may be used for requests to this host: what is demanded for it was met
+    /// when the connection was made. (RFC 9110 section 15.5.20)
+    #[must_use]
+    pub fn admits(&self, met: &Met, host: &str) -> bool {
+        self.0.find(host).is_some_and(|(demand, _)| met.fits(demand))
     }
 }
 

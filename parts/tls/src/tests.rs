@@ -1,6 +1,13 @@
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
 
-use crate::{Client, ClientText, Facts, Name, Oldest, Pair, Server, ServerText, Session};
+use crate::{
+    Acceptor, Client, ClientText, ClientsText, DemandText, Facts, Name, Oldest, Pair, Server,
+    ServerText, Session,
+};
 
 /// A certificate that signed itself, and its key, as PEM texts.
 fn issued(names: &[&str], rsa: bool) -> (String, String) {
@@ -97,8 +104,7 @@ fn a_client_believes_whom_it_should() {
     check(&client(&other.0), "a.test", "invalid peer certificate");
     let insecure = ClientText { insecure: true, ..ClientText::default() };
     check(&Client::compile(insecure).unwrap(), "b.test", "");
-    let newest = ServerText { oldest: Oldest::Tls13, ..ServerText::default() };
-    assert!(Server::compile(&newest).is_err(), "no certificate");
+    assert!(Server::compile(&ServerText::default()).is_err(), "no certificate");
 }
 
 #[test]
@@ -146,4 +152,259 @@ fn problems_are_named() {
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     check(broken, &a.1, "certificate", "cannot be read");
     check("-----BEGIN CERTIFICATE-----\n!", &a.1, "certificate", "no PEM text");
+}
+
+/// Who signs certificates of clients.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    fn sign(&self, serial: u64, expired: bool) -> (String, String) {
+        let mut params = CertificateParams::new(vec!["client.test".to_owned()]).unwrap();
+        let uri = "spiffe://a/b".try_into().unwrap();
+        params.subject_alt_names.push(SanType::URI(uri));
+        params.serial_number = Some(SerialNumber::from(serial));
+        if expired {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2021, 1, 1);
+        }
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn crl(&self, revoked: u64, until: i32) -> String {
+        let revoked = RevokedCertParams {
+            serial_number: SerialNumber::from(revoked),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: vec![revoked],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+
+    fn clients(&self, optional: bool, crl: Option<String>) -> Option<ClientsText> {
+        Some(ClientsText { optional, ca: self.0.pem(), crl })
+    }
+}
+
+/// A listener that demands this, for these hosts beside all others.
+fn demanding(
+    own: &(String, String),
+    all: Option<ClientsText>,
+    hosts: &[(&str, Option<ClientsText>)],
+) -> Server {
+    let others = DemandText { clients: all, ..DemandText::default() };
+    let host = |(name, clients): &(&str, Option<ClientsText>)| DemandText {
+        hosts: vec![(*name).to_owned()],
+        oldest: Oldest::Tls12,
+        clients: clients.clone(),
+    };
+    let text = ServerText {
+        certificates: vec![Pair { certificate: &own.0, key: &own.1 }],
+        demands: [others].into_iter().chain(hosts.iter().map(host)).collect(),
+        ..ServerText::default()
+    };
+    Server::compile(&text).unwrap()
+}
+
+/// A client that shows this; one client keeps its tickets.
+fn showing(ca: &str, own: Option<&(String, String)>) -> Client {
+    let own = own.cloned();
+    Client::compile(ClientText { ca: Some(ca.to_owned()), own, ..ClientText::default() }).unwrap()
+}
+
+/// Meets; the server's side, or why there is none. Tickets arrive.
+fn arrive(client: &Client, acceptor: &Acceptor, name: &str) -> Result<Session, String> {
+    let mut near = client.session(&Name::read(name).unwrap()).unwrap();
+    let mut far = acceptor.session().unwrap();
+    talk(&mut near, &mut far)?;
+    far.met().map_err(|fault| fault.to_string())?;
+    Ok(far)
+}
+
+fn fingerprint(session: &Session) -> Option<String> {
+    let holder = session.met().unwrap().unwrap().holder().unwrap();
+    holder.map(|holder| holder.fingerprint)
+}
+
+#[test]
+fn clients_show_what_is_demanded_of_the_name_that_they_ask_for() {
+    let own = issued(&["a.test", "b.test", "c.test"], false);
+    let (authority, other) = (Authority::new("one"), Authority::new("other"));
+    let (good, revoked) = (authority.sign(7, false), authority.sign(8, false));
+    let (expired, strange) = (authority.sign(9, true), other.sign(7, false));
+    let crl = || Some(authority.crl(8, 2090));
+    let server = demanding(
+        &own,
+        None,
+        &[("b.test", authority.clients(false, crl())), ("c.test", authority.clients(true, crl()))],
+    );
+    let acceptor = server.open(None);
+    let check = |shown: Option<&(String, String)>, name: &str, expect: &str| {
+        let met = arrive(&showing(&own.0, shown), &acceptor, name);
+        let why = met.as_ref().err().cloned().unwrap_or_default();
+        assert!(why.contains(expect) && why.is_empty() == expect.is_empty(), "{name}: {why}");
+        if let Ok(session) = met {
+            let told = fingerprint(&session);
+            assert_eq!(told.is_some(), shown.is_some() && name != "a.test", "{name}");
+        }
+    };
+    check(None, "a.test", "");
+    check(Some(&strange), "a.test", "");
+    check(Some(&good), "b.test", "");
+    check(None, "b.test", "no certificates");
+    check(Some(&revoked), "b.test", "Revoked");
+    check(Some(&expired), "b.test", "expired");
+    check(Some(&strange), "b.test", "UnknownIssuer");
+    check(None, "c.test", "");
+    check(Some(&good), "c.test", "");
+    check(Some(&revoked), "c.test", "Revoked");
+    check(Some(&strange), "c.test", "UnknownIssuer");
+    // A list that has ended says nothing any more.
+    let late = authority.clients(false, Some(authority.crl(8, 2022)));
+    let late = demanding(&own, late, &[]).open(None);
+    let why = arrive(&showing(&own.0, Some(&good)), &late, "a.test").unwrap_err();
+    assert!(why.contains("Expired") || why.contains("expired"), "{why}");
+}
+
+#[test]
+fn a_holder_is_told_as_the_certificate_says() {
+    let own = issued(&["a.test"], false);
+    let authority = Authority::new("one");
+    let good = authority.sign(0x1a2b, false);
+    let acceptor = demanding(&own, authority.clients(false, None), &[]).open(None);
+    let session = arrive(&showing(&own.0, Some(&good)), &acceptor, "a.test").unwrap();
+    let holder = session.met().unwrap().unwrap().holder().unwrap().unwrap();
+    assert_eq!(holder.serial, "1a2b");
+    assert_eq!(holder.names, ["dns:client.test", "uri:spiffe://a/b"]);
+    assert!(holder.subject.starts_with("CN="), "{}", holder.subject);
+    let der = crate::pem::certificates(&good.0, "").unwrap();
+    assert_eq!(holder.certificate, der[0].to_vec());
+    assert_eq!(holder.fingerprint.len(), 64);
+    assert_eq!(
+        crate::sha256(b"abc")[..4],
+        [0xba, 0x78, 0x16, 0xbf],
+        "as FIPS 180-2 has it in its appendix"
+    );
+}
+
+#[test]
+fn a_ticket_is_worth_nothing_where_something_else_is_demanded() {
+    let own = issued(&["a.test", "b.test"], false);
+    let authority = Authority::new("one");
+    let good = authority.sign(7, false);
+    let (mine, other) = (showing(&own.0, Some(&good)), Authority::new("other"));
+    let is_resumed = |session: &Session| session.is_resumed();
+    let first = demanding(&own, authority.clients(false, None), &[]).open(None);
+    assert!(!is_resumed(&arrive(&mine, &first, "a.test").unwrap()));
+    let again = arrive(&mine, &first, "a.test").unwrap();
+    assert!(is_resumed(&again) && fingerprint(&again).is_some(), "the identity is kept");
+    // The same demand after a reload.
+    let same = demanding(&own, authority.clients(false, None), &[]).open(Some(&first));
+    assert!(is_resumed(&arrive(&mine, &same, "a.test").unwrap()));
+    // Another authority, a list, another mode: the certificate is shown and verified anew.
+    let strict = demanding(&own, other.clients(false, None), &[]).open(Some(&same));
+    assert!(arrive(&mine, &strict, "a.test").unwrap_err().contains("UnknownIssuer"));
+    let crl = Some(authority.crl(7, 2090));
+    let revoked = demanding(&own, authority.clients(false, crl), &[]).open(Some(&same));
+    assert!(arrive(&mine, &revoked, "a.test").unwrap_err().contains("Revoked"));
+    let optional = demanding(&own, authority.clients(true, None), &[]).open(Some(&same));
+    assert!(!is_resumed(&arrive(&mine, &optional, "a.test").unwrap()));
+    // Another name of the same listener, and what it had is still good.
+    let hosts = [("b.test", authority.clients(false, None))];
+    let both = demanding(&own, None, &hosts).open(None);
+    assert!(!is_resumed(&arrive(&mine, &both, "a.test").unwrap()));
+    let named = arrive(&mine, &both, "b.test").unwrap();
+    assert!(!is_resumed(&named) && fingerprint(&named).is_some());
+    assert!(is_resumed(&arrive(&mine, &both, "b.test").unwrap()));
+}
+
+#[test]
+fn a_connection_is_for_hosts_of_which_the_same_is_demanded() {
+    let own = issued(&["a.test"], false);
+    let authority = Authority::new("one");
+    let (good, bad) = (authority.sign(7, false), authority.sign(8, false));
+    let clients = |crl: Option<String>| authority.clients(false, crl);
+    let hosts = [("b.test", clients(None)), ("*.c.test", clients(None)), ("d.test", None)];
+    let server = demanding(&own, None, &hosts);
+    let acceptor = server.open(None);
+    let far = |name: &str, own: &(String, String)| {
+        let mut client = acceptor.session().unwrap();
+        let ca = ClientText { insecure: true, own: Some(own.clone()), ..ClientText::default() };
+        let near = Client::compile(ca).unwrap();
+        let mut near = near.session(&Name::read(name).unwrap()).unwrap();
+        talk(&mut near, &mut client).unwrap();
+        client.met().unwrap().unwrap()
+    };
+    for (name, host, admitted) in [
+        ("a.test", "a.test", true),
+        ("a.test", "other.test", true),
+        ("a.test", "", true),
+        ("a.test", "b.test", false),
+        ("a.test", "x.c.test", false),
+        ("a.test", "d.test", true),
+        ("d.test", "a.test", true),
+        ("b.test", "a.test", false),
+        ("b.test", "b.test", true),
+        // The same is demanded under another name.
+        ("b.test", "x.c.test", true),
+        ("x.c.test", "y.c.test", true),
+        ("x.c.test", "c.test", false),
+        ("x.c.test", "z.y.c.test", false),
+    ] {
+        assert_eq!(acceptor.admits(&far(name, &good), host), admitted, "{name} asks for {host}");
+    }
+    // After a reload that demands more, who meets that goes on.
+    let crl = || Some(authority.crl(8, 2090));
+    let hosts = [("b.test", clients(crl())), ("a.test", clients(crl()))];
+    let stricter = demanding(&own, None, &hosts).open(Some(&acceptor));
+    assert!(stricter.admits(&far("b.test", &good), "b.test"));
+    assert!(!stricter.admits(&far("b.test", &bad), "b.test"), "revoked since");
+    assert!(!stricter.admits(&far("a.test", &good), "a.test"), "it has shown nothing");
+}
+
+#[test]
+fn problems_of_demands_are_named() {
+    let own = issued(&["a.test"], false);
+    let check = |ca: &str, crl: Option<&str>, at: &str, expect: &str| {
+        let clients =
+            ClientsText { optional: false, ca: ca.to_owned(), crl: crl.map(str::to_owned) };
+        let hosts = DemandText { hosts: vec!["a.test".to_owned()], ..DemandText::default() };
+        let text = ServerText {
+            certificates: vec![Pair { certificate: &own.0, key: &own.1 }],
+            demands: vec![
+                DemandText::default(),
+                DemandText { clients: Some(clients), ..hosts.clone() },
+                hosts,
+            ],
+            ..ServerText::default()
+        };
+        let problems = Server::compile(&text).err().unwrap_or_default();
+        let found: Vec<&str> = problems.iter().map(|one| one.at.as_str()).collect();
+        let at = format!("hosts[0].client_certificates.{at}");
+        assert_eq!(found, [at.as_str(), "hosts[1].names[0]"], "{problems:?}");
+        assert!(problems[0].message.contains(expect), "{problems:?}");
+    };
+    check("", None, "ca", "there is no certificate");
+    check(&own.1, None, "ca", "this is a key");
+    check(&own.0, Some(""), "crl", "there is no list");
+    check(&own.0, Some(&own.0), "crl", "there is no list");
+    let broken = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+    check(&own.0, Some(broken), "crl", "cannot be used");
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use tokio::task::coop;
-use yumen_tls::{Fault, Negotiated, Session};
+use yumen_tls::{Fault, Met, Negotiated, Session};
 
 use crate::scratch::with_sealed;
 use crate::socket::Socket;
@@ -32,6 +32,10 @@ impl Secure {
 
     pub(crate) fn negotiated(&self) -> Negotiated {
         self.session.borrow().negotiated()
+    }
+
+    pub(crate) fn met(&self) -> Result<Option<Met>, Fault> {
+        self.session.borrow().met()
     }
 
     /// Comes when both sides agree.

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll};
 
 use tokio::net::TcpStream;
-use yumen_tls::{Negotiated, Session};
+use yumen_tls::{Fault, Met, Negotiated, Session};
 
 use crate::pipe::Pipe;
 use crate::secure::Secure;
@@ -46,6 +46,14 @@ impl Stream {
     #[must_use]
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.secure.as_ref().map(|secure| secure.negotiated())
+    }
+
+    /// How a client met what was demanded of it; `None` in clear text, and with a service.
+    ///
+    /// # Errors
+    /// As [`Session::met`].
+    pub fn met(&self) -> Result<Option<Met>, Fault> {
+        self.secure.as_ref().map_or(Ok(None), |secure| secure.met())
     }
 
     /// Whether bytes can be moved to and from it unseen.
@@ -127,6 +135,20 @@ impl Stream {
             return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
         }
         self.socket.poll_drain(context, pipe)
+    }
+
+    /// Reads what comes on the wire, sealed or not, into the spare capacity of `out`: for whoever
+    /// only waits for its end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn poll_read_wire(
+        &self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        let room = out.capacity();
+        self.socket.poll_read(context, out, room)
     }
 
     /// Says that nothing more will be written.

@@ -55,6 +55,7 @@ pub(super) fn render(registry: &Registry, out: &mut dyn io::Write) -> io::Result
     let mut exposition = Exposition::new(out);
     let text = &mut exposition;
     build_and_config(text, registry)?;
+    expiring(text, registry)?;
     listeners(
         text,
         &labelled(registry.listeners.sums(add_listener), |name| label("listener", name)),
@@ -68,6 +69,17 @@ pub(super) fn render(registry: &Registry, out: &mut dyn io::Write) -> io::Result
         text.sample((series, ""), &[], value)?;
     }
     exposition.finish()
+}
+
+fn expiring(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    let expiring = registry.expiring.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    text.begin(series::CERTIFICATE_EXPIRY);
+    for one in &expiring {
+        let labels = [label(one.place, &one.name), label("certificate", &one.what)];
+        let labels: Vec<&[u8]> = labels.iter().map(Vec::as_slice).collect();
+        text.sample((series::CERTIFICATE_EXPIRY, ""), &labels, Value::Whole(one.at))?;
+    }
+    Ok(())
 }
 
 fn add_route(sum: &mut RouteSum, cells: &RouteCells) {

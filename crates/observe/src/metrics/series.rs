@@ -105,6 +105,10 @@ pub(super) const UPSTREAM_DECISIONS: Series = counter(
     "yumen_upstream_decisions_total",
     "What else was decided on the way of requests to targets.",
 );
+pub(super) const CERTIFICATE_EXPIRY: Series = gauge(
+    "yumen_certificate_expiry_timestamp_seconds",
+    "When a certificate, or a list of revoked ones, of the configuration in force ends.",
+);
 pub(super) const CONFIG_REVISION: Series =
     gauge("yumen_config_revision", "Revision of the configuration in force.");
 pub(super) const CONFIG_FAILURES: Series = counter(
@@ -135,11 +139,12 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 35] = [
+pub(super) const ALL: [Series; 36] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
     CONFIG_FAILURES,
+    CERTIFICATE_EXPIRY,
     CONNECTIONS,
     CONNECTIONS_TOTAL,
     REFUSED_CONNECTIONS,
