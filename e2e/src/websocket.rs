@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::client::{Brought, Client};
+use crate::http2::block;
+use crate::message::Message;
 
 /// The key every test sends, and the answer that belongs to it (RFC 6455, section 1.3).
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -25,6 +27,29 @@ pub fn agreement() -> String {
          Sec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
     )
 }
+
+/// The answer of a server that agrees to whatever key a request has.
+pub fn agreement_to(request: &Message) -> String {
+    let key = request.all("sec-websocket-key").concat();
+    agreement().replace(ACCEPT, &tungstenite::handshake::derive_accept_key(key.as_bytes()))
+}
+
+/// The head of a request that opens a WebSocket on a stream of HTTP/2 (RFC 8441).
+pub fn connect(path: &str) -> Vec<u8> {
+    block(&[
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "http"),
+        (":authority", "test.example"),
+        (":path", path),
+        ("sec-websocket-version", "13"),
+    ])
+}
+
+/// "Going away" (1001), as a server says it.
+pub const GOODBYE: [u8; 4] = [0x88, 2, 0x03, 0xe9];
+/// The same as a client says it.
+pub const GOODBYE_TO_SERVICE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
 /// Opens a WebSocket.
 pub fn open(to: SocketAddr, target: &str) -> Client {

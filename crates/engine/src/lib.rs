@@ -123,7 +123,8 @@ impl Serve for Engine {
         let listener = self.listener(door);
         listener.request_began();
         mark.listener = Some(listener);
-        match self.walk(&bound, door, exchange, mark).await {
+        let walked = self.walk(&bound, door, exchange, mark).await;
+        match walked.and_then(|response| walk::agreed(exchange, response)) {
             Ok(response) => exchange.response = Some(response),
             Err(failure) => {
                 let accept = exchange.request.head.fields().first("accept");

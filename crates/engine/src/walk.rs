@@ -1,7 +1,7 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
-use yumen_http::{Body, Framing, Malformed, Response, ResponseHead};
+use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
@@ -115,6 +115,22 @@ impl Engine {
         exchange.trail.substituted = true;
         Ok(response)
     }
+}
+
+/// To whoever asks for a WebSocket on a stream, any answer of status 2xx is one that agrees
+/// (RFC 8441 section 5): it must have a tunnel behind it.
+pub(crate) fn agreed(exchange: &Exchange, response: Response) -> Result<Response, Failure> {
+    let head = &exchange.request.head;
+    let is_good = matches!(response.head.status().code(), 200..300);
+    let lies = is_good && head.is_websocket() && head.version() != Version::Http11;
+    if !lies || response.tunnel.is_some() {
+        return Ok(response);
+    }
+    let kind = match exchange.trail.answered {
+        Some(_) => FailureKind::UpstreamBadAnswer,
+        None => FailureKind::ProtocolRefused,
+    };
+    Err(Failure::new(kind).because("no WebSocket was agreed to"))
 }
 
 /// Whether the request's body, if it has one, can still be sent as a whole.

@@ -120,7 +120,7 @@ impl fmt::Display for BodyError {
 
 impl std::error::Error for BodyError {}
 
-/// Bytes both ways behind a `101`: what an upgraded connection becomes.
+/// One end of a tunnel, bytes both ways: what an upgraded connection becomes.
 pub trait Tunnel: fmt::Debug {
     /// Appends some bytes to `out`; nothing appended means that the other side is done.
     ///
@@ -144,4 +144,10 @@ pub trait Tunnel: fmt::Debug {
 
     /// Says that nothing more will be written.
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Comes when the other side has broken the connection off, where that can be told without
+    /// reading or writing.
+    fn poll_gone(&mut self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
 }

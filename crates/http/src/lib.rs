@@ -25,6 +25,7 @@ mod response;
 mod status;
 mod target;
 mod trailers;
+mod websocket;
 
 pub use authority::{Authority, canonical_host};
 pub use body::{Body, BodyError, BodyRead, Flow, Tunnel};
@@ -44,3 +45,4 @@ pub use request::{Outgoing, Pseudo, RequestHead, Version, can_begin_request};
 pub use response::{Delivery, ResponseHead};
 pub use status::{Status, reason};
 pub use trailers::read_trailers;
+pub use websocket::agrees_to_websocket;

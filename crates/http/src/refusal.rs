@@ -24,6 +24,8 @@ pub enum Refusal {
     Version,
     /// The method is not served here (405).
     Method,
+    /// What is to be spoken on a stream is not spoken here (501).
+    Protocol,
     /// The `Expect` field asks for something unknown (417).
     Expectation,
 }

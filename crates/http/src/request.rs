@@ -9,6 +9,7 @@ use crate::index::{HeadIndex, HeadLimits};
 use crate::method::Method;
 use crate::refusal::{Malformed, Refusal};
 use crate::target::{Path, Target};
+use crate::websocket;
 
 mod pseudo;
 
@@ -102,6 +103,9 @@ impl RequestHead {
         let connection = Connection::take(&mut fields);
         fields.remove_kinds(NOT_FROM_CLIENTS);
         let websocket = websocket && connection.upgrade;
+        if websocket && websocket::key(&fields).is_none() {
+            return Err(Malformed("a WebSocket without a key").into());
+        }
         Ok(Self {
             method,
             version,
@@ -215,10 +219,19 @@ impl RequestHead {
         self.expects_continue
     }
 
-    /// Whether the client asks to speak WebSocket on this connection (RFC 6455 section 4.1).
+    /// Whether the client asks to speak WebSocket on this connection (RFC 6455 section 4.1), or on
+    /// this stream (RFC 8441).
     #[must_use]
     pub fn is_websocket(&self) -> bool {
         self.websocket
+    }
+
+    /// Puts the key of a WebSocket's handshake in, which HTTP/2 has no use for and a service asks
+    /// for. Nobody but that service sees it.
+    pub fn make_websocket_key(&mut self, nonce: [u8; 16]) {
+        let key = websocket::make_key(nonce);
+        // Base64 is always a good value.
+        self.fields.set(websocket::KEY, key.as_bytes()).unwrap_or_default();
     }
 
     /// Whether the client's connection may be kept after the answer.

@@ -45,6 +45,7 @@ pub(crate) struct Patience {
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) write_stall: Option<Duration>,
     pub(crate) tunnel_idle: Option<Duration>,
+    pub(crate) tunnel_lifetime: Option<Duration>,
 }
 
 impl Door {
@@ -76,6 +77,7 @@ impl Door {
                 keep_alive: timeouts.keep_alive.get(),
                 write_stall: timeouts.write_stall.get(),
                 tunnel_idle: timeouts.tunnel_idle.get(),
+                tunnel_lifetime: timeouts.tunnel_lifetime.get(),
             },
             forwarded: listener.forwarded,
             http2: listener.http2.clone(),

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use yumen_http::{
-    Body, Date, Decoder, Delivery, Framing, Refusal, Request, RequestHead, Response, Version,
+    Body, Date, Decoder, Delivery, Framing, Refusal, Request, RequestHead, Response, Tunnel,
+    Version,
 };
 use yumen_policy::{Exchange, Trail, Watch};
 
@@ -20,6 +21,7 @@ use crate::head::{Arrival, next};
 use crate::link::Link;
 use crate::moving::Moving;
 use crate::peer::Peer;
+use crate::tunnel::{LinkEnd, Parting, Terms};
 use crate::{Broken, End, Serve, http2, tunnel};
 
 /// One connection.
@@ -122,18 +124,13 @@ impl<S: Serve> Connection<S> {
         let (sent, tunnel, keep) =
             self.deliver(door, &exchange.request.head, response, early).await;
         let is_tunnel = tunnel.is_some();
-        if let (Ok(()), Some(tunnel)) = (sent, tunnel) {
-            let carried = self.gate.tunnel();
-            let idle = door.patience.tunnel_idle;
-            let gate = &self.gate;
-            let is_cutting = || gate.is_cutting();
-            if tunnel::carry(&self.link, tunnel, &self.watch, idle, is_cutting).await {
-                // So that the goodbye is read.
-                self.link.linger().await;
-            }
-            drop(carried);
+        let mut broken = sent.err();
+        if let (Ok(()), Some(service)) = (sent, tunnel) {
+            let parting = self.tunnel(door, service).await;
+            broken = parting.broken();
+            exchange.trail.cause = parting.cause().map(str::to_owned);
         }
-        let end = End { status, broken: sent.err(), tunnel: is_tunnel };
+        let end = End { status, broken, tunnel: is_tunnel };
         self.gate.serve().ended(door, &exchange, mark, end);
         match sent {
             Ok(()) if keep => After::Keep,
@@ -145,6 +142,27 @@ impl<S: Serve> Connection<S> {
             // That it did not end well can be told from how it ends.
             Err(_) => After::Close,
         }
+    }
+
+    /// Carries what was switched to.
+    async fn tunnel(&self, door: &Door, mut service: Box<dyn Tunnel>) -> Parting {
+        let carried = self.gate.tunnel();
+        self.link.allow(None);
+        let mut client = LinkEnd { link: &self.link, watch: &self.watch };
+        let gate = &self.gate;
+        let terms = Terms {
+            worker: gate.worker(),
+            idle: door.patience.tunnel_idle,
+            lifetime: door.patience.tunnel_lifetime,
+            is_cutting: &|| gate.is_cutting(),
+        };
+        let parting = tunnel::carry(&mut client, service.as_mut(), &terms).await;
+        if parting.cause().is_some() {
+            // So that the goodbye is read.
+            self.link.linger().await;
+        }
+        drop(carried);
+        parting
     }
 
     fn begin(&mut self, door: &Door, mut head: Box<RequestHead>) -> Exchange {
@@ -230,7 +248,7 @@ impl<S: Serve> Connection<S> {
         request: &RequestHead,
         response: Response,
         early: Vec<u8>,
-    ) -> (Result<(), Broken>, Option<Box<dyn yumen_http::Tunnel>>, bool) {
+    ) -> (Result<(), Broken>, Option<Box<dyn Tunnel>>, bool) {
         let Response { head, mut body, tunnel } = response;
         let framing = measure(request, &head, &mut body);
         let keep = tunnel.is_none()

@@ -7,6 +7,7 @@ mod guard;
 mod head;
 mod piece;
 mod stream;
+mod tunnel;
 mod wire;
 
 use std::cell::{Cell, RefCell};
@@ -123,6 +124,9 @@ fn builder(door: &Door) -> Builder {
         .max_pending_accept_reset_streams(size(Bytes(http2.streams.into())))
         .max_local_error_reset_streams(None)
         .max_send_buffer_size(deliver::CHUNK);
+    if http2.websocket {
+        builder.enable_connect_protocol();
+    }
     builder
 }
 

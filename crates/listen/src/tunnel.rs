@@ -1,105 +1,53 @@
-//! Bytes both ways behind a `101`, until both sides are done, one breaks, both are silent for too
-//! long, or a drain is at its end: then both are told goodbye.
+//! Bytes both ways between a client and a service, until both sides are done, one breaks, both are
+//! silent for too long, the time is up, or a drain is at its end: where WebSocket is spoken, both
+//! are then told goodbye.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use yumen_http::Tunnel;
 use yumen_policy::Watch;
+use yumen_worker::Worker;
 
+use crate::Broken;
 use crate::frames::{Frames, To};
 use crate::link::Link;
 
 /// How long both sides may take to end their frames and to answer a goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
 
-/// The connection broke.
-struct Broken;
+/// The client's end of a tunnel that has a connection of its own.
+#[derive(Debug)]
+pub(crate) struct LinkEnd<'a> {
+    pub(crate) link: &'a Link,
+    pub(crate) watch: &'a Watch,
+}
 
-/// The two ends of one direction.
-trait Ends {
-    /// Where it leads.
-    const TO: To;
-
-    /// Appends what the source has; nothing at its end.
+impl Tunnel for LinkEnd<'_> {
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         out: &mut Vec<u8>,
-    ) -> Poll<Result<(), Broken>>;
-    /// Gives the destination some of the bytes; says how many.
-    fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize, Broken>>;
-    /// Tells the destination that there is no more.
-    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()>;
-}
-
-/// From the client to the service.
-struct Inward<'a> {
-    link: &'a Link,
-    tunnel: &'a mut dyn Tunnel,
-}
-
-impl Ends for Inward<'_> {
-    const TO: To = To::Service;
-
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        out: &mut Vec<u8>,
-    ) -> Poll<Result<(), Broken>> {
+    ) -> Poll<Result<(), yumen_http::BodyError>> {
         out.append(&mut self.link.rest().borrow_mut());
-        if !out.is_empty() {
-            return Poll::Ready(Ok(()));
+        if out.is_empty() {
+            let room = out.capacity();
+            let read = ready!(self.link.poll_read(context, out, room));
+            read.map_err(|_error| yumen_http::BodyError::Cut)?;
         }
-        let room = out.capacity();
-        self.link.poll_read(context, out, room).map(|read| read.map(drop).map_err(|_error| Broken))
+        self.watch.received.set(self.watch.received.get() + out.len() as u64);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write(
         &mut self,
         context: &mut Context<'_>,
         bytes: &[u8],
-    ) -> Poll<Result<usize, Broken>> {
-        self.tunnel.poll_write(context, bytes).map_err(|_error| Broken)
-    }
-
-    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.tunnel.poll_close(context)
-    }
-}
-
-/// From the service to the client.
-struct Outward<'a> {
-    link: &'a Link,
-    tunnel: &'a mut dyn Tunnel,
-    watch: &'a Watch,
-}
-
-impl Ends for Outward<'_> {
-    const TO: To = To::Client;
-
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        out: &mut Vec<u8>,
-    ) -> Poll<Result<(), Broken>> {
-        self.tunnel.poll_read(context, out).map_err(|_error| Broken)
-    }
-
-    fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize, Broken>> {
-        let written = self.link.poll_write(context, bytes).map_err(|_error| Broken);
-        if let Poll::Ready(Ok(written)) = written {
-            self.watch.sent.set(self.watch.sent.get() + written as u64);
-        }
-        written
+    ) -> Poll<Result<usize, yumen_http::BodyError>> {
+        let written = ready!(self.link.poll_write(context, bytes));
+        let written = written.map_err(|_error| yumen_http::BodyError::Cut)?;
+        self.watch.sent.set(self.watch.sent.get() + written as u64);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -108,8 +56,9 @@ impl Ends for Outward<'_> {
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Way {
+    to: To,
     /// Read, not yet written.
     unsent: Vec<u8>,
     /// Its source has ended.
@@ -123,44 +72,66 @@ struct Way {
 }
 
 impl Way {
+    fn new(to: To) -> Self {
+        Self {
+            to,
+            unsent: Vec::new(),
+            ended: false,
+            moved: false,
+            written: Frames::default(),
+            heard: None,
+        }
+    }
+
+    /// Who is to blame if it cannot be read, or not be written.
+    fn ends(&self) -> (Broken, Broken) {
+        match self.to {
+            To::Service => (Broken::Client, Broken::Upstream),
+            To::Client => (Broken::Upstream, Broken::Client),
+        }
+    }
+
     /// Carries what can be carried now; ready when the source has ended and the destination knows,
     /// or, if that is to be cut, when both have said goodbye.
-    fn poll<E: Ends>(
+    fn poll(
         &mut self,
         context: &mut Context<'_>,
-        ends: &mut E,
+        (source, destination): (&mut dyn Tunnel, &mut dyn Tunnel),
         cut: bool,
     ) -> Poll<Result<(), Broken>> {
+        let (unread, unwritten) = self.ends();
         loop {
             if cut {
-                self.part(E::TO.goodbye());
+                self.part();
             }
             while !self.unsent.is_empty() {
-                let written = std::task::ready!(ends.poll_write(context, &self.unsent))?;
+                let written = ready!(destination.poll_write(context, &self.unsent));
+                let written = written.map_err(|_gone| unwritten)?;
                 self.written.pass(self.unsent.get(..written).unwrap_or_default());
                 self.unsent.drain(..written);
                 self.moved = true;
             }
             if self.heard.is_some() {
-                return self.listen(context, ends);
+                return self.listen(context, source).map_err(|Gone| unread);
             }
             if self.ended {
-                return ends.poll_close(context).map(Ok);
+                return destination.poll_close(context).map(Ok);
             }
             // An idle direction holds no buffer.
             self.unsent = Vec::new();
-            std::task::ready!(yumen_worker::with_scratch(|buffer| {
-                let read = ends.poll_read(context, buffer);
+            let read = ready!(yumen_worker::with_scratch(|buffer| {
+                let read = source.poll_read(context, buffer);
                 self.unsent.extend_from_slice(buffer);
                 read
-            }))?;
+            }));
+            read.map_err(|_gone| unread)?;
             self.ended = self.unsent.is_empty();
         }
     }
 
     /// Puts a goodbye behind the frame under way, unless that goes on in bytes that have not come
     /// yet, or goodbye was said already. Nothing is carried after it.
-    fn part(&mut self, goodbye: &[u8]) {
+    fn part(&mut self) {
         if self.heard.is_some() || self.ended {
             return;
         }
@@ -169,7 +140,7 @@ impl Way {
         heard.pass(&self.unsent);
         self.unsent.truncate(end);
         if !self.written.is_closed() {
-            self.unsent.extend_from_slice(goodbye);
+            self.unsent.extend_from_slice(self.to.goodbye());
         }
         self.heard = Some(heard);
     }
@@ -178,50 +149,118 @@ impl Way {
     fn listen(
         &mut self,
         context: &mut Context<'_>,
-        ends: &mut impl Ends,
-    ) -> Poll<Result<(), Broken>> {
+        source: &mut dyn Tunnel,
+    ) -> Poll<Result<(), Gone>> {
         let Some(heard) = &mut self.heard else { return Poll::Ready(Ok(())) };
         while !heard.is_closed() && !self.ended {
-            self.ended = std::task::ready!(yumen_worker::with_scratch(|buffer| {
-                let read = ends.poll_read(context, buffer);
+            let read = ready!(yumen_worker::with_scratch(|buffer| {
+                let read = source.poll_read(context, buffer);
                 heard.pass(buffer);
                 read.map(|read| read.map(|()| buffer.is_empty()))
-            }))?;
+            }));
+            self.ended = read.map_err(|_error| Gone)?;
         }
         Poll::Ready(Ok(()))
     }
 }
 
-/// Carries bytes until there is nothing more to carry, or until it is to be cut; says whether that
-/// was so.
+/// One end is not there any more.
+struct Gone;
+
+/// How long a tunnel may last.
+pub(crate) struct Terms<'a> {
+    pub(crate) worker: &'a Worker,
+    /// Silence in both directions.
+    pub(crate) idle: Option<Duration>,
+    /// In all.
+    pub(crate) lifetime: Option<Duration>,
+    /// Whether all tunnels are to end.
+    pub(crate) is_cutting: &'a dyn Fn() -> bool,
+}
+
+/// How a tunnel ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// Both sides were done.
+    Done,
+    /// One of them was gone.
+    Broken(Broken),
+    /// Both were silent for too long.
+    Silent,
+    /// Its time was up.
+    Aged,
+    /// A drain was at its end.
+    Drained,
+}
+
+impl Parting {
+    /// Why the gateway ended it, for the log.
+    pub(crate) fn cause(self) -> Option<&'static str> {
+        match self {
+            Self::Done | Self::Broken(_) => None,
+            Self::Silent => Some("the tunnel was silent for too long"),
+            Self::Aged => Some("the tunnel's lifetime was over"),
+            Self::Drained => Some("the drain was over"),
+        }
+    }
+
+    /// Who broke it off, if anybody.
+    pub(crate) fn broken(self) -> Option<Broken> {
+        match self {
+            Self::Broken(broken) => Some(broken),
+            Self::Done | Self::Silent | Self::Aged | Self::Drained => None,
+        }
+    }
+}
+
+/// Carries bytes until there is nothing more to carry, or until it is to end.
 pub(crate) async fn carry(
-    link: &Link,
-    mut tunnel: Box<dyn Tunnel>,
-    watch: &Watch,
-    idle: Option<Duration>,
-    is_cutting: impl Fn() -> bool,
-) -> bool {
-    let mut cut = false;
-    let (mut inward, mut outward) = (Way::default(), Way::default());
-    link.allow(idle);
+    client: &mut dyn Tunnel,
+    service: &mut dyn Tunnel,
+    terms: &Terms<'_>,
+) -> Parting {
+    let Terms { worker, idle, is_cutting, .. } = *terms;
+    let (mut inward, mut outward) = (Way::new(To::Service), Way::new(To::Client));
+    let patience = worker.deadline();
+    patience.set(idle);
+    let end = terms.lifetime.map(|lifetime| {
+        let end = worker.deadline();
+        end.set(Some(lifetime));
+        end
+    });
+    let mut parting = None;
     std::future::poll_fn(|context| {
-        if !cut && is_cutting() {
-            cut = true;
-            link.allow(Some(GOODBYE));
-        }
-        let tunnel = tunnel.as_mut();
-        let inward_left = inward.poll(context, &mut Inward { link, tunnel }, cut);
-        let outward_left = outward.poll(context, &mut Outward { link, tunnel, watch }, cut);
-        if std::mem::take(&mut inward.moved) | std::mem::take(&mut outward.moved) && !cut {
-            link.allow(idle);
-        }
-        match (inward_left, outward_left) {
-            (Poll::Ready(Err(Broken)), _) | (_, Poll::Ready(Err(Broken))) => Poll::Ready(()),
-            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(()),
-            _ if link.deadline.has_come(context) => Poll::Ready(()),
-            _ => Poll::Pending,
+        loop {
+            let cut = parting.is_some();
+            let inward_left = inward.poll(context, (client, service), cut);
+            let outward_left = outward.poll(context, (service, client), cut);
+            if std::mem::take(&mut inward.moved) | std::mem::take(&mut outward.moved) && !cut {
+                patience.set(idle);
+            }
+            match (inward_left, outward_left) {
+                (Poll::Ready(Err(broken)), _) | (_, Poll::Ready(Err(broken))) => {
+                    return Poll::Ready(parting.unwrap_or(Parting::Broken(broken)));
+                }
+                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => {
+                    return Poll::Ready(parting.unwrap_or(Parting::Done));
+                }
+                _ if client.poll_gone(context).is_ready() => {
+                    return Poll::Ready(parting.unwrap_or(Parting::Broken(Broken::Client)));
+                }
+                _ => {}
+            }
+            let late = patience.has_come(context);
+            if let Some(parting) = parting {
+                return if late { Poll::Ready(parting) } else { Poll::Pending };
+            }
+            parting = match () {
+                () if is_cutting() => Some(Parting::Drained),
+                () if end.as_ref().is_some_and(|end| end.has_come(context)) => Some(Parting::Aged),
+                () if late => Some(Parting::Silent),
+                () => return Poll::Pending,
+            };
+            patience.set(Some(GOODBYE));
         }
     })
-    .await;
-    cut
+    .await
 }

@@ -131,6 +131,8 @@ pub struct ListenerTimeouts {
     pub write_stall: Span,
     /// Silence in both directions of an upgraded connection (WebSocket).
     pub tunnel_idle: Span,
+    /// How long an upgraded connection (WebSocket) may last in all.
+    pub tunnel_lifetime: Span,
 }
 
 impl Default for ListenerTimeouts {
@@ -143,6 +145,7 @@ impl Default for ListenerTimeouts {
             keep_alive: Span::seconds(60),
             write_stall: Span::seconds(60),
             tunnel_idle: Span::seconds(300),
+            tunnel_lifetime: Span::OFF,
         }
     }
 }
@@ -155,6 +158,8 @@ impl Default for ListenerTimeouts {
 pub struct Http2 {
     /// Whether it is spoken at all.
     pub enabled: bool,
+    /// Whether a WebSocket may be opened on a stream (RFC 8441). Over HTTP/1.1 one always may.
+    pub websocket: bool,
     /// Requests of one connection that are under way at a time, 1 to 10000; more are refused.
     pub streams: u32,
     /// What a client may send of one body before the service takes it, 1KiB to 16MiB.
@@ -174,6 +179,7 @@ impl Default for Http2 {
     fn default() -> Self {
         Self {
             enabled: true,
+            websocket: true,
             streams: 100,
             window: Bytes::kib(64),
             connection_window: Bytes::mib(1),

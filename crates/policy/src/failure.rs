@@ -39,6 +39,8 @@ pub enum FailureKind {
     ClientGone,
     /// A bug of ours.
     Internal,
+    /// What the client wants to speak instead of HTTP is not spoken there.
+    ProtocolRefused,
     /// No target of the service could be connected to.
     UpstreamUnreachable,
     /// The service does not prove who it is, or TLS cannot be spoken with it.
@@ -59,7 +61,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::TlsExpected,
         Self::Forbidden,
@@ -74,6 +76,7 @@ impl FailureKind {
         Self::HeadTooLarge,
         Self::ClientGone,
         Self::Internal,
+        Self::ProtocolRefused,
         Self::UpstreamUnreachable,
         Self::UpstreamTls,
         Self::UpstreamClosed,
@@ -107,6 +110,7 @@ impl FailureKind {
             Self::HeadTooLarge => (431, "head_too_large", "The request head is too large."),
             Self::ClientGone => (499, "client_gone", "The client closed the connection."),
             Self::Internal => (500, "internal", "Something went wrong in the gateway."),
+            Self::ProtocolRefused => (501, "protocol_refused", "The protocol is not spoken here."),
             Self::UpstreamUnreachable => {
                 (502, "upstream_unreachable", "The service cannot be reached.")
             }
@@ -230,6 +234,7 @@ impl From<Refusal> for Failure {
             Refusal::BodyTimeout => FailureKind::BodyTimeout,
             Refusal::Version => FailureKind::VersionRefused,
             Refusal::Method => FailureKind::MethodRefused,
+            Refusal::Protocol => FailureKind::ProtocolRefused,
             Refusal::Expectation => FailureKind::ExpectationFailed,
         };
         Self::new(kind)

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use yumen_http::{
     Body, BodyError, BodyRead, Decoder, Framing, HeadIndex, HeadLimits, Outgoing, Refusal,
-    Response, ResponseHead, Status,
+    Response, ResponseHead, Status, agrees_to_websocket,
 };
 use yumen_model::HostHeader;
 use yumen_policy::{Exchange, Failure, FailureKind};
@@ -415,6 +415,9 @@ fn switch(
 ) -> Result<Response, Failure> {
     if !exchange.request.head.is_websocket() || !head.is_websocket() {
         return Err(bad_answer("switched to a protocol that nobody asked for"));
+    }
+    if !agrees_to_websocket(exchange.request.head.fields(), head.fields()) {
+        return Err(bad_answer("a Sec-WebSocket-Accept that does not fit the key"));
     }
     let mut response = Response::new(head, Body::Empty);
     response.tunnel = Some(Box::new(ServiceTunnel(connection)));

@@ -22,6 +22,8 @@ pub struct Pseudo<'a> {
     pub authority: Option<&'a str>,
     /// `:path`
     pub path: Option<&'a str>,
+    /// `:protocol`, of a CONNECT that wants to speak something else on its stream (RFC 8441).
+    pub protocol: Option<&'a str>,
     /// Neither body nor trailers follow.
     pub ended: bool,
 }
@@ -42,9 +44,9 @@ impl RequestHead {
     ) -> Result<Self, Refusal> {
         let method = Method::read(pseudo.method.as_bytes());
         let method = method.ok_or(Malformed("a method that is no token"))?;
-        if method == Method::Connect {
-            return Err(Refusal::Method);
-        }
+        let websocket = is_websocket(pseudo, &method)?;
+        // To routes, policies and services it is what it would be in HTTP/1.1.
+        let method = if websocket { Method::Get } else { method };
         if !matches!(pseudo.scheme, None | Some("http" | "https")) {
             return Err(Malformed("a scheme that is neither http nor https").into());
         }
@@ -60,6 +62,10 @@ impl RequestHead {
         let authority = read_authority(pseudo.authority, &fields)?;
         let size = fields.buffer_size() + method.as_str().len() + authority.as_str().len();
         let framing = match Framing::of_request(&fields, Version::Http2)? {
+            Framing::Length(_) if websocket => {
+                return Err(Malformed("a WebSocket with a body").into());
+            }
+            Framing::None if websocket => Framing::None,
             Framing::None if !pseudo.ended && !fields.has(Known::ContentLength) => Framing::Chunked,
             Framing::Length(_) if pseudo.ended => {
                 return Err(Malformed("a Content-Length without a body").into());
@@ -78,9 +84,20 @@ impl RequestHead {
             framing,
             connection,
             expects_continue,
-            websocket: false,
+            websocket,
             size,
         })
+    }
+}
+
+/// Whether a stream is to carry a WebSocket; nothing else but requests is carried.
+fn is_websocket(pseudo: &Pseudo<'_>, method: &Method) -> Result<bool, Refusal> {
+    match (method, pseudo.protocol) {
+        (Method::Connect, Some(protocol)) if protocol.eq_ignore_ascii_case("websocket") => Ok(true),
+        (Method::Connect, Some(_)) => Err(Refusal::Protocol),
+        (Method::Connect, None) => Err(Refusal::Method),
+        (_, Some(_)) => Err(Malformed(":protocol without CONNECT").into()),
+        (_, None) => Ok(false),
     }
 }
 
@@ -156,6 +173,7 @@ mod tests {
         scheme: Some("http"),
         authority: Some("a.example"),
         path: Some("/x?y=1"),
+        protocol: None,
         ended: true,
     };
 
@@ -254,6 +272,32 @@ mod tests {
         let path = format!("/{}", "x".repeat(64));
         let refused = made(Pseudo { path: Some(&path), ..GET }, &[]).unwrap_err();
         assert_eq!(refused, Refusal::TargetTooLong);
+    }
+
+    #[test]
+    fn a_websocket_is_a_get_that_is_upgraded() {
+        let connect =
+            Pseudo { method: "CONNECT", protocol: Some("websocket"), ended: false, ..GET };
+        let mut head = made(connect, &[("sec-websocket-version", "13")]).unwrap();
+        assert!(head.is_websocket());
+        assert_eq!((head.method(), head.framing()), (&Method::Get, Framing::None));
+        head.make_websocket_key(*b"the sample nonce");
+        let fields: Vec<_> = head.fields().iter().collect();
+        let key = (&b"sec-websocket-key"[..], &b"dGhlIHNhbXBsZSBub25jZQ=="[..]);
+        assert_eq!(fields, [(&b"sec-websocket-version"[..], &b"13"[..]), key]);
+        for (pseudo, fields, refusal) in [
+            (Pseudo { protocol: Some("connect-udp"), ..connect }, &[][..], Refusal::Protocol),
+            (Pseudo { protocol: Some(""), ..connect }, &[], Refusal::Protocol),
+            (Pseudo { protocol: None, ..connect }, &[], Refusal::Method),
+            (
+                Pseudo { method: "GET", ..connect },
+                &[],
+                Malformed(":protocol without CONNECT").into(),
+            ),
+            (connect, &[("content-length", "5")], Malformed("a WebSocket with a body").into()),
+        ] {
+            assert_eq!(made(pseudo, fields).unwrap_err(), refusal, "{pseudo:?}");
+        }
     }
 
     #[test]

@@ -59,8 +59,8 @@ fn requests_are_read_and_written_anew() {
             "POST / HTTP/1.1\r\nHost: backend:81\r\nContent-Length: 5\r\n",
         ),
         (
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost: backend:81\r\nSec-WebSocket-Key: k\r\nConnection: upgrade\r\nUpgrade: websocket\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: backend:81\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nConnection: upgrade\r\nUpgrade: websocket\r\n",
         ),
     ] {
         let read = read(head).unwrap();

@@ -12,11 +12,13 @@ pub(super) fn read(
     limits: &HeadLimits,
 ) -> Result<Box<RequestHead>, Refusal> {
     let uri = request.uri.into_parts();
+    let protocol = request.extensions.get::<h2::ext::Protocol>();
     let pseudo = Pseudo {
         method: request.method.as_str(),
         scheme: uri.scheme.as_ref().map(http::uri::Scheme::as_str),
         authority: uri.authority.as_ref().map(http::uri::Authority::as_str),
         path: uri.path_and_query.as_ref().map(http::uri::PathAndQuery::as_str),
+        protocol: protocol.map(h2::ext::Protocol::as_str),
         ended,
     };
     let fields = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));

@@ -10,7 +10,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
-use yumen_http::{Body, Framing, Refusal, Request, RequestHead, Response};
+use yumen_http::{
+    Body, Framing, Refusal, Request, RequestHead, Response, ResponseHead, Status, Tunnel,
+};
 use yumen_policy::{Exchange, Trail, Watch};
 
 use crate::accept::Gate;
@@ -21,7 +23,9 @@ use crate::http2::body::StreamBody;
 use crate::http2::deliver::Delivery;
 use crate::http2::head;
 use crate::http2::piece::{Meter, Piece};
+use crate::http2::tunnel::StreamEnd;
 use crate::peer::Peer;
+use crate::tunnel::{self, GOODBYE, Parting, Terms};
 use crate::{Broken, End, Serve};
 
 /// One stream.
@@ -62,21 +66,66 @@ impl<S: Serve> Stream<S> {
     async fn exchange(&mut self, peer: &Peer, mut head: Box<RequestHead>, body: RecvStream) {
         self.watch.body_max.set(self.door.body_max);
         let client = peer.client_of(&self.door, &mut head);
-        let body = self.body(&head, body);
-        let trail = Trail::new(self.gate.serve().next_id(), Instant::now(), Rc::clone(&self.watch));
+        let id = self.gate.serve().next_id();
+        let mut inward = None;
+        let body = if head.is_websocket() {
+            inward = Some(body);
+            // The end of an id is what makes it unlike the others.
+            head.make_websocket_key(*id.last_chunk().unwrap_or(&[0; 16]));
+            Body::Empty
+        } else {
+            self.body(&head, body)
+        };
+        let trail = Trail::new(id, Instant::now(), Rc::clone(&self.watch));
         let request = Request { head, body };
         let mut exchange = Exchange { client, request, path: None, response: None, trail };
         let mut mark = S::Mark::default();
         let answered = self.answer(&mut exchange, &mut mark).await;
         let end = match exchange.response.take().filter(|_| answered) {
             None => End { status: 0, broken: Some(Broken::Client), tunnel: false },
-            Some(Response { head, mut body, .. }) => {
+            Some(Response { head, tunnel: Some(service), .. }) => {
+                let parting = self.tunnel(head, inward, service).await;
+                exchange.trail.cause = parting.cause().map(str::to_owned);
+                End { status: Status::OK.code(), broken: parting.broken(), tunnel: true }
+            }
+            Some(Response { head, mut body, tunnel: None }) => {
                 let framing = measure(&exchange.request.head, &head, &mut body);
                 let sent = self.send(&head, framing, body).await;
                 End { status: head.status().code(), broken: sent.err(), tunnel: false }
             }
         };
         self.gate.serve().ended(&self.door, &exchange, mark, end);
+    }
+
+    /// Agrees to a WebSocket, and carries it.
+    async fn tunnel(
+        &mut self,
+        mut head: Box<ResponseHead>,
+        inward: Option<RecvStream>,
+        mut service: Box<dyn Tunnel>,
+    ) -> Parting {
+        let gone = Parting::Broken(Broken::Client);
+        head.set_status(Status::OK);
+        head.fields_mut().remove("sec-websocket-accept");
+        let made = head::answer(&head, Framing::UntilClose, &self.gate.date());
+        let (Ok((answer, size)), Some(inward)) = (made, inward) else { return gone };
+        let Ok(outward) = self.answer.send_response(answer, false) else { return gone };
+        self.watch.head_sent.set(size);
+        let carried = self.gate.tunnel();
+        let mut client = StreamEnd::new(inward, outward, &self.watch);
+        let gate = &self.gate;
+        let terms = Terms {
+            worker: gate.worker(),
+            idle: self.door.patience.tunnel_idle,
+            lifetime: self.door.patience.tunnel_lifetime,
+            is_cutting: &|| gate.is_cutting(),
+        };
+        let parting = tunnel::carry(&mut client, service.as_mut(), &terms).await;
+        if parting.broken().is_none() {
+            client.flush(&gate.worker().deadline(), GOODBYE).await;
+        }
+        drop(carried);
+        parting
     }
 
     /// The request's body: at hand if all of it is here.
@@ -136,7 +185,7 @@ impl<S: Serve> Stream<S> {
     /// Sends an answer.
     async fn send(
         &mut self,
-        head: &yumen_http::ResponseHead,
+        head: &ResponseHead,
         framing: Framing,
         body: Body,
     ) -> Result<(), Broken> {
