@@ -1,7 +1,8 @@
 """Asks on a kept connection and with a resumed session, before and after something changed.
 
-tls_client.py HOST:PORT FOLDER NAME GO: shows the certificate NAME of FOLDER to admin.test; makes
-FOLDER/NAME.ready when it has asked, and asks again when the file GO is there.
+tls_client.py HOST:PORT FOLDER NAME GO KEPT FRESH: shows the certificate NAME of FOLDER to admin.test;
+makes FOLDER/NAME.ready when it has asked, and asks again when the file GO is there: until it gets KEPT
+on the kept connection and FRESH on another one, for each worker hears of a change in its own time.
 """
 
 import os
@@ -10,7 +11,7 @@ import ssl
 import sys
 import time
 
-address, folder, name, go = sys.argv[1:]
+address, folder, name, go, expect_kept, expect_fresh = sys.argv[1:]
 host, port = address.rsplit(":", 1)
 
 
@@ -60,9 +61,22 @@ print(first, sort(again), ask(again))
 open(f"{folder}/{name}.ready", "w").close()
 while not os.path.exists(go):
     time.sleep(0.01)
-print(ask(kept))
-try:
-    last = connect(kept.session)
-    print(sort(last), ask(last))
-except (OSError, ConnectionError):
-    print("refused")
+
+
+def fresh():
+    try:
+        last = connect(kept.session)
+        return f"{sort(last)} {ask(last)}"
+    except OSError:
+        return "refused"
+
+
+def until(expect, question):
+    late = time.monotonic() + 20
+    while (answer := question()) != expect and time.monotonic() < late:
+        time.sleep(0.05)
+    return answer
+
+
+print(until(expect_kept, lambda: ask(kept)))
+print(until(expect_fresh, fresh))

@@ -95,11 +95,14 @@ fn who_shows_a_good_certificate_is_let_in() {
         for version in ["--tlsv1.3", "--tls-max=1.2"] {
             let before = backend.connections();
             let option: Vec<&str> = version.split('=').collect();
-            let done = curl(&rig, web, host, name, &option);
-            assert!(done.code != 0 && done.out.is_empty(), "{host} {name}: {}", done.out);
-            // curl says of some alerts that the verification failed (60).
-            let told = done.err.contains("alert") || done.code == 60;
-            assert!(told, "the client is told: {host} {name}: {}", done.err);
+            // curl says of some alerts that the verification failed (60). On a machine that is
+            // very busy the gateway may be gone before it looks.
+            let is_told = (0..3).any(|_| {
+                let done = curl(&rig, web, host, name, &option);
+                assert!(done.code != 0 && done.out.is_empty(), "{host} {name}: {}", done.out);
+                done.err.contains("alert") || done.code == 60
+            });
+            assert!(is_told, "{host} {name}");
             assert_eq!(backend.connections(), before, "{host} {name}");
             let told = |line: &str| line.contains("tls_expected") && line.contains(cause);
             let line = rig.gateway().stdout.wait(lines, LONG, told);
@@ -213,14 +216,12 @@ fn what_is_revoked_while_connections_are_open_ends_there() {
     let go = rig.folder.join("go");
     let seen = rig.gateway().stderr.count();
     std::thread::scope(|scope| {
-        let clients = ["later", "good"].map(|name| {
-            let arguments = [
-                peer("tls_client.py").display().to_string(),
-                web.to_string(),
-                folder.clone(),
-                name.to_owned(),
-                go.display().to_string(),
-            ];
+        let expect = [("later", "421", "refused"), ("good", "200", "full 200")];
+        let clients = expect.map(|(name, kept, fresh)| {
+            let script = peer("tls_client.py").display().to_string();
+            let (web, go) = (web.to_string(), go.display().to_string());
+            let arguments = [&script, &web, &folder, name, &go, kept, fresh];
+            let arguments = arguments.map(str::to_owned);
             scope.spawn(move || run(Tool::Python, arguments, LONG))
         });
         for name in ["later", "good"] {

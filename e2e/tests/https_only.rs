@@ -1,6 +1,9 @@
 //! Clients that come in clear text are sent to `https://`, and told to remember it.
 
+use std::fs;
+
 use yumen_e2e::certificates::Unusual;
+use yumen_e2e::gateway::{fresh_folder, yumen};
 use yumen_e2e::rig::Rig;
 use yumen_e2e::tools::{Tool, have};
 use yumen_e2e::{Backend, Client, Gateway, Step, get, raw};
@@ -47,6 +50,16 @@ services:
     // Whoever came with TLS to a trusted proxy is where he belongs.
     let proxied = "GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-Proto: https\r\n\r\n";
     assert_eq!(ask(proxied).0, 200);
+    let folder = fresh_folder("https");
+    let file = folder.join("yumen.yaml");
+    fs::write(&file, config("{}")).expect("a file");
+    let (_, explained, _) =
+        yumen(&["explain", "--config", &file.display().to_string(), "GET", "http://a.test/"]);
+    assert!(
+        explained.contains("redirected with 308") && explained.contains("`all`"),
+        "{explained}"
+    );
+    let _left = fs::remove_dir_all(folder);
     gateway.reload(&config("{ port: 8443 }")).expect("a good configuration");
     check("GET /x?y", "a.test:8080", "https://a.test:8443/x?y");
 }

@@ -73,14 +73,16 @@ fn services_without_tls_get_no_request() {
         ("end", an_end, 502, "upstream_tls", "closed the connection"),
         ("garbage", endless_garbage, 502, "upstream_tls", "TLS: "),
     ];
-    let services = faults.map(|(name, answer, ..)| {
+    let services = faults.map(|(name, answer, status, ..)| {
         let address = service(answer);
+        // Only who says nothing is waited for.
+        let connect = if status == 504 { "1s" } else { "30s" };
         format!(
             "
   - name: {name}
     url: https://{address}
     tls: {{ insecure: true }}
-    timeouts: {{ connect: 1s }}
+    timeouts: {{ connect: {connect} }}
     retries: {{ attempts: 1 }}
     routes: [{{ name: {name}, match: {{ paths: [/{name}] }} }}]"
         )

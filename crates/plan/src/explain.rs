@@ -18,6 +18,8 @@ pub struct Explanation {
     pub listener: String,
     /// The routes that were considered, in their order: name, place in the config, verdict.
     pub considered: Vec<(String, String, Verdict)>,
+    /// Who comes in clear text is sent to `https://` first.
+    pub https_only: bool,
     /// What will happen.
     pub outcome: Outcome,
 }
@@ -61,11 +63,13 @@ impl Plan {
                 Some((route.name.to_string(), route.at.clone(), considered.verdict))
             });
         let considered = considered.collect();
+        let https_only = on.listener.https_redirect.is_some();
         let found = match on.find(&asked) {
             Ok(found) => found,
             Err(malformed) => {
                 let outcome = Outcome::Refused(malformed.to_string());
-                return Explanation { listener: on.listener.name.clone(), considered, outcome };
+                let listener = on.listener.name.clone();
+                return Explanation { listener, considered, https_only, outcome };
             }
         };
         let outcome = found.and_then(|found| {
@@ -109,6 +113,7 @@ impl Plan {
         Explanation {
             listener: on.listener.name.clone(),
             considered,
+            https_only,
             outcome: outcome.unwrap_or(Outcome::NoRoute),
         }
     }
@@ -126,6 +131,12 @@ impl fmt::Display for Explanation {
         writeln!(out, "routes considered:")?;
         for (name, at, verdict) in &self.considered {
             writeln!(out, "  {name} ({at}) {verdict}")?;
+        }
+        if self.https_only {
+            writeln!(
+                out,
+                "in clear text the request is redirected with 308 to https://; with TLS, to a trusted proxy in front:"
+            )?;
         }
         match &self.outcome {
             Outcome::NoRoute => {
