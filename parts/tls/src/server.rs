@@ -188,6 +188,17 @@ impl Acceptor {
     }
 }
 
+#[cfg(test)]
+impl Acceptor {
+    /// With its own tickets, under what another one demands.
+    pub(crate) fn demanding_as(&self, other: &Self) -> Self {
+        let offers = self.0.offers.iter().zip(&other.0.offers);
+        let offers =
+            offers.map(|((_, config), (demand, _))| (Arc::clone(demand), Arc::clone(config)));
+        Self(Arc::new(Offers { offers: offers.collect(), places: self.0.places.clone() }))
+    }
+}
+
 fn certified(pair: Pair<'_>, at: &str) -> Result<(Facts, Arc<CertifiedKey>), Problem> {
     let at_certificate = format!("{at}certificate");
     let at_key = format!("{at}key");

@@ -336,6 +336,21 @@ fn a_ticket_is_worth_nothing_where_something_else_is_demanded() {
 }
 
 #[test]
+fn a_certificate_is_verified_again_when_a_session_is_resumed() {
+    let own = issued(&["a.test"], false);
+    let authority = Authority::new("one");
+    let mine = showing(&own.0, Some(&authority.sign(7, false)));
+    let first = demanding(&own, authority.clients(false, None), &[]).open(None);
+    arrive(&mine, &first, "a.test").unwrap();
+    // As if it had come to its end in the meantime, which is all that can happen to it without a
+    // change of the demand.
+    let crl = Some(authority.crl(7, 2090));
+    let later = demanding(&own, authority.clients(false, crl), &[]).open(None);
+    let why = arrive(&mine, &first.demanding_as(&later), "a.test").unwrap_err();
+    assert!(why.contains("Revoked"), "{why}");
+}
+
+#[test]
 fn a_connection_is_for_hosts_of_which_the_same_is_demanded() {
     let own = issued(&["a.test"], false);
     let authority = Authority::new("one");
