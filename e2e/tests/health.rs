@@ -349,6 +349,35 @@ fn the_next_priority_stands_in() {
     assert!(spare.connections() > 0);
 }
 
+/// Targets in the gateway's own zone take everything, until they are dead.
+#[test]
+fn the_own_zone_comes_first() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let ((first, near), far) = (nginx(), Backend::answering("ok"));
+    let text = config(&[near, far.address], "");
+    let mut text = format!("zone: here\n{text}");
+    for (target, zone) in [(near, "here"), (far.address, "there")] {
+        text = text.replace(
+            &format!("- url: http://{target}\n"),
+            &format!("- {{ url: 'http://{target}', zone: {zone} }}\n"),
+        );
+    }
+    let gateway = Gateway::start(&text);
+    for _ in 0..200 {
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+    assert_eq!(far.connections(), 0, "what is near takes everything while it is well");
+    signal(first.pid(), "KILL");
+    let deadline = Instant::now() + SOON;
+    while far.connections() == 0 || !gateway.stderr.all().iter().any(|one| one.contains("ejected"))
+    {
+        assert!(Instant::now() < deadline, "{:#?}", gateway.stderr.all());
+        assert_eq!(get(gateway.web(), "/").status(), 200);
+    }
+}
+
 /// What comes all at once to a service that had nothing to do, and waits for a frozen target, is
 /// answered by the other; a POST that was sent is not sent twice.
 #[test]

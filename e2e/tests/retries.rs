@@ -1,8 +1,8 @@
 //! Services that misbehave, and what is tried again: counted where it matters, at the service.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -367,6 +367,123 @@ fn a_breaker_opens_and_closes() {
         assert_eq!(get(gateway.web(), "/ok").status(), 200);
     }
     assert!(said("the breaker of service backend closed").is_some());
+}
+
+/// One of two is slow: with hedges its requests are answered by the other, and it is not blamed.
+#[test]
+fn what_takes_long_is_asked_of_another_too() {
+    let slow = Backend::start(|_| vec![Step::Body, Step::Wait(Duration::from_secs(6)), ok("slow")]);
+    let fast = Backend::answering("fast");
+    let more = "    retries: { hedge: 50ms, budget: { per_second_min: 50 } }\n    timeouts: { first_byte: 1m }";
+    // A busy machine may make everybody slow; silence is another test's.
+    let text = config(&[slow.address, fast.address], more);
+    let text = text
+        .replace("      targets:", "      health: { passive: { silence: off } }\n      targets:");
+    let gateway = Gateway::start(&text);
+    let began = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(get(gateway.web(), "/").text(), "fast");
+    }
+    println!("ten requests, half of them hedged: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    let line = logged(&gateway, "\"what\":\"hedge\"");
+    assert!(line.contains("\"attempts\":2") && line.contains(&fast.authority()), "{line}");
+    assert!(slow.wait(SOON, |all| !all.is_empty() && all.iter().all(|one| one.ended.is_some())));
+    let page = get(gateway.status(), "/upstreams").text();
+    assert!(!page.contains("ejected") && !page.contains("silent"), "{page}");
+    let counted =
+        metric(&gateway, "yumen_upstream_retries_total{service=\"backend\",reason=\"hedge\"}");
+    assert!(counted >= 1.0, "{counted}");
+    // What cannot be sent twice waits.
+    let mark = fast.mark();
+    let posts: Vec<_> = (0..2)
+        .map(|_| {
+            let mut client = Client::connect(gateway.web());
+            client.send(body_request("POST", "hello"));
+            client
+        })
+        .collect();
+    let mut texts: Vec<String> = posts
+        .into_iter()
+        .map(|mut client| client.answer("POST", SOON).expect("an answer").text())
+        .collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["fast", "slow"]);
+    let posts: usize = fast.since(&mark).iter().map(|one| one.requests().0.len()).sum();
+    assert_eq!(posts, 1);
+}
+
+/// So many clients ask without end, with a pause; what each answer was, and how long it took.
+fn hammer(gateway: &Gateway, clients: usize, pause: Duration, long: Duration) -> Vec<Asked> {
+    let (web, until) = (gateway.web(), Instant::now() + long);
+    let ask = move || {
+        let mut client = Client::connect(web);
+        let mut all = Vec::new();
+        while Instant::now() < until {
+            let began = Instant::now();
+            let answer = client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("an answer");
+            all.push((answer.status(), answer.text(), began.elapsed(), Instant::now()));
+            // The pause is part of the load's shape.
+            thread::sleep(pause);
+        }
+        all
+    };
+    let threads: Vec<_> = (0..clients).map(|_| thread::spawn(ask)).collect();
+    threads.into_iter().flat_map(|one| one.join().expect("it ends well")).collect()
+}
+
+type Asked = (u16, String, Duration, Instant);
+
+/// A service that does eight things at one time is asked for a multiple of what it can do: it does
+/// nearly as much as ever, and who is sent away learns so at once.
+#[test]
+fn under_overload_the_adaptive_limit_keeps_the_service_busy_and_no_more() {
+    let places = Arc::new((Mutex::new(8_u32), Condvar::new()));
+    let own = Arc::clone(&places);
+    let backend = Backend::start(move |_| {
+        let (free, changed) = &*own;
+        let mut left = changed
+            .wait_while(free.lock().expect("a sound lock"), |free| *free == 0)
+            .expect("a sound lock");
+        *left -= 1;
+        drop(left);
+        // That is what its work takes.
+        thread::sleep(Duration::from_millis(40));
+        *free.lock().expect("a sound lock") += 1;
+        changed.notify_one();
+        vec![Step::Body, ok("ok")]
+    });
+    let more = "    limits: { adaptive: {} }";
+    let gateway = Gateway::start(&config(&[backend.address], more));
+    let long = Duration::from_secs(3);
+    let peak = hammer(&gateway, 8, Duration::ZERO, long);
+    assert!(peak.iter().all(|one| one.0 == 200), "nobody is sent away for nothing");
+    let all = hammer(&gateway, 40, Duration::from_millis(20), long * 3);
+    // The last part, when it has settled.
+    let settled = all.iter().map(|one| one.3).max().expect("some") - long;
+    let late: Vec<&Asked> = all.iter().filter(|one| one.3 > settled).collect();
+    let (good, shed): (Vec<&Asked>, Vec<&Asked>) = late.into_iter().partition(|one| one.0 == 200);
+    assert!(!shed.is_empty(), "no overload: {} answers", all.len());
+    assert!(shed.iter().all(|one| one.0 == 503 && one.1.contains("upstream_overloaded")));
+    let median = |some: &[&Asked]| {
+        let mut times: Vec<Duration> = some.iter().map(|one| one.2).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let goodput = good.len() as f64 / peak.len() as f64;
+    let limit = metric(&gateway, "yumen_upstream_requests_limit{service=\"backend\"}");
+    println!(
+        "overload: goodput {goodput:.2} of the peak, its median {:?}; {} sent away, median {:?}; limit {limit}",
+        median(&good),
+        shed.len(),
+        median(&shed),
+    );
+    // The figures are 0.9 and 5 ms; without a limit 40 wait in line for 200 ms.
+    assert!(goodput > 0.6, "{goodput}");
+    assert!(median(&shed) < Duration::from_millis(100));
+    assert!(median(&shed) < median(&good) / 2, "who is sent away does not wait");
+    assert!((4.0..=40.0).contains(&limit), "{limit}");
+    logged(&gateway, "\"what\":\"shed\"");
 }
 
 /// Above the limit a request waits its turn; above the queue it is sent away at once.

@@ -78,7 +78,12 @@ impl Engine {
         // What all workers share is shown once.
         if self.outbound.worker().index() == 0 {
             let show = |name: &str, now: Reading| {
-                self.metrics.service(name).reading(now.breaker, now.requests, now.pending);
+                self.metrics.service(name).reading(
+                    now.breaker,
+                    now.requests,
+                    now.pending,
+                    now.limit,
+                );
             };
             self.present.ledgers().each(show);
         }

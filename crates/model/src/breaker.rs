@@ -54,8 +54,11 @@ pub struct ServiceLimits {
     /// Requests under way, from their head to the last byte of their answer; no limit if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<u32>,
-    /// Requests that wait for their turn when there are `requests` under way; more are answered
-    /// with 503 at once.
+    /// A limit that finds its own height, instead of `requests`; off if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveLimit>,
+    /// Requests that wait for their turn when there are as many under way as there may be; more
+    /// are answered with 503 at once.
     pub pending: u32,
     /// How long a request waits for its turn before it is answered with 503.
     pub pending_timeout: Span,
@@ -63,6 +66,28 @@ pub struct ServiceLimits {
 
 impl Default for ServiceLimits {
     fn default() -> Self {
-        Self { requests: None, pending: 0, pending_timeout: Span::seconds(1) }
+        Self { requests: None, adaptive: None, pending: 0, pending_timeout: Span::seconds(1) }
+    }
+}
+
+/// A limit of requests under way that finds its own height: it falls when answers take longer than
+/// they do when nobody queues at the service, or when it says that it is overloaded (429, 503, no
+/// answer in time), and rises while they do not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdaptiveLimit {
+    /// It never falls below this many; at least 1. No more than the service can do at one time.
+    pub min: u32,
+    /// It never rises above this many.
+    pub max: u32,
+    /// Where it begins.
+    pub initial: u32,
+    /// How many times longer than without a queue answers may take, 1.1 to 10.
+    pub tolerance: f64,
+}
+
+impl Default for AdaptiveLimit {
+    fn default() -> Self {
+        Self { min: 4, max: 1000, initial: 20, tolerance: 1.5 }
     }
 }

@@ -26,7 +26,7 @@ mod tls;
 mod watch;
 
 pub use address::socket_address;
-pub use breaker::{Breaker, ServiceLimits};
+pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, Health, HttpProbe, Initially, Passive, Probe};
 pub use listener::{
@@ -60,6 +60,10 @@ pub struct Model {
     pub routes: Vec<Route>,
     /// Policies for every route of every listener.
     pub policies: Vec<PolicyUse>,
+    /// Where this gateway runs, such as `eu-west-1a`: targets of the same zone come first. None if
+    /// left out. Usually it is `${env:NAME}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// One line for each exchange.
     pub access_log: AccessLog,
     /// The listener for `/metrics`, `/livez` and `/readyz`.
@@ -79,6 +83,7 @@ impl Default for Model {
             services: Vec::new(),
             routes: Vec::new(),
             policies: Vec::new(),
+            zone: None,
             access_log: AccessLog::default(),
             status: Status::default(),
             drain: Span::seconds(60),

@@ -88,6 +88,10 @@ pub struct Target {
     /// before them falls below five sevenths: what these then cannot be given. At most 7.
     #[serde(default)]
     pub priority: u8,
+    /// Where it runs. Of targets with the same priority, those in the zone of this gateway come
+    /// first: the others are a step behind, as if they were of a priority in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 fn off() -> Span {

@@ -44,7 +44,8 @@ impl Plan {
         let mut report = Report::default();
         let written = gather(model);
         check_names(model, &written, &mut report);
-        let destinations = compile_services(&model.services, revision, &mut report);
+        let destinations =
+            compile_services(&model.services, revision, model.zone.as_deref(), &mut report);
         let services = Services::compile(model, destinations, &mut report);
         let attached = Attached {
             global: chain::compile(&model.policies, "", kinds, &mut report),
@@ -162,10 +163,15 @@ fn check_unique<'a>(
 fn compile_services(
     services: &[Service],
     revision: u64,
+    zone: Option<&str>,
     report: &mut Report,
 ) -> Vec<Option<Arc<Destination>>> {
+    if zone.is_some_and(str::is_empty) {
+        report.error("zone", "it is empty").hint("name the zone, or leave it out");
+    }
     let compile = |(index, service): (usize, &Service)| {
-        Destination::compile(service, revision, &format!("services[{index}]"), report).map(Arc::new)
+        let at = format!("services[{index}]");
+        Destination::compile(service, revision, zone, &at, report).map(Arc::new)
     };
     services.iter().enumerate().map(compile).collect()
 }

@@ -30,6 +30,8 @@ pub enum Decided {
     Timeout,
     /// Tried again: the target answered nobody, others did.
     Silent,
+    /// Sent to another target too: this one takes long.
+    Hedge,
     /// Tried again: the answer's status.
     Status,
     /// Not tried again: the budget for retries is spent.
@@ -48,18 +50,21 @@ pub enum Decided {
     Queued,
     /// Sent away: the service had as many requests as it may, and so had its queue.
     Overloaded,
+    /// Sent away: more at once would only queue at the service.
+    Shed,
     /// Something else stood in for the answer that the service did not give.
     Fallback,
 }
 
 impl Decided {
     /// All of them, causes of further attempts first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Connect,
         Self::Stale,
         Self::Reset,
         Self::Timeout,
         Self::Silent,
+        Self::Hedge,
         Self::Status,
         Self::BudgetSpent,
         Self::BodyGone,
@@ -69,6 +74,7 @@ impl Decided {
         Self::BreakerClosed,
         Self::Queued,
         Self::Overloaded,
+        Self::Shed,
         Self::Fallback,
     ];
 
@@ -81,6 +87,7 @@ impl Decided {
             Self::Reset => "reset",
             Self::Timeout => "timeout",
             Self::Silent => "silent",
+            Self::Hedge => "hedge",
             Self::Status => "status",
             Self::BudgetSpent => "budget_spent",
             Self::BodyGone => "body_gone",
@@ -90,6 +97,7 @@ impl Decided {
             Self::BreakerClosed => "breaker_closed",
             Self::Queued => "queued",
             Self::Overloaded => "overloaded",
+            Self::Shed => "shed",
             Self::Fallback => "fallback",
         }
     }
@@ -99,7 +107,13 @@ impl Decided {
     pub const fn is_retry(self) -> bool {
         matches!(
             self,
-            Self::Connect | Self::Stale | Self::Reset | Self::Timeout | Self::Silent | Self::Status
+            Self::Connect
+                | Self::Stale
+                | Self::Reset
+                | Self::Timeout
+                | Self::Silent
+                | Self::Hedge
+                | Self::Status
         )
     }
 }

@@ -51,6 +51,8 @@ pub enum FailureKind {
     UpstreamBadAnswer,
     /// The service has as many requests as it may, or no target at all.
     UpstreamBusy,
+    /// More requests at once would only queue at the service.
+    UpstreamOverloaded,
     /// The service has failed too often and is not asked for a while.
     UpstreamOpen,
     /// The service took too long.
@@ -61,7 +63,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BadRequest,
         Self::TlsExpected,
         Self::Forbidden,
@@ -82,6 +84,7 @@ impl FailureKind {
         Self::UpstreamClosed,
         Self::UpstreamBadAnswer,
         Self::UpstreamBusy,
+        Self::UpstreamOverloaded,
         Self::UpstreamOpen,
         Self::UpstreamTimeout,
         Self::VersionRefused,
@@ -122,6 +125,9 @@ impl FailureKind {
                 (502, "upstream_bad_answer", "The service gave an invalid answer.")
             }
             Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
+            Self::UpstreamOverloaded => {
+                (503, "upstream_overloaded", "The service has as much to do as it can.")
+            }
             Self::UpstreamOpen => {
                 (503, "upstream_open", "The service has failed and is left alone for a moment.")
             }

@@ -68,7 +68,7 @@ pub(crate) async fn attempt(
         None => Poll::Pending,
     })
     .await;
-    attempt.asking.since = since;
+    attempt = attempt.since(since);
     attempt.asking.vigil = vigil;
     let mut leave = leave;
     let head = std::future::poll_fn(|context| {
@@ -116,6 +116,17 @@ impl Attempt {
             left: false,
         };
         Self { connection, upload, destination, asking }
+    }
+
+    /// The same, with the time of the whole try counted from then.
+    pub(crate) fn since(mut self, since: Option<Instant>) -> Self {
+        self.asking.since = since;
+        self
+    }
+
+    /// Whether its connection has served before.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.connection.reused
     }
 
     /// Sends and reads what it can, until there is a head.

@@ -9,27 +9,47 @@ use std::time::Duration;
 
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
+use crate::adaptive::Bounds;
 use yumen_model::ServiceLimits;
 use yumen_model::report::Report;
 
 /// How many requests a service gets at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Room {
-    pub(crate) requests: u32,
+    pub(crate) most: Most,
     /// How many may wait.
     pub(crate) pending: u32,
     /// For how long.
     pub(crate) patience: Option<Duration>,
 }
 
+/// The most that are under way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Most {
+    /// So many.
+    Fixed(u32),
+    /// As many as do not queue at the service.
+    Adaptive(Bounds),
+}
+
 impl Room {
     /// Compiles the limits of a service; problems go into the report with paths below `at`.
     pub(crate) fn compile(limits: &ServiceLimits, at: &str, report: &mut Report) -> Option<Self> {
+        let patience = limits.pending_timeout.get();
+        if let Some(adaptive) = &limits.adaptive {
+            if limits.requests.is_some() {
+                report
+                    .error(format!("{at}.adaptive"), "`requests` is a limit already")
+                    .hint("keep one of them; `adaptive.max` is the most that there may be");
+            }
+            let most = Bounds::compile(adaptive, &format!("{at}.adaptive"), report);
+            return Some(Self { most: Most::Adaptive(most), pending: limits.pending, patience });
+        }
         let Some(requests) = limits.requests else {
             if limits.pending > 0 {
                 report
                     .error(format!("{at}.pending"), "nothing waits: `requests` is not limited")
-                    .hint("set `requests`, or leave `pending` out");
+                    .hint("set `requests` or `adaptive`, or leave `pending` out");
             }
             return None;
         };
@@ -38,8 +58,7 @@ impl Room {
                 .error(format!("{at}.requests"), "with 0 requests nothing is served")
                 .hint("at least 1, or leave it out for no limit");
         }
-        let patience = limits.pending_timeout.get();
-        Some(Self { requests, pending: limits.pending, patience })
+        Some(Self { most: Most::Fixed(requests), pending: limits.pending, patience })
     }
 }
 
@@ -109,6 +128,11 @@ impl Bulkhead {
     /// How many wait.
     pub(crate) fn waiting(&self) -> u32 {
         self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// How many may be, as of the last one that came.
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit.load(Ordering::Relaxed)
     }
 
     /// How many are under way.

@@ -1,5 +1,6 @@
 //! What a plan says of a service, ready for use: its targets, its limits, its patience.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -116,11 +117,12 @@ impl Destination {
         self.targets.iter().find_map(|spot| spot.seal.as_ref()?.client.dates())
     }
 
-    /// Compiles a service for the plan of this revision; problems go into the report with paths
-    /// below `at`.
+    /// Compiles a service for the plan of this revision, as a gateway in this zone sees it; problems
+    /// go into the report with paths below `at`.
     pub fn compile(
         service: &Service,
         revision: u64,
+        zone: Option<&str>,
         at: &str,
         report: &mut Report,
     ) -> Option<Self> {
@@ -135,7 +137,7 @@ impl Destination {
                 check_balance(&upstream.balance, &at, report);
                 (
                     upstream.balance.clone(),
-                    compile_targets(&upstream.targets, &proof, &at, report)?,
+                    compile_targets(&upstream.targets, (&proof, zone), &at, report)?,
                     String::new(),
                 )
             }
@@ -237,7 +239,7 @@ fn check_balance(balance: &Balance, at: &str, report: &mut Report) {
 
 fn compile_targets(
     targets: &[Target],
-    proof: &Proof,
+    (proof, zone): (&Proof, Option<&str>),
     at: &str,
     report: &mut Report,
 ) -> Option<Vec<Spot>> {
@@ -265,12 +267,33 @@ fn compile_targets(
             spots.push(spot);
         }
     }
+    if rank(targets, zone, &mut spots) > usize::from(PRIORITY_MAX) + 1 {
+        report
+            .error(format!("{at}.targets"), "priorities and zones make more than 8 steps")
+            .hint("use fewer priorities: each one with targets in this zone and elsewhere is two");
+    }
     if targets.iter().all(|target| target.weight == 0) {
         report
             .error(format!("{at}.targets"), "no target with a weight above 0")
             .hint("add a target, such as `- url: http://127.0.0.1:9000`");
     }
     (report.problems().len() == before).then_some(spots)
+}
+
+/// Turns priorities and zones into steps without gaps: of each priority, the targets in the zone of
+/// the gateway come before the others. Says how many steps there are.
+fn rank(targets: &[Target], zone: Option<&str>, spots: &mut [Spot]) -> usize {
+    // Of a wrong target there is no spot, and it is said already.
+    if zone.is_none() || targets.len() != spots.len() {
+        return 0;
+    }
+    let step = |target: &Target| (target.priority, target.zone.as_deref() != zone);
+    let steps: BTreeSet<(u8, bool)> = targets.iter().map(step).collect();
+    for (target, spot) in targets.iter().zip(spots) {
+        let place = steps.iter().position(|one| *one == step(target));
+        spot.priority = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(PRIORITY_MAX);
+    }
+    steps.len()
 }
 
 /// Reads `http://host[:port][/path]`, or the same with `https`.
@@ -336,6 +359,42 @@ fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_near_comes_first_within_its_priority() {
+        let target = |index: usize, (priority, zone): (u8, &str)| Target {
+            url: format!("http://10.0.0.{index}"),
+            weight: 1,
+            priority,
+            zone: Some(zone.to_owned()).filter(|zone| !zone.is_empty()),
+        };
+        let priorities = |targets: &[(u8, &str)], zone: Option<&str>| {
+            let targets: Vec<Target> =
+                targets.iter().enumerate().map(|(index, one)| target(index, *one)).collect();
+            let mut spots: Vec<Spot> = targets
+                .iter()
+                .map(|target| {
+                    let (host, port, authority, _) = parse_url(&target.url).unwrap();
+                    let Target { weight, priority, .. } = *target;
+                    Spot { host, port, weight, priority, authority, seal: None }
+                })
+                .collect();
+            let steps = rank(&targets, zone, &mut spots);
+            (spots.iter().map(|spot| spot.priority).collect::<Vec<_>>(), steps)
+        };
+        for (targets, zone, expect) in [
+            (&[(0, "a"), (0, "b"), (0, "")][..], Some("a"), vec![0, 1, 1]),
+            (&[(0, "a"), (0, "b"), (0, "")], Some("b"), vec![1, 0, 1]),
+            (&[(0, "a"), (0, "b"), (0, "")], None, vec![0, 0, 0]),
+            (&[(0, "a"), (0, "b")], Some("c"), vec![0, 0]),
+            (&[(0, "a"), (3, "a"), (0, "b"), (3, "b")], Some("b"), vec![1, 3, 0, 2]),
+            (&[(2, "a"), (7, "b")], None, vec![2, 7]),
+        ] {
+            assert_eq!(priorities(targets, zone).0, expect, "{targets:?} {zone:?}");
+        }
+        let many: Vec<(u8, &str)> = (0..5).flat_map(|one| [(one, "a"), (one, "b")]).collect();
+        assert_eq!(priorities(&many, Some("a")).1, 10);
+    }
 
     #[test]
     fn urls_are_read() {

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use crate::adaptive::{Adaptive, Bounds, Observed};
 use crate::breaker::{Breaker, Change, Grade, Pass, State, Terms};
 use crate::budget::{Allowance, Budget};
-use crate::bulkhead::{Bulkhead, Entry, Room};
+use crate::bulkhead::{Bulkhead, Entry, Most, Room};
 
 /// Requests that one worker counts by itself before it tells the others.
 const UNTOLD_MAX: u32 = 32;
@@ -33,6 +34,8 @@ pub struct Reading {
     pub requests: u64,
     /// Requests that wait for their turn.
     pub pending: u64,
+    /// How many there may be under way; 0 if that is not limited.
+    pub limit: u64,
 }
 
 /// What all workers know together of one service.
@@ -46,6 +49,9 @@ struct Ledger {
     /// nobody needs its lock to be let through.
     gate: AtomicU32,
     bulkhead: Arc<Bulkhead>,
+    adaptive: Mutex<Adaptive>,
+    /// How many it lets through now; 0 if it was never asked.
+    limit: AtomicU32,
     /// Whether the two were ever used.
     guarded: AtomicBool,
     news: Arc<Mutex<Vec<String>>>,
@@ -84,6 +90,8 @@ impl Ledgers {
                 breaker: Mutex::default(),
                 gate: AtomicU32::new(0),
                 bulkhead: Arc::default(),
+                adaptive: Mutex::default(),
+                limit: AtomicU32::new(0),
                 guarded: AtomicBool::new(false),
                 news: Arc::clone(&self.news),
             })
@@ -109,7 +117,8 @@ impl Ledgers {
             };
             let requests = u64::from(ledger.bulkhead.under_way());
             let pending = u64::from(ledger.bulkhead.waiting());
-            tell(name, Reading { breaker, requests, pending });
+            let limit = u64::from(ledger.bulkhead.limit());
+            tell(name, Reading { breaker, requests, pending, limit });
         }
     }
 
@@ -144,7 +153,28 @@ impl Clerk {
     /// Asks for a place among the requests under way.
     pub(crate) fn enter(&self, room: &Room) -> Entry {
         self.ledger.guard();
-        self.ledger.bulkhead.enter(room.requests, room.pending)
+        let limit = match &room.most {
+            Most::Fixed(requests) => *requests,
+            Most::Adaptive(bounds) => bounds.within(self.ledger.limit.load(Ordering::Relaxed)),
+        };
+        self.ledger.bulkhead.enter(limit, room.pending)
+    }
+
+    /// Takes in how a request fared that had a place.
+    pub(crate) fn learn(&self, bounds: &Bounds, took: Option<Duration>, overloaded: bool) {
+        // One that comes while another worker tells its own is not missed: they are samples.
+        let mut adaptive = match self.ledger.adaptive.try_lock() {
+            Ok(adaptive) => adaptive,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let under_way = self.ledger.bulkhead.under_way();
+        let observed = Observed { took, overloaded, under_way };
+        adaptive.note(bounds, observed, self.ledger.since(Instant::now()));
+        let limit = adaptive.limit(bounds);
+        if self.ledger.limit.load(Ordering::Relaxed) != limit {
+            self.ledger.limit.store(limit, Ordering::Relaxed);
+        }
     }
 
     /// Whether the breaker would refuse an attempt now.

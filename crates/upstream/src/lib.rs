@@ -4,6 +4,7 @@
 //! [`Pool`] for each service it has sent something to; pools outlive plans, so a reload closes no
 //! connection and forgets no load.
 
+mod adaptive;
 mod attempt;
 mod backoff;
 pub mod balance;
@@ -15,6 +16,7 @@ mod connection;
 mod destination;
 mod endpoint;
 pub mod health;
+mod hedge;
 mod ledger;
 mod outbound;
 mod outcome;

@@ -27,6 +27,8 @@ pub struct Retries {
     pub(crate) body_max: usize,
     pub(crate) backoff: Backoff,
     pub(crate) retry_after: Duration,
+    /// When a request is sent to another target too.
+    pub(crate) hedge: Option<Duration>,
     pub(crate) allowance: Allowance,
 }
 
@@ -132,6 +134,7 @@ impl Retries {
             body_max: usize::try_from(retries.body.0).unwrap_or(usize::MAX),
             backoff: Backoff { first: first.unwrap_or_default(), max: max.unwrap_or_default() },
             retry_after: retries.retry_after.get().unwrap_or_default(),
+            hedge: retries.hedge.get(),
             allowance: Allowance { share, per_second_min: retries.budget.per_second_min },
         }
     }

@@ -10,12 +10,14 @@ use yumen_http::{Body, BodyRead, Framing, Response};
 use yumen_model::HostHeader;
 use yumen_policy::{Decided, Exchange, Failure, FailureKind};
 
+use crate::adaptive::Bounds;
 use crate::attempt::{Failed, attempt};
 use crate::balance::Ask;
-use crate::bulkhead::{Entry, Place};
+use crate::bulkhead::{Entry, Most, Place, Room};
 use crate::connection::Connection;
 use crate::destination::{Destination, Timeouts};
 use crate::endpoint::Endpoint;
+use crate::hedge::{self, Other, Raced};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
 use crate::outcome::{Outcome, Try};
@@ -75,9 +77,12 @@ pub async fn enter(way: &Way<'_>, exchange: &mut Exchange) -> Result<Option<Plac
             return Ok(Some(place));
         }
     }
-    exchange.trail.decide(Decided::Overloaded, None, None);
-    let failure = Failure::new(FailureKind::UpstreamBusy).because("`limits` of the service");
-    Err(failure.after(OVERLOADED_WAIT))
+    let (what, kind) = match room.most {
+        Most::Fixed(_) => (Decided::Overloaded, FailureKind::UpstreamBusy),
+        Most::Adaptive(_) => (Decided::Shed, FailureKind::UpstreamOverloaded),
+    };
+    exchange.trail.decide(what, None, None);
+    Err(Failure::new(kind).because("`limits` of the service").after(OVERLOADED_WAIT))
 }
 
 /// Sends the request of an exchange to a service and returns its answer, of which at least the
@@ -99,7 +104,11 @@ pub async fn send(
     way.clerk.offer(exchange.trail.began);
     let road = Road { outbound, pool, way };
     let mut course = Course::new(&road, exchange);
+    let streams = course.kept.is_some() || matches!(exchange.request.body, Body::Stream(..));
     let result = course.run(&road, exchange).await;
+    if let Some(Room { most: Most::Adaptive(bounds), .. }) = &way.destination.room {
+        learn(way.clerk, bounds, &result, (exchange, streams));
+    }
     if let Some(kept) = &course.kept {
         match &result {
             Ok(_) => kept.release(),
@@ -109,6 +118,33 @@ pub async fn send(
         }
     }
     result
+}
+
+/// Tells the adaptive limit how the request fared.
+fn learn(
+    clerk: &Clerk,
+    bounds: &Bounds,
+    result: &Result<Response, Failure>,
+    (exchange, streams): (&Exchange, bool),
+) {
+    let trail = &exchange.trail;
+    let took = match (trail.asked, trail.answered) {
+        // A pause between tries, or a client that is slow to send, is not the service's doing.
+        (Some(asked), Some(answered)) if trail.attempts == 1 && !streams => {
+            Some(answered.saturating_sub(asked))
+        }
+        _ => None,
+    };
+    match result {
+        Ok(response) => {
+            let overloaded = matches!(response.head.status().code(), 429 | 503);
+            clerk.learn(bounds, took.filter(|_| !overloaded), overloaded);
+        }
+        Err(failure) if failure.kind() == FailureKind::UpstreamTimeout => {
+            clerk.learn(bounds, None, true);
+        }
+        Err(_) => {}
+    }
 }
 
 type Chosen = (usize, Rc<Endpoint>);
@@ -263,11 +299,32 @@ impl Course {
         };
         let kept = connection.reused;
         exchange.trail.opened += u32::from(!kept);
+        if let Some(after) = road.way.retries.hedge.filter(|_| self.may_hedge(road, exchange)) {
+            let race = self.hedge(road, (index, after), (connection, since), exchange);
+            // In a box, for few requests are hedged and all would pay for its size.
+            let Raced { response, is_other } = Box::pin(race).await;
+            if is_other {
+                // Of the one that was called off nothing is known.
+                return response.map_err(|failed| failed.setback);
+            }
+            return self.settle(response, (leave, current), (endpoint, kept), exchange);
+        }
         let may_leave = endpoint.is_watched() && self.may_leave(road, at_hand, exchange);
         let mut elsewhere = || self.leave(road, index);
         let elsewhere: Option<&mut dyn FnMut() -> bool> =
             if may_leave { Some(&mut elsewhere) } else { None };
         let response = attempt(road, connection, since, exchange, elsewhere).await;
+        self.settle(response, (leave, current), (endpoint, kept), exchange)
+    }
+
+    /// Tells how a try went that has ended.
+    fn settle(
+        &mut self,
+        response: Result<Response, Failed>,
+        (leave, current): (Option<Leave<'_>>, Try),
+        (endpoint, kept): (&Endpoint, bool),
+        exchange: &mut Exchange,
+    ) -> Result<Response, Setback> {
         let outcome = match &response {
             Ok(response) => Outcome::Answered(response.head.status().code()),
             Err(Failed { setback: Setback { cause: Some(Cause::Silent), .. }, .. }) => {
@@ -285,6 +342,44 @@ impl Course {
             }
             setback
         })
+    }
+
+    /// Whether the request may be sent to another endpoint too, while this one is waited for.
+    fn may_hedge(&self, road: &Road<'_>, exchange: &Exchange) -> bool {
+        self.retries == 0
+            && !matches!(exchange.request.body, Body::Stream(..))
+            && road.way.retries.allows(exchange.request.head.method())
+    }
+
+    async fn hedge<'a>(
+        &mut self,
+        road: &Road<'a>,
+        (index, after): (usize, Duration),
+        connected: (Connection, Option<Instant>),
+        exchange: &mut Exchange,
+    ) -> Raced {
+        let tried = &mut self.tried;
+        let key = self.key;
+        let choose = |exchange: &mut Exchange| {
+            let Way { retries, clerk, destination, .. } = road.way;
+            let now = Instant::now();
+            tried.push(index);
+            let ask = Ask { tried, random: road.outbound.random(), key };
+            let (other, endpoint) = road.pool.choose_well(&ask)?;
+            if destination.breaker.is_some() && clerk.is_denied(now)
+                || !clerk.draw(retries.allowance, now)
+            {
+                return None;
+            }
+            let leave = match &destination.breaker {
+                Some(terms) => Some(clerk.admit(terms).ok()?.0),
+                None => None,
+            };
+            tried.push(other);
+            hedge::note(exchange);
+            Some(Other { endpoint, leave })
+        };
+        hedge::race(road, connected, exchange, after, choose).await
     }
 
     /// Whether the request may go elsewhere while it waits for an answer.
@@ -408,7 +503,7 @@ impl Course {
 }
 
 /// Tells the breaker how an attempt went.
-fn conclude(
+pub(crate) fn conclude(
     leave: Option<Leave<'_>>,
     outcome: Outcome,
     endpoint: &Endpoint,

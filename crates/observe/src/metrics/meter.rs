@@ -80,6 +80,7 @@ pub(super) struct ServiceCells {
     pub(super) breaker: Count,
     pub(super) requests: Count,
     pub(super) pending: Count,
+    pub(super) limit: Count,
 }
 
 impl WorkerMetrics {
@@ -188,11 +189,12 @@ impl ServiceMeter {
     }
 
     /// How the service stands: its breaker (0 closed, 1 half open, 2 open), its limited requests,
-    /// and those that wait. To be told by one worker for all.
-    pub fn reading(&self, breaker: u64, requests: u64, pending: u64) {
+    /// those that wait, and the limit (0: none). To be told by one worker for all.
+    pub fn reading(&self, breaker: u64, requests: u64, pending: u64, limit: u64) {
         self.cells.breaker.set(breaker);
         self.cells.requests.set(requests);
         self.cells.pending.set(pending);
+        self.cells.limit.set(limit);
     }
 
     /// Something was decided on the way of a request to a target.

@@ -45,6 +45,7 @@ struct ServiceSum {
     breaker: u64,
     requests: u64,
     pending: u64,
+    limit: u64,
 }
 
 /// Rows of one metric: the labels that are written in front of every sample, and the sums.
@@ -109,6 +110,7 @@ fn add_service(sum: &mut ServiceSum, cells: &ServiceCells) {
     add(&mut sum.breaker, &cells.breaker);
     add(&mut sum.requests, &cells.requests);
     add(&mut sum.pending, &cells.pending);
+    add(&mut sum.limit, &cells.limit);
 }
 
 fn add(sum: &mut u64, count: &Count) {
@@ -190,6 +192,7 @@ fn services(text: &mut Exposition<'_>, rows: &Rows<ServiceSum>) -> io::Result<()
     plain(text, series::UPSTREAM_BREAKER, rows, |sum| sum.breaker)?;
     plain(text, series::UPSTREAM_REQUESTS, rows, |sum| sum.requests)?;
     plain(text, series::UPSTREAM_PENDING, rows, |sum| sum.pending)?;
+    plain(text, series::UPSTREAM_LIMIT, rows, |sum| sum.limit)?;
     decisions(text, (series::UPSTREAM_RETRIES, "reason"), rows, Decided::is_retry)?;
     decisions(text, (series::UPSTREAM_DECISIONS, "decision"), rows, |what| !what.is_retry())
 }

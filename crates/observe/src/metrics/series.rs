@@ -101,6 +101,10 @@ pub(super) const UPSTREAM_REQUESTS: Series =
     gauge("yumen_upstream_requests", "Requests under way at services that limit them.");
 pub(super) const UPSTREAM_PENDING: Series =
     gauge("yumen_upstream_pending_requests", "Requests that wait for their turn at a service.");
+pub(super) const UPSTREAM_LIMIT: Series = gauge(
+    "yumen_upstream_requests_limit",
+    "Requests that may be under way at a service; 0 if that is not limited.",
+);
 pub(super) const UPSTREAM_DECISIONS: Series = counter(
     "yumen_upstream_decisions_total",
     "What else was decided on the way of requests to targets.",
@@ -139,7 +143,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 36] = [
+pub(super) const ALL: [Series; 37] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -163,6 +167,7 @@ pub(super) const ALL: [Series; 36] = [
     UPSTREAM_BREAKER,
     UPSTREAM_REQUESTS,
     UPSTREAM_PENDING,
+    UPSTREAM_LIMIT,
     UPSTREAM_RETRIES,
     UPSTREAM_DECISIONS,
     UPSTREAM_HEALTHY,

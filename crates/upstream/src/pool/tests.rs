@@ -11,7 +11,7 @@ fn destination(revision: u64, port: u16) -> Arc<Destination> {
     let source = Source { name: "s.yaml".to_owned(), text };
     let document = Document::read(&[source], &NoEnvironment, &mut report);
     let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
-    Arc::new(Destination::compile(&service, revision, "", &mut report).unwrap())
+    Arc::new(Destination::compile(&service, revision, None, "", &mut report).unwrap())
 }
 
 fn chosen(pool: &Pool) -> u16 {
@@ -35,7 +35,7 @@ fn watched(text: &str) -> (Pool, Keeper) {
     let source = Source { name: "s.yaml".to_owned(), text: text.to_owned() };
     let document = Document::read(&[source], &NoEnvironment, &mut report);
     let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
-    let destination = Arc::new(Destination::compile(&service, 1, "", &mut report).unwrap());
+    let destination = Arc::new(Destination::compile(&service, 1, None, "", &mut report).unwrap());
     let (keeper, standings) = Keeper::new(1);
     (Pool::new(destination, &Names::default(), standings, 0), keeper)
 }
@@ -122,7 +122,7 @@ fn what_is_known_survives_a_reload() {
     let source = Source { name: "s.yaml".to_owned(), text };
     let document = Document::read(&[source], &NoEnvironment, &mut report);
     let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
-    let fresh = Destination::compile(&service, old.revision + 1, "", &mut report).unwrap();
+    let fresh = Destination::compile(&service, old.revision + 1, None, "", &mut report).unwrap();
     pool.adopt(&Arc::new(fresh), &names);
     keeper.look(200, &|_| ());
     assert!(ask(&pool, 200, &[]).iter().all(|port| *port == 1002));

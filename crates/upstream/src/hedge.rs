@@ -1,0 +1,213 @@
+//! Two tries side by side: when the first one takes long, the request is sent to another endpoint
+//! too, and the first answer counts.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+use yumen_http::{Response, ResponseHead};
+use yumen_policy::{Decided, Exchange, Failure, FailureKind};
+
+use crate::attempt::{Attempt, Failed};
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::ledger::Leave;
+use crate::outcome::{Outcome, Try};
+use crate::send::{Road, conclude};
+
+/// Whom a request is sent to too.
+pub(crate) struct Other<'a> {
+    pub(crate) endpoint: Rc<Endpoint>,
+    pub(crate) leave: Option<Leave<'a>>,
+}
+
+/// What came of two tries.
+pub(crate) struct Raced {
+    pub(crate) response: Result<Response, Failed>,
+    /// The answer is the other's, and how that one went is told already.
+    pub(crate) is_other: bool,
+}
+
+/// Two tries side by side.
+struct Race<'a> {
+    /// `None` once it has failed.
+    first: Option<Attempt>,
+    failed: Option<Failed>,
+    /// When the first one began, if each has its own patience.
+    since: Option<Instant>,
+    /// When the second one begins; `None` once it has, or cannot.
+    wait: Option<Pin<Box<Sleep>>>,
+    second: Option<Second<'a>>,
+}
+
+struct Second<'a> {
+    endpoint: Rc<Endpoint>,
+    leave: Option<Leave<'a>>,
+    current: Try,
+    stage: Stage<'a>,
+}
+
+enum Stage<'a> {
+    Opening(Pin<Box<dyn Future<Output = io::Result<Connection>> + 'a>>),
+    Asking(Box<Attempt>),
+}
+
+/// Who came first.
+enum Winner<'a> {
+    First(Attempt, Box<ResponseHead>),
+    Second(Second<'a>, Box<ResponseHead>),
+    Nobody(Failed),
+}
+
+/// Sends the request on this connection, and after so long to whom `choose` says too.
+pub(crate) async fn race<'a>(
+    road: &Road<'a>,
+    (connection, since): (Connection, Option<Instant>),
+    exchange: &mut Exchange,
+    after: Duration,
+    mut choose: impl FnMut(&mut Exchange) -> Option<Other<'a>>,
+) -> Raced {
+    let mut connection = Some(connection);
+    let mut race = Race {
+        first: None,
+        failed: None,
+        since,
+        wait: Some(Box::pin(tokio::time::sleep(after))),
+        second: None,
+    };
+    let winner = std::future::poll_fn(|context| {
+        if let Some(connection) = connection.take() {
+            race.first = Some(Attempt::begin(context, connection, road, exchange).since(since));
+        }
+        race.poll(context, road, exchange, &mut choose)
+    })
+    .await;
+    exchange.trail.answered = Some(exchange.trail.began.elapsed());
+    match winner {
+        Winner::First(attempt, head) => {
+            Raced { response: attempt.finish(head, exchange, road), is_other: false }
+        }
+        Winner::Second(second, head) => {
+            let Second { endpoint, leave, current, stage } = second;
+            let outcome = Outcome::Answered(head.status().code());
+            conclude(leave, outcome, &endpoint, exchange);
+            current.end(outcome);
+            exchange.trail.target = Some(Arc::clone(&endpoint.name));
+            let response = match stage {
+                Stage::Asking(attempt) => attempt.finish(head, exchange, road),
+                // Who has an answer has asked.
+                Stage::Opening(_) => Err(Failure::new(FailureKind::Internal).into()),
+            };
+            Raced { response, is_other: true }
+        }
+        Winner::Nobody(failed) => Raced { response: Err(failed), is_other: false },
+    }
+}
+
+impl<'a> Race<'a> {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        road: &Road<'a>,
+        exchange: &mut Exchange,
+        choose: &mut impl FnMut(&mut Exchange) -> Option<Other<'a>>,
+    ) -> Poll<Winner<'a>> {
+        if let Some(mut first) = self.first.take() {
+            match first.poll(context, exchange, road.way) {
+                Poll::Ready(Ok(head)) => return Poll::Ready(Winner::First(first, head)),
+                Poll::Ready(Err(failure)) => self.failed = Some(first.fail(failure)),
+                Poll::Pending => self.first = Some(first),
+            }
+        }
+        if self.first.is_some()
+            && let Some(wait) = &mut self.wait
+            && wait.as_mut().poll(context).is_ready()
+        {
+            self.wait = None;
+            self.second = choose(exchange).map(|other| Second::new(other, road));
+        }
+        if let Some(second) = self.second.take() {
+            match second.poll(context, road, exchange, self.since) {
+                Some((second, Poll::Ready(head))) => {
+                    return Poll::Ready(Winner::Second(second, head));
+                }
+                Some((second, Poll::Pending)) => self.second = Some(second),
+                // The first one is still under way, or what it failed with is told.
+                None => {}
+            }
+        }
+        match self.failed.take() {
+            Some(failed) if self.second.is_none() => Poll::Ready(Winner::Nobody(failed)),
+            failed => {
+                self.failed = failed;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<'a> Second<'a> {
+    fn new(other: Other<'a>, road: &Road<'a>) -> Self {
+        let Other { endpoint, leave } = other;
+        let current = Try::begin(&endpoint, true);
+        let (own, outbound, timeouts) = (Rc::clone(&endpoint), road.outbound, road.way.timeouts);
+        let opening = async move {
+            match Connection::reuse(&own, false) {
+                Some(kept) => Ok(kept),
+                None => Connection::open(&own, outbound.worker(), timeouts.connect).await,
+            }
+        };
+        Self { endpoint, leave, current, stage: Stage::Opening(Box::pin(opening)) }
+    }
+
+    /// Goes on with it. `None` if it has failed: then nobody hears of it but its endpoint.
+    fn poll(
+        mut self,
+        context: &mut Context<'_>,
+        road: &Road<'_>,
+        exchange: &mut Exchange,
+        since: Option<Instant>,
+    ) -> Option<(Self, Poll<Box<ResponseHead>>)> {
+        if let Stage::Opening(opening) = &mut self.stage {
+            match opening.as_mut().poll(context) {
+                Poll::Pending => return Some((self, Poll::Pending)),
+                Poll::Ready(Ok(connection)) => {
+                    exchange.trail.opened += u32::from(!connection.reused);
+                    let since = since.map(|_| Instant::now());
+                    let attempt = Attempt::begin(context, connection, road, exchange).since(since);
+                    self.stage = Stage::Asking(Box::new(attempt));
+                }
+                Poll::Ready(Err(error)) => {
+                    self.end(Outcome::unconnected(&error), exchange);
+                    return None;
+                }
+            }
+        }
+        let Stage::Asking(attempt) = &mut self.stage else { return Some((self, Poll::Pending)) };
+        let kept = attempt.is_reused();
+        match attempt.poll(context, exchange, road.way) {
+            Poll::Pending => Some((self, Poll::Pending)),
+            Poll::Ready(Ok(head)) => Some((self, Poll::Ready(head))),
+            Poll::Ready(Err(failure)) => {
+                self.end(Outcome::failed(failure.kind(), kept), exchange);
+                None
+            }
+        }
+    }
+
+    fn end(self, outcome: Outcome, exchange: &mut Exchange) {
+        conclude(self.leave, outcome, &self.endpoint, exchange);
+        self.current.end(outcome);
+    }
+}
+
+/// Writes down that the request is sent to another endpoint too.
+pub(crate) fn note(exchange: &mut Exchange) {
+    exchange.trail.attempts += 1;
+    let slow = exchange.trail.target.clone();
+    exchange.trail.decide(Decided::Hedge, slow, None);
+}
