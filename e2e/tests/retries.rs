@@ -220,13 +220,13 @@ fn another_target_is_preferred() {
 #[test]
 fn the_total_bounds_all_tries() {
     let (backend, count) = counting(|_, _| vec![Step::Body, Step::Hang]);
-    let more = "    timeouts: { per_try: 300ms, total: 700ms }\n    retries: { attempts: 10 }";
+    let more = "    timeouts: { per_try: 300ms, total: 2s }\n    retries: { attempts: 10 }";
     let gateway = Gateway::start(&config(&[backend.address], more));
     let began = Instant::now();
     assert_eq!(get(gateway.web(), "/").status(), 504);
     let took = began.elapsed();
-    assert!(took > Duration::from_millis(600) && took < Duration::from_secs(3), "{took:?}");
-    assert!((2..=4).contains(&count.load(Ordering::SeqCst)), "{count:?}");
+    assert!(took > Duration::from_millis(1500) && took < Duration::from_secs(6), "{took:?}");
+    assert!((2..=7).contains(&count.load(Ordering::SeqCst)), "{count:?}");
 }
 
 /// The storm: every try fails. The service sees little more than what the clients ask for.

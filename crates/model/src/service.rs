@@ -15,7 +15,8 @@ pub struct Service {
     /// Unique among services.
     pub name: String,
     /// Where it is, if it is one place: `http://host:port` or `https://host:port`, with a path that is put in front of
-    /// every request's path if need be. Either this or `upstream`.
+    /// every request's path if need be; or `srv://_http._tcp.name`, as the DNS knows it. Either this
+    /// or `upstream`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Where it is, if it is several places.
@@ -79,7 +80,9 @@ pub struct Upstream {
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// `http://host:port` or `https://host:port`, without a path. A host name is looked up in the DNS again when its
-    /// time to live has passed, and each of its addresses takes an equal part of the weight.
+    /// time to live has passed, and each of its addresses takes an equal part of the weight. Or
+    /// `srv://_http._tcp.name`: the DNS knows hosts and ports, their weights (times that of the
+    /// target) and priorities (after that of the target).
     pub url: String,
     /// Its share of the requests relative to the others; 0 takes it out.
     #[serde(default = "default_weight")]

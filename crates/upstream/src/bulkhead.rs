@@ -179,6 +179,10 @@ impl Bulkhead {
 }
 
 impl Drop for Place {
+    /// Hands the place on. That is more than to count, and still belongs here: an exchange ends in many
+    /// ways, its task being dropped among them, and a place that only became free would leave those
+    /// who wait in the queue with nobody to look at it. It neither fails nor waits for long: the
+    /// queue's lock is held for a push or a pop.
     fn drop(&mut self) {
         if let Some(bulkhead) = self.0.take() {
             bulkhead.under_way.fetch_sub(1, Ordering::SeqCst);

@@ -16,11 +16,15 @@ use crate::health::{self, PRIORITY_MAX, Rules};
 
 use crate::breaker::Terms;
 use crate::bulkhead::Room;
+use crate::resolve::{Names, Watched};
 use crate::retry::Retries;
 use crate::seal::{Proof, Seal};
 
 /// How the URL of a target begins with which TLS is spoken.
 const SECURE: &str = "https://";
+
+/// And where the DNS knows hosts and ports.
+const SERVICE: &str = "srv://";
 
 /// A service, compiled. It never changes; a reload makes another one of the same name.
 #[derive(Debug)]
@@ -73,6 +77,8 @@ pub(crate) struct Spot {
 pub(crate) enum Host {
     Address(IpAddr),
     Name(String),
+    /// A service of the DNS, which knows hosts and ports.
+    Service(String),
 }
 
 /// How long a service may take.
@@ -186,12 +192,14 @@ impl Destination {
         })
     }
 
-    /// The names among its targets' hosts, which must be looked up.
-    pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.targets.iter().filter_map(|target| match &target.host {
+    /// Has the names among its targets' hosts looked up for as long as what comes back is held.
+    pub fn watch(&self, names: &Names) -> Vec<Arc<Watched>> {
+        let watch = |target: &Spot| match &target.host {
             Host::Address(_) => None,
-            Host::Name(name) => Some(name.as_str()),
-        })
+            Host::Name(name) => Some(names.watch(name)),
+            Host::Service(name) => Some(names.watch_service(name)),
+        };
+        self.targets.iter().filter_map(watch).collect()
     }
 
     /// Whether its endpoints are watched when there are so many.
@@ -307,6 +315,7 @@ fn read_url(
         _ if !url.starts_with(SECURE) => Ok(None),
         Host::Address(address) => proof.seal(&address.to_string()),
         Host::Name(name) => proof.seal(name),
+        Host::Service(_) => Ok(None),
     };
     let parsed = parse_url(url).and_then(|(host, port, authority, path)| {
         let seal = sealed(&host)
@@ -322,11 +331,28 @@ fn read_url(
     }
 }
 
+/// Reads what stands behind `srv://`.
+fn parse_service(name: &str) -> Result<Parsed, (String, &'static str)> {
+    const FORM: &str = "write it as `srv://_http._tcp.example.com`, without port and path";
+    let is_label = |label: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(known)
+    };
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    if !labels.split('.').all(is_label) || !labels.starts_with('_') {
+        return Err((format!("`{name}` is no name of a service in the DNS"), FORM));
+    }
+    Ok((Host::Service(name.to_ascii_lowercase()), 0, name.into(), String::new()))
+}
+
 type Parsed = (Host, u16, Arc<str>, String);
 
 fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
     const FORM: &str = "write it as `http://host:port` or `https://host:port/path`";
     let fail = |message: &str| (message.to_owned(), FORM);
+    if let Some(name) = url.strip_prefix(SERVICE) {
+        return parse_service(name);
+    }
     let (rest, usual_port) = match (url.strip_prefix("http://"), url.strip_prefix(SECURE)) {
         (Some(rest), _) => (rest, 80),
         (None, Some(rest)) => (rest, 443),
@@ -405,6 +431,7 @@ mod tests {
             ("https://a/", 443, "a", ""),
             ("https://a:80", 80, "a:80", ""),
             ("http://127.0.0.1/v1", 80, "127.0.0.1", "/v1"),
+            ("srv://_http._tcp.a.example", 0, "_http._tcp.a.example", ""),
         ] {
             let (_, found_port, found_authority, found_path) = parse_url(url).unwrap();
             assert_eq!(
@@ -421,6 +448,11 @@ mod tests {
             "http://a?x",
             "http://a/%2f",
             "ftp://a",
+            "srv://a.example",
+            "srv://_http._tcp.a:80",
+            "srv://_http._tcp.a/x",
+            "srv://_http..a",
+            "srv://",
         ] {
             assert!(parse_url(url).is_err(), "{url}");
         }

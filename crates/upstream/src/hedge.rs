@@ -30,6 +30,8 @@ pub(crate) struct Raced {
     pub(crate) response: Result<Response, Failed>,
     /// The answer is the other's, and how that one went is told already.
     pub(crate) is_other: bool,
+    /// What the first one had failed with before the other answered.
+    pub(crate) lost: Option<FailureKind>,
 }
 
 /// Two tries side by side.
@@ -87,9 +89,10 @@ pub(crate) async fn race<'a>(
     })
     .await;
     exchange.trail.answered = Some(exchange.trail.began.elapsed());
+    let lost = race.failed.as_ref().map(|failed| failed.setback.failure.kind());
     match winner {
         Winner::First(attempt, head) => {
-            Raced { response: attempt.finish(head, exchange, road), is_other: false }
+            Raced { response: attempt.finish(head, exchange, road), is_other: false, lost }
         }
         Winner::Second(second, head) => {
             let Second { endpoint, leave, current, stage } = second;
@@ -102,9 +105,9 @@ pub(crate) async fn race<'a>(
                 // Who has an answer has asked.
                 Stage::Opening(_) => Err(Failure::new(FailureKind::Internal).into()),
             };
-            Raced { response, is_other: true }
+            Raced { response, is_other: true, lost }
         }
-        Winner::Nobody(failed) => Raced { response: Err(failed), is_other: false },
+        Winner::Nobody(failed) => Raced { response: Err(failed), is_other: false, lost },
     }
 }
 

@@ -11,10 +11,10 @@ use yumen_policy::Client;
 
 use crate::balance::random::mix;
 use crate::balance::{Ask, Balancer, Endpoints, Share, hash_key, split_weights};
-use crate::destination::{Destination, Host};
+use crate::destination::{Destination, Host, Spot};
 use crate::endpoint::Endpoint;
-use crate::health::{Group, Place, Standings};
-use crate::resolve::{Names, Watched};
+use crate::health::{Group, PRIORITY_MAX, Place, Standings};
+use crate::resolve::{Names, Watched, steps};
 
 /// One service as one worker sees it.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Pool {
     ) -> Self {
         let pool = Self {
             balancer: RefCell::new(Balancer::new(&destination.balance, &[], seed)),
-            watched: RefCell::new(watch(&destination, names)),
+            watched: RefCell::new(destination.watch(names)),
             destination: RefCell::new(destination),
             seen: Cell::new(0),
             endpoints: RefCell::default(),
@@ -59,7 +59,7 @@ impl Pool {
         if destination.revision <= self.destination.borrow().revision {
             return;
         }
-        *self.watched.borrow_mut() = watch(destination, names);
+        *self.watched.borrow_mut() = destination.watch(names);
         *self.destination.borrow_mut() = Arc::clone(destination);
         self.rebuild();
     }
@@ -83,26 +83,20 @@ impl Pool {
         let destination = self.destination();
         let old = std::mem::take(&mut *self.endpoints.borrow_mut());
         let mut endpoints: Vec<Rc<Endpoint>> = Vec::new();
-        let mut parts = Vec::with_capacity(destination.targets.len());
-        let mut places = Vec::new();
-        for target in &destination.targets {
-            let addresses = self.addresses(&target.host);
-            parts.push((target.weight, addresses.len()));
-            for address in addresses {
-                let address = SocketAddr::new(address, target.port);
-                let known = old.iter().find(|endpoint| {
-                    endpoint.address == address
-                        && endpoint.authority == target.authority
-                        && endpoint.seal == target.seal
-                });
-                let fresh = || {
-                    let authority = Arc::clone(&target.authority);
-                    Rc::new(Endpoint::new(address, authority, target.seal.clone()))
-                };
-                endpoints.push(known.map_or_else(fresh, Rc::clone));
-                places.push(Place::of(target, address));
-            }
+        let (sites, parts) = sites(&destination, &self.watched.borrow());
+        for Site { address, authority, target, .. } in &sites {
+            let known = old.iter().find(|endpoint| {
+                endpoint.address == *address
+                    && endpoint.authority == *authority
+                    && endpoint.seal == target.seal
+            });
+            let fresh = || {
+                let authority = Arc::clone(authority);
+                Rc::new(Endpoint::new(*address, authority, target.seal.clone()))
+            };
+            endpoints.push(known.map_or_else(fresh, Rc::clone));
         }
+        let places: Vec<Place> = sites.iter().map(Place::of).collect();
         for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
             gone.clear();
         }
@@ -133,10 +127,6 @@ impl Pool {
             endpoint.watch(member);
         }
         Some(group)
-    }
-
-    fn addresses(&self, host: &Host) -> Vec<IpAddr> {
-        addresses(host, &self.watched.borrow())
     }
 
     /// Chooses an endpoint that is not among those tried; its position and itself.
@@ -243,24 +233,58 @@ pub(crate) fn version(watched: &[Arc<Watched>]) -> u64 {
     watched.iter().fold(1, |sum, watched| sum.wrapping_add(watched.version()))
 }
 
-/// What a host means now.
-pub(crate) fn addresses(host: &Host, watched: &[Arc<Watched>]) -> Vec<IpAddr> {
-    match host {
-        Host::Address(address) => vec![*address],
-        Host::Name(name) => {
-            let found = watched.iter().find(|watched| watched.host() == name);
-            found.map(|watched| watched.addresses().to_vec()).unwrap_or_default()
-        }
-    }
+/// One address of a target.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) target: &'a Spot,
+    pub(crate) address: SocketAddr,
+    /// As the `Host` field names it.
+    pub(crate) authority: Arc<str>,
+    pub(crate) priority: u8,
 }
 
-/// Keeps the names of a destination's targets looked up.
-pub(crate) fn watch(destination: &Destination, names: &Names) -> Vec<Arc<Watched>> {
-    let hosts = destination.targets.iter().filter_map(|target| match &target.host {
-        Host::Address(_) => None,
-        Host::Name(name) => Some(name),
-    });
-    hosts.map(|name| names.watch(name)).collect()
+/// All addresses of all targets, as their names mean now; with it, in the same order, how much of
+/// the requests so many of them get together.
+pub(crate) fn sites<'a>(
+    destination: &'a Destination,
+    watched: &[Arc<Watched>],
+) -> (Vec<Site<'a>>, Vec<(u32, usize)>) {
+    let (mut sites, mut parts) = (Vec::new(), Vec::new());
+    let find = |name: &str, service: bool| {
+        watched.iter().find(|one| one.is_service() == service && one.host() == name)
+    };
+    let mut add = |target: &'a Spot, place: (&Arc<str>, u16, u8), weight, addresses: &[IpAddr]| {
+        let (authority, port, priority) = place;
+        parts.push((weight, addresses.len()));
+        sites.extend(addresses.iter().map(|address| Site {
+            target,
+            address: SocketAddr::new(*address, port),
+            authority: Arc::clone(authority),
+            priority,
+        }));
+    };
+    for target in &destination.targets {
+        let own = (&target.authority, target.port, target.priority);
+        match &target.host {
+            Host::Address(address) => add(target, own, target.weight, &[*address]),
+            Host::Name(name) => {
+                let addresses = find(name, false).map(|one| one.addresses()).unwrap_or_default();
+                add(target, own, target.weight, &addresses);
+            }
+            Host::Service(name) => {
+                let records = find(name, true).map(|one| one.records()).unwrap_or_default();
+                for (record, step) in records.iter().zip(steps(&records)) {
+                    let authority: Arc<str> = format!("{}:{}", record.host, record.port).into();
+                    let priority = target.priority.saturating_add(step).min(PRIORITY_MAX);
+                    // Zero is a very small chance (RFC 2782): the smallest that there is.
+                    let weight = target.weight.saturating_mul(u32::from(record.weight).max(1));
+                    let place = (&authority, record.port, priority);
+                    add(target, place, weight, &record.addresses);
+                }
+            }
+        }
+    }
+    (sites, parts)
 }
 
 /// The value of a cookie (RFC 6265 section 5.4).

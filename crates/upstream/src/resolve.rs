@@ -23,12 +23,15 @@ use pace::Pace;
 
 pub use lookup::{Servers, Source};
 pub use pace::{RETRY_MAX, RETRY_MIN, TTL_MAX, TTL_MIN};
+pub(crate) use service::steps;
+pub use service::{RECORDS_MAX, Record};
 pub use watched::{ADDRESSES_MAX, Status, Watched};
 
 mod answer;
 mod hosts;
 mod lookup;
 mod pace;
+mod service;
 mod watched;
 
 #[cfg(test)]
@@ -49,7 +52,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Registry {
-    names: HashMap<String, Weak<Watched>>,
+    /// By the name, and whether it is that of a service.
+    names: HashMap<(String, bool), Weak<Watched>>,
     /// Names that the resolver has not taken up yet.
     added: Vec<Weak<Watched>>,
 }
@@ -66,12 +70,23 @@ impl Names {
         if let Some(addresses) = fixed(&host) {
             return Arc::new(Watched::known(host, addresses));
         }
+        self.take_up(host, false)
+    }
+
+    /// The places of a service of the DNS (`_http._tcp.example.com`), kept up to date like addresses.
+    #[must_use]
+    pub fn watch_service(&self, name: &str) -> Arc<Watched> {
+        self.take_up(name.to_ascii_lowercase(), true)
+    }
+
+    fn take_up(&self, host: String, service: bool) -> Arc<Watched> {
         let mut registry = self.registry();
-        if let Some(watched) = registry.names.get(&host).and_then(Weak::upgrade) {
+        let key = (host, service);
+        if let Some(watched) = registry.names.get(&key).and_then(Weak::upgrade) {
             return watched;
         }
-        let watched = Arc::new(Watched::unknown(host.clone()));
-        registry.names.insert(host, Arc::downgrade(&watched));
+        let watched = Arc::new(Watched::unknown(key.0.clone(), service));
+        registry.names.insert(key, Arc::downgrade(&watched));
         registry.added.push(Arc::downgrade(&watched));
         self.shared.added.notify_one();
         watched
@@ -191,7 +206,12 @@ async fn keep_up(watched: Weak<Watched>, lookup: Arc<Lookup>, mut pace: Pace, mu
     loop {
         tokio::time::sleep(delay).await;
         let Some(name) = watched.upgrade() else { return };
-        let answer = lookup.ask(name.host()).await;
-        delay = name.settle(answer, Instant::now(), &mut pace);
+        delay = if name.is_service() {
+            let answer = lookup.ask_service(name.host(), &name.records()).await;
+            name.settle_service(answer, Instant::now(), &mut pace)
+        } else {
+            let answer = lookup.ask(name.host()).await;
+            name.settle(answer, Instant::now(), &mut pace)
+        };
     }
 }

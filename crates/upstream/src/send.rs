@@ -302,9 +302,14 @@ impl Course {
         if let Some(after) = road.way.retries.hedge.filter(|_| self.may_hedge(road, exchange)) {
             let race = self.hedge(road, (index, after), (connection, since), exchange);
             // In a box, for few requests are hedged and all would pay for its size.
-            let Raced { response, is_other } = Box::pin(race).await;
+            let Raced { response, is_other, lost } = Box::pin(race).await;
             if is_other {
-                // Of the one that was called off nothing is known.
+                // Of one that was called off nothing is known.
+                if let Some(kind) = lost {
+                    let outcome = Outcome::failed(kind, kept);
+                    conclude(leave, outcome, endpoint, exchange);
+                    current.end(outcome);
+                }
                 return response.map_err(|failed| failed.setback);
             }
             return self.settle(response, (leave, current), (endpoint, kept), exchange);

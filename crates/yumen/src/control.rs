@@ -380,8 +380,8 @@ impl Control {
     }
 
     fn watch_names(&mut self, plan: &Plan) {
-        let hosts = plan.destinations.values().flat_map(|destination| destination.hosts());
-        self.watched = hosts.map(|host| self.equipment.names.watch(host)).collect();
+        let names = &self.equipment.names;
+        self.watched = plan.destinations.values().flat_map(|one| one.watch(names)).collect();
         self.equipment.standings.follow(plan.destinations.values(), &self.equipment.names);
     }
 

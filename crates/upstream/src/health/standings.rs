@@ -11,8 +11,8 @@ use super::levels::{Levels, PRIORITY_MAX};
 use super::member::Member;
 use super::report::EndpointHealth;
 use super::rules::Rules;
-use crate::destination::{Destination, Spot};
-use crate::pool::{addresses, version, watch};
+use crate::destination::Destination;
+use crate::pool::{Site, sites, version};
 use crate::resolve::{Names, Watched};
 
 /// What is known of the health of endpoints. Clones share it.
@@ -67,9 +67,9 @@ impl Place {
     const NO_LEVEL: u8 = u8::MAX;
 
     /// An address of a target.
-    pub(crate) fn of(target: &Spot, address: SocketAddr) -> Self {
-        let level = if target.weight == 0 { Self::NO_LEVEL } else { target.priority };
-        Self { address, authority: Arc::clone(&target.authority), level }
+    pub(crate) fn of(site: &Site<'_>) -> Self {
+        let level = if site.target.weight == 0 { Self::NO_LEVEL } else { site.priority };
+        Self { address: site.address, authority: Arc::clone(&site.authority), level }
     }
 }
 
@@ -122,7 +122,7 @@ impl Standings {
         let probed = destinations.filter(|destination| destination.rules.are_active());
         let probed = probed.map(|destination| {
             Arc::new(Probed {
-                watched: watch(destination, names),
+                watched: destination.watch(names),
                 group: self.group(&destination.name, &destination.rules),
                 destination: Arc::clone(destination),
                 seen: AtomicU64::new(0),
@@ -169,13 +169,8 @@ impl Probed {
             return;
         }
         let destination = &self.destination;
-        let mut places = Vec::new();
-        for target in &destination.targets {
-            for address in addresses(&target.host, &self.watched) {
-                let address = SocketAddr::new(address, target.port);
-                places.push(Place::of(target, address));
-            }
-        }
+        let places: Vec<Place> =
+            sites(destination, &self.watched).0.iter().map(Place::of).collect();
         self.group.enroll(destination.revision, &destination.rules, &places);
     }
 }

@@ -11,12 +11,14 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::rdata::SRV;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{TokioResolver, system_conf};
 use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Found};
 use super::hosts::{Hosts, Stamp};
+use super::service::{RECORDS_MAX, Record, Records};
 
 /// Lookups under way at one time; more wait.
 const AT_ONCE_MAX: usize = 32;
@@ -116,6 +118,79 @@ impl Lookup {
                 return answer;
             }
             nothing = nothing.then(answer);
+        }
+        nothing
+    }
+
+    /// Looks the places of a service up, and the addresses of their hosts.
+    ///
+    /// # Errors
+    /// There are none, or it could not be found out; says why.
+    pub(super) async fn ask_service(
+        &self,
+        service: &str,
+        known: &[Record],
+    ) -> Result<Records, String> {
+        let (mut records, mut ttl) = self.ask_places(service).await?;
+        let mut hosts: Vec<Arc<str>> = records.iter().map(|one| Arc::clone(&one.host)).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let mut error = None;
+        for host in hosts {
+            let before = known.iter().find(|record| record.host == host);
+            let before = before.map(|record| &*record.addresses).unwrap_or_default();
+            // It is a full name: no search domain is to be tried.
+            let answer = self.ask(&format!("{host}.")).await;
+            let merged = match answer.merge(before) {
+                Ok(merged) => merged,
+                Err(why) => {
+                    error = Some(format!("{host}: {why}"));
+                    continue;
+                }
+            };
+            ttl = ttl.min(merged.ttl);
+            error = error.or(merged.error);
+            for record in records.iter_mut().filter(|record| record.host == host) {
+                record.addresses.clone_from(&merged.addresses);
+            }
+        }
+        Ok(Records { records, ttl, error })
+    }
+
+    async fn ask_places(&self, service: &str) -> Result<(Vec<Record>, Duration), String> {
+        let stopped = |_| "the resolver was stopped".to_owned();
+        let _permit = self.permits.acquire().await.map_err(stopped)?;
+        let client = self.client().map_err(|error| explain(&error))?;
+        let names = full_names(service, &client.search, client.dots);
+        let mut nothing = Err("no such service".to_owned());
+        for name in names.map_err(|error| explain(&error))? {
+            let lookup = client.dns.lookup(name, RecordType::SRV);
+            let lookup = match tokio::time::timeout(self.source.timeout, lookup).await {
+                Ok(Ok(lookup)) => lookup,
+                Ok(Err(NetError::Dns(DnsError::NoRecordsFound(_)))) => continue,
+                Ok(Err(error)) => {
+                    nothing = Err(explain(&error));
+                    continue;
+                }
+                Err(_) => {
+                    nothing = Err(explain(&NetError::Timeout));
+                    continue;
+                }
+            };
+            let ttl = lookup.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
+            let places = lookup.answers().iter().filter_map(|record| match &record.data {
+                RData::SRV(place) => Some(place),
+                _ => None,
+            });
+            // The root says that the service is decidedly not to be had.
+            let places = places.filter(|place| !place.target.is_root() && place.port > 0);
+            let mut records: Vec<Record> = places.map(read_place).collect();
+            records.sort_unstable();
+            records.truncate(RECORDS_MAX);
+            if records.is_empty() {
+                return Err("the service is not to be had".to_owned());
+            }
+            return Ok((records, Duration::from_secs(u64::from(ttl))));
         }
         nothing
     }
@@ -224,6 +299,17 @@ pub(super) fn full_names(host: &str, search: &[Name], dots: usize) -> Result<Vec
     let has_dots = host.matches('.').count() >= dots;
     names.insert(if has_dots { 0 } else { names.len() }, full);
     Ok(names)
+}
+
+fn read_place(place: &SRV) -> Record {
+    let host = place.target.to_ascii().to_ascii_lowercase();
+    Record {
+        priority: place.priority,
+        host: host.trim_end_matches('.').into(),
+        port: place.port,
+        weight: place.weight,
+        addresses: Vec::new(),
+    }
 }
 
 fn server(address: &SocketAddr) -> NameServerConfig {

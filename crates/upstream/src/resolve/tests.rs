@@ -2,10 +2,18 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use yumen_model::report::Report;
+use yumen_model::{Service, document};
+
 use super::{ADDRESSES_MAX, Names, Resolver, Servers, Source, TTL_MIN, Watched};
+use crate::balance::Ask;
+use crate::destination::Destination;
+use crate::health::Standings;
+use crate::pool::Pool;
 use server::{Reply, Server};
 
 mod parts;
@@ -325,4 +333,54 @@ fn without_a_server_there_is_an_error() {
         assert_ne!(error(&name), "");
         assert_ne!(error(&odd), "");
     });
+}
+
+/// A service of the DNS: its places by priority and weight, with their ports; places that stay keep
+/// their endpoints, and what was known outlives the DNS.
+#[test]
+fn places_of_a_service_are_found_and_followed() {
+    let server = Server::start();
+    let service = "_http._tcp.shop.test";
+    let (a, b) = ((0, 30, 9001, "a.shop.test"), (0, 10, 9002, "b.shop.test"));
+    server.set(service, Reply::places(&[(5, 1, 9003, "c.shop.test"), b, a], 1));
+    for (host, address) in [("a", "127.0.0.1"), ("b", "127.0.0.2"), ("c", "127.0.0.3")] {
+        server.set(&format!("{host}.shop.test"), Reply::addresses(&[address], 1));
+    }
+    with(source(&server, DEADLINE), async |names| {
+        let pool = pool(&format!("{{name: s, url: 'srv://{service}'}}"), &names);
+        let choose = || pool.choose(&Ask::default()).map(|(_, endpoint)| endpoint);
+        until(|| choose().is_some()).await;
+        let chosen: Vec<_> = (0..400).filter_map(|_| choose()).collect();
+        let of = |port: u16| chosen.iter().filter(|one| one.address.port() == port).count();
+        assert!((298..=302).contains(&of(9001)) && of(9003) == 0, "{} {}", of(9001), of(9003));
+        let kept = chosen.iter().find(|one| one.address.port() == 9001).unwrap();
+        assert_eq!((&*kept.authority, &*kept.name), ("a.shop.test:9001", "127.0.0.1:9001"));
+
+        // One place goes, one comes, and the third moves.
+        server.set("d.shop.test", Reply::addresses(&["127.0.0.4"], 1));
+        server.set(service, Reply::places(&[a, (0, 30, 9004, "d.shop.test")], 1));
+        until(|| choose().is_some_and(|one| one.address.port() == 9004)).await;
+        let chosen: Vec<_> = (0..10).filter_map(|_| choose()).collect();
+        assert!(chosen.iter().any(|one| Rc::ptr_eq(one, kept)), "it is the same endpoint");
+        assert!(chosen.iter().all(|one| [9001, 9004].contains(&one.address.port())));
+
+        // A host that is lost, then a service that is not to be had.
+        let watched = names.watch_service(service);
+        let version = watched.version();
+        server.set("a.shop.test", Reply::Code(2));
+        until(|| watched.status().error.is_some()).await;
+        server.set(service, Reply::places(&[(0, 0, 0, "")], 1));
+        until(|| error(&watched).contains("not to be had")).await;
+        assert_eq!((watched.version(), watched.records().len()), (version, 2));
+        assert!(choose().is_some());
+    });
+}
+
+fn pool(text: &str, names: &Names) -> Pool {
+    let mut report = Report::default();
+    let source = document::Source { name: "s.yaml".to_owned(), text: text.to_owned() };
+    let document = document::Document::read(&[source], &document::NoEnvironment, &mut report);
+    let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
+    let destination = Destination::compile(&service, 1, None, "", &mut report).unwrap();
+    Pool::new(Arc::new(destination), names, Standings::default(), 0)
 }

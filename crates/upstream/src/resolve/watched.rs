@@ -10,6 +10,7 @@ use tokio::sync::SetOnce;
 
 use super::answer::Answer;
 use super::pace::{Pace, TTL_MIN};
+use super::service::{Record, Records};
 
 /// Addresses kept of one name; of more, the lowest ones, so that the choice is the same each time.
 pub const ADDRESSES_MAX: usize = 64;
@@ -19,6 +20,8 @@ pub const ADDRESSES_MAX: usize = 64;
 pub struct Watched {
     host: String,
     addresses: ArcSwap<Vec<IpAddr>>,
+    /// Of a service of the DNS.
+    records: Option<ArcSwap<Vec<Record>>>,
     version: AtomicU64,
     status: ArcSwap<Status>,
     looked_up: SetOnce<()>,
@@ -41,6 +44,7 @@ impl Watched {
         Self {
             host,
             addresses: ArcSwap::from_pointee(addresses),
+            records: None,
             version: AtomicU64::new(1),
             status: ArcSwap::default(),
             looked_up: SetOnce::new_with(Some(())),
@@ -48,10 +52,11 @@ impl Watched {
     }
 
     /// A name that is yet to be looked up.
-    pub(super) fn unknown(host: String) -> Self {
+    pub(super) fn unknown(host: String, service: bool) -> Self {
         Self {
             host,
             addresses: ArcSwap::default(),
+            records: service.then(ArcSwap::default),
             version: AtomicU64::new(0),
             status: ArcSwap::default(),
             looked_up: SetOnce::new(),
@@ -62,6 +67,19 @@ impl Watched {
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Whether it is the name of a service.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.records.is_some()
+    }
+
+    /// The places of a service as of the last good answer, in order; of any other name there are
+    /// none.
+    #[must_use]
+    pub fn records(&self) -> Arc<Vec<Record>> {
+        self.records.as_ref().map(ArcSwap::load_full).unwrap_or_default()
     }
 
     /// The addresses of the last good answer, sorted; empty only if there was none yet. Takes no
@@ -106,6 +124,38 @@ impl Watched {
         };
         self.status.store(Arc::new(Status { answered_at, error, failures: pace.failures() }));
         // All lookups but the first find it set.
+        self.looked_up.set(()).unwrap_or_default();
+        wait
+    }
+
+    /// The same for the places of a service.
+    pub(super) fn settle_service(
+        &self,
+        answer: Result<Records, String>,
+        now: Instant,
+        pace: &mut Pace,
+    ) -> Duration {
+        let known = self.records();
+        let (wait, answered_at, error) = match answer.and_then(|answer| answer.merge(&known)) {
+            Ok(Records { records, ttl, error }) => {
+                let wait = match &error {
+                    None => pace.after_answer(ttl),
+                    Some(_) => pace.after_failure().min(ttl.max(TTL_MIN)),
+                };
+                let mut all: Vec<IpAddr> =
+                    records.iter().flat_map(|record| record.addresses.clone()).collect();
+                all.sort_unstable();
+                all.dedup();
+                if let Some(own) = self.records.as_ref().filter(|_| *known != records) {
+                    own.store(Arc::new(records));
+                    self.addresses.store(Arc::new(all));
+                    self.version.fetch_add(1, Ordering::Release);
+                }
+                (wait, Some(now), error)
+            }
+            Err(error) => (pace.after_failure(), self.status.load().answered_at, Some(error)),
+        };
+        self.status.store(Arc::new(Status { answered_at, error, failures: pace.failures() }));
         self.looked_up.set(()).unwrap_or_default();
         wait
     }

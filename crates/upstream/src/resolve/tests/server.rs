@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 const A: u16 = 1;
 const AAAA: u16 = 28;
+const SRV: u16 = 33;
 const SERVER_FAILURE: u8 = 2;
 const NO_SUCH_NAME: u8 = 3;
 
@@ -16,6 +17,8 @@ pub(super) enum Reply {
     Addresses(Vec<IpAddr>, u32),
     /// The same, but a failure for IPv6.
     OnlyV4(Vec<IpAddr>, u32),
+    /// With places of a service: priority, weight, port and host.
+    Places(Vec<(u16, u16, u16, String)>, u32),
     /// With a response code and nothing else.
     Code(u8),
     /// Not at all.
@@ -27,6 +30,13 @@ pub(super) enum Reply {
 impl Reply {
     pub(super) fn addresses(list: &[&str], ttl: u32) -> Self {
         Self::Addresses(super::ips(list), ttl)
+    }
+
+    pub(super) fn places(list: &[(u16, u16, u16, &str)], ttl: u32) -> Self {
+        let place = |(priority, weight, port, host): &(u16, u16, u16, &str)| {
+            (*priority, *weight, *port, (*host).to_owned())
+        };
+        Self::Places(list.iter().map(place).collect(), ttl)
     }
 }
 
@@ -95,7 +105,12 @@ fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<Vec<u8>> {
     let mut zone = zone.lock().unwrap();
     let reply = zone.replies.get(&name).cloned().unwrap_or(Reply::Code(NO_SUCH_NAME));
     zone.asked.push(name);
+    let mut places = Vec::new();
     let (code, addresses, ttl) = match reply {
+        Reply::Places(list, ttl) => {
+            places = list;
+            (0, Vec::new(), ttl)
+        }
         Reply::OnlyV4(_, _) if family == AAAA => (SERVER_FAILURE, Vec::new(), 0),
         Reply::Addresses(addresses, ttl) | Reply::OnlyV4(addresses, ttl) => (0, addresses, ttl),
         Reply::Code(code) => (code, Vec::new(), 0),
@@ -110,6 +125,7 @@ fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<Vec<u8>> {
             _ => None,
         })
         .collect();
+    let wanted = if family == SRV { places.iter().map(place).collect() } else { wanted };
     let mut answer = query[..2].to_vec();
     answer.extend([0x81, 0x80 | code, 0, 1, 0, u8::try_from(wanted.len()).unwrap(), 0, 0, 0, 0]);
     answer.extend(question);
@@ -122,4 +138,15 @@ fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<Vec<u8>> {
         answer.extend(data);
     }
     Some(answer)
+}
+
+fn place((priority, weight, port, host): &(u16, u16, u16, String)) -> Vec<u8> {
+    let mut data: Vec<u8> =
+        [priority, weight, port].iter().flat_map(|number| number.to_be_bytes()).collect();
+    for label in host.split('.').filter(|label| !label.is_empty()) {
+        data.push(u8::try_from(label.len()).unwrap());
+        data.extend(label.as_bytes());
+    }
+    data.push(0);
+    data
 }
