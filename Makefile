@@ -27,6 +27,7 @@ lint: ## formatting, clippy and rustdoc; warnings are errors
 	@cargo fmt --all --check
 	@$(say) 'clippy'
 	@cargo clippy --workspace --all-targets -- -D warnings
+	@cargo clippy -p yumen --all-targets --no-default-features -- -D warnings
 	@$(say) 'documentation'
 	@RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 

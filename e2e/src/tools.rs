@@ -201,6 +201,17 @@ impl Server {
         (server, address)
     }
 
+    /// Starts a tool that goes on by itself.
+    pub fn start<A: AsRef<OsStr>>(tool: Tool, arguments: impl IntoIterator<Item = A>) -> Self {
+        Self::spawn(command(tool).args(arguments))
+    }
+
+    /// Waits until it says something that begins so.
+    pub fn says(&self, begin: &str, within: Duration) -> String {
+        let said = self.out.wait(0, within, |line| line.starts_with(begin));
+        said.unwrap_or_else(|| panic!("{:#?} {:#?}", self.out.all(), self.err.all()))
+    }
+
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

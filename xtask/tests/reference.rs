@@ -3,8 +3,8 @@
 use serde_json::Value;
 use yumen_model::document::{Environment, Source};
 use yumen_model::{
-    Breaker, Http2, ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries, ServiceLimits,
-    ServiceTimeouts,
+    Breaker, Http2, Http3, ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries,
+    ServiceLimits, ServiceTimeouts,
 };
 use yumen_policy::FailureKind;
 use yumen_xtask::{House, expect_none};
@@ -47,6 +47,7 @@ fn the_runbook_tells_every_default() {
         rows("limits.", &serde_json::to_value(ListenerLimits::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ListenerTimeouts::default()).unwrap()),
         rows("http2.", &serde_json::to_value(Http2::default()).unwrap()),
+        rows("http3.", &serde_json::to_value(Http3::default()).unwrap()),
         rows("timeouts.", &serde_json::to_value(ServiceTimeouts::default()).unwrap()),
         rows("passive.", &serde_json::to_value(Passive::default()).unwrap()),
         rows("limits.", &serde_json::to_value(ServiceLimits::default()).unwrap()),

@@ -24,6 +24,8 @@ pub enum Version {
     Http11,
     /// HTTP/2
     Http2,
+    /// HTTP/3
+    Http3,
 }
 
 impl Version {
@@ -207,7 +209,7 @@ impl RequestHead {
         self.framing
     }
 
-    /// Its size in bytes: as it came, or as the text that an HTTP/2 request amounts to.
+    /// Its size in bytes: as it came, or as the text that a request of HTTP/2 or HTTP/3 amounts to.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
@@ -238,7 +240,7 @@ impl RequestHead {
     #[must_use]
     pub fn is_kept_alive(&self) -> bool {
         match self.version {
-            Version::Http11 | Version::Http2 => !self.connection.close,
+            Version::Http11 | Version::Http2 | Version::Http3 => !self.connection.close,
             Version::Http10 => self.connection.keep_alive && !self.connection.close,
         }
     }

@@ -50,7 +50,7 @@ impl ResponseHead {
         let connection = Connection::take(&mut fields);
         fields.remove_kinds(NOT_FROM_SERVICES);
         let kept_alive = match version {
-            Version::Http11 | Version::Http2 => !connection.close,
+            Version::Http11 | Version::Http2 | Version::Http3 => !connection.close,
             Version::Http10 => connection.keep_alive && !connection.close,
         };
         let websocket = websocket && connection.upgrade && status == Status::SWITCHING;

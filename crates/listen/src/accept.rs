@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,8 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 use yumen_http::Date;
 use yumen_worker::{Stream, Worker};
 
-use crate::count::Connections;
+use crate::count::{Connections, Held};
+use crate::datagrams::Datagrams;
 use crate::door::Door;
+use crate::http3::Endpoint;
 use crate::{ConnectionEvent, Serve, connect};
 
 /// How long accepting rests when the system has no more files or memory for it.
@@ -35,6 +37,8 @@ pub struct Gate<S> {
     /// Connections of this worker.
     open: Cell<usize>,
     date: RefCell<Date>,
+    /// Where HTTP/3 comes in.
+    endpoints: RefCell<Vec<Endpoint>>,
 }
 
 impl<S: Serve> Gate<S> {
@@ -63,6 +67,7 @@ impl<S: Serve> Gate<S> {
             accepting: Cell::new(0),
             open: Cell::new(0),
             date: RefCell::default(),
+            endpoints: RefCell::default(),
         });
         for listener in listeners {
             gate.accepting.set(gate.accepting.get() + 1);
@@ -71,8 +76,26 @@ impl<S: Serve> Gate<S> {
         Ok(gate)
     }
 
+    /// Serves HTTP/3 on these sockets, until the settings have it no more.
+    ///
+    /// # Errors
+    /// When there is no TLS to serve it with, or the event queue does not take a socket.
+    pub fn open_datagrams(self: &Rc<Self>, sockets: Vec<Datagrams>) -> io::Result<()> {
+        for datagrams in sockets {
+            let endpoint = Endpoint::open(self, datagrams)?;
+            self.endpoints.borrow_mut().push(endpoint);
+        }
+        Ok(())
+    }
+
     /// Puts other settings in place. Requests that have begun keep theirs.
     pub fn change(&self, door: Arc<Door>) {
+        if door.http3.enabled {
+            self.endpoints.borrow().iter().for_each(|endpoint| endpoint.change(&door));
+        } else {
+            self.endpoints.take().iter().for_each(Endpoint::close);
+            self.worker.wake_all();
+        }
         *self.door.borrow_mut() = door;
     }
 
@@ -86,6 +109,7 @@ impl<S: Serve> Gate<S> {
     pub fn close(&self) {
         self.leaving.set(true);
         self.closing.set(true);
+        self.endpoints.borrow().iter().for_each(Endpoint::close);
         self.worker.wake_all();
     }
 
@@ -211,23 +235,48 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    let door = gate.door();
-    let Some(held) = gate.connections.enter(peer.ip(), door.connections_per_client) else {
-        gate.serve.connection(&door, ConnectionEvent::TurnedAway);
-        return;
-    };
+    let Some(guest) = gate.admit(peer.ip()) else { return };
     let here = Rc::clone(gate);
-    gate.open.set(gate.open.get() + 1);
-    gate.serve.connection(&door, ConnectionEvent::Opened);
-    let present = Present(Rc::clone(gate));
     gate.worker.spawn(async move {
         connect::serve(here, Stream::new(stream), peer).await;
-        drop((held, present));
+        drop(guest);
     });
 }
 
+impl<S: Serve> Gate<S> {
+    /// Counts a connection in, unless its client has as many as it may.
+    pub(crate) fn admit(self: &Rc<Self>, client: IpAddr) -> Option<(Held, Present<S>)> {
+        let door = self.door();
+        let Some(held) = self.connections.enter(client, door.connections_per_client) else {
+            self.serve.connection(&door, ConnectionEvent::TurnedAway);
+            return None;
+        };
+        self.open.set(self.open.get() + 1);
+        self.serve.connection(&door, ConnectionEvent::Opened);
+        Some((held, Present(Rc::clone(self))))
+    }
+}
+
+#[cfg(feature = "http3")]
+impl<S: Serve> Gate<S> {
+    /// Whether the listener may have one more connection.
+    pub(crate) fn has_room(&self) -> bool {
+        self.connections.open() < self.door.borrow().connections_max
+    }
+
+    /// Counts one more socket that is accepted from, until [`Gate::end_accepting`].
+    pub(crate) fn begin_accepting(&self) {
+        self.accepting.set(self.accepting.get() + 1);
+    }
+
+    /// Counts it out.
+    pub(crate) fn end_accepting(&self) {
+        self.accepting.set(self.accepting.get().saturating_sub(1));
+    }
+}
+
 /// Counts a connection of this worker out when its task ends, however it ends.
-struct Present<S: Serve>(Rc<Gate<S>>);
+pub(crate) struct Present<S: Serve>(Rc<Gate<S>>);
 
 impl<S: Serve> Drop for Present<S> {
     fn drop(&mut self) {

@@ -2,13 +2,15 @@
 //! connections and workers share no queue.
 
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use yumen_model::socket_address;
 
 /// How many connections wait for one worker to accept them.
 const BACKLOG: i32 = 4096;
+/// Bytes of datagrams that wait for a worker, or for the network.
+const DATAGRAMS_WAITING: usize = 2 * 1024 * 1024;
 
 /// The sockets of one address.
 #[derive(Debug)]
@@ -40,14 +42,19 @@ impl Bound {
                 Err(_) => break,
             }
         }
-        let mut shares: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
-        for (index, socket) in self.sockets.into_iter().enumerate() {
-            if let Some(share) = shares.get_mut(index % workers.max(1)) {
-                share.push(socket);
-            }
-        }
-        shares
+        deal(self.sockets, workers)
     }
+}
+
+/// Gives each worker its share of sockets.
+pub fn deal<T>(sockets: Vec<T>, workers: usize) -> Vec<Vec<T>> {
+    let mut shares: Vec<Vec<T>> = (0..workers).map(|_| Vec::new()).collect();
+    for (index, socket) in sockets.into_iter().enumerate() {
+        if let Some(share) = shares.get_mut(index % workers.max(1)) {
+            share.push(socket);
+        }
+    }
+    shares
 }
 
 /// One more socket beside this one, if it lets others beside it.
@@ -77,20 +84,46 @@ pub fn bind(address: &str, workers: usize) -> Result<Bound, String> {
     Ok(Bound { address, sockets })
 }
 
+/// Binds the UDP port beside a TCP listener: one socket for each worker. The kernel leads all
+/// datagrams of one pair of addresses to the same one.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_datagrams(address: SocketAddr, workers: usize) -> Result<Vec<UdpSocket>, String> {
+    let explain = |error: io::Error| format!("UDP: {}", explain(address, &error));
+    drop(UdpSocket::bind(address).map_err(explain)?);
+    (0..workers).map(|_| open_datagrams(address).map_err(explain)).collect()
+}
+
+fn open_datagrams(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    share(&socket, address)?;
+    // As much as the system allows.
+    let _size = socket.set_recv_buffer_size(DATAGRAMS_WAITING);
+    let _size = socket.set_send_buffer_size(DATAGRAMS_WAITING);
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    share(&socket, address)?;
+    // Accepted sockets inherit this.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// What sockets of both kinds have in common.
+fn share(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     socket.set_reuse_port(true)?;
     if address.is_ipv6() {
         // `:8080` serves IPv4 as well; a given IPv6 address serves itself.
         socket.set_only_v6(address.ip() != Ipv6Addr::UNSPECIFIED)?;
     }
-    // Accepted sockets inherit this.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    socket.set_nonblocking(true)
 }
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {
@@ -119,6 +152,15 @@ mod tests {
         assert_eq!(taken.sockets.len(), 2);
         let error = bind(&taken.address.to_string(), 1).unwrap_err();
         assert!(error.contains("another process listens there"), "{error}");
+    }
+
+    #[test]
+    fn datagrams_have_a_socket_for_each_worker_and_a_port_of_their_own() {
+        let tcp = bind("127.0.0.1:0", 1).unwrap();
+        let sockets = bind_datagrams(tcp.address, 2).unwrap();
+        assert_eq!(sockets.len(), 2);
+        let error = bind_datagrams(tcp.address, 1).unwrap_err();
+        assert!(error.contains("UDP") && error.contains("another process"), "{error}");
     }
 
     /// How many sockets each worker gets, and how many different ones there are.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use yumen_http::HeadLimits;
-use yumen_model::{Bytes, Hsts, Http2, Listener};
+use yumen_http::{HeadLimits, ResponseHead};
+use yumen_model::{Bytes, Hsts, Http2, Http3, Listener};
 use yumen_tls::{Acceptor, Met};
 
 /// The settings of one listener. A reload puts another one in its place; a request keeps the one
@@ -29,6 +29,9 @@ pub struct Door {
     pub(crate) patience: Patience,
     pub(crate) forwarded: bool,
     pub(crate) http2: Http2,
+    pub(crate) http3: Http3,
+    /// What answers over TLS say of HTTP/3 (`Alt-Svc`).
+    alternative: Option<Vec<u8>>,
     pub(crate) tls: Option<Acceptor>,
     trusted: Vec<IpNet>,
     proxies: Option<Vec<IpNet>>,
@@ -49,9 +52,9 @@ pub(crate) struct Patience {
 }
 
 impl Door {
-    /// The settings of this listener, and its TLS if it has one.
+    /// The settings of this listener, and its TLS if it has one; `port` is where it listens.
     #[must_use]
-    pub fn new(listener: &Listener, tls: Option<Acceptor>) -> Self {
+    pub fn new(listener: &Listener, tls: Option<Acceptor>, port: u16) -> Self {
         let limits = &listener.limits;
         let timeouts = &listener.timeouts;
         Self {
@@ -81,6 +84,8 @@ impl Door {
             },
             forwarded: listener.forwarded,
             http2: listener.http2.clone(),
+            http3: listener.http3.clone(),
+            alternative: alternative(&listener.http3, port).filter(|_| tls.is_some()),
             tls,
             trusted: listener.trusted_proxies.clone(),
             proxies: listener.proxy_protocol.as_ref().map(|proxy| proxy.from.clone()),
@@ -97,6 +102,20 @@ impl Door {
     pub(crate) fn admits(&self, met: &Met, host: &str) -> bool {
         // A listener that has no TLS any more demands nothing.
         self.tls.as_ref().is_none_or(|tls| tls.admits(met, host))
+    }
+
+    /// Whether HTTP/3 is spoken beside it.
+    #[must_use]
+    pub fn speaks_http3(&self) -> bool {
+        self.http3.enabled
+    }
+
+    /// Tells a client that came by TLS where HTTP/3 is spoken (RFC 7838).
+    pub(crate) fn advertise(&self, head: &mut ResponseHead) {
+        if let Some(alternative) = &self.alternative {
+            // The grammar is kept, so this cannot fail. A service's own word is about itself.
+            let _set = head.fields_mut().set("Alt-Svc", alternative);
+        }
     }
 
     /// Whether this address is one of a trusted proxy.
@@ -122,6 +141,12 @@ fn hsts(hsts: &Hsts) -> String {
         value.push_str("; preload");
     }
     value
+}
+
+fn alternative(http3: &Http3, port: u16) -> Option<Vec<u8>> {
+    let age = http3.advertise.get().filter(|_| http3.enabled)?;
+    let port = http3.advertised_port.unwrap_or(port);
+    Some(format!("h3=\":{port}\"; ma={}", age.as_secs()).into_bytes())
 }
 
 pub(crate) fn size(bytes: Bytes) -> usize {

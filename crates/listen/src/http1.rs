@@ -249,7 +249,8 @@ impl<S: Serve> Connection<S> {
         response: Response,
         early: Vec<u8>,
     ) -> (Result<(), Broken>, Option<Box<dyn Tunnel>>, bool) {
-        let Response { head, mut body, tunnel } = response;
+        let Response { mut head, mut body, tunnel } = response;
+        door.advertise(&mut head);
         let framing = measure(request, &head, &mut body);
         let keep = tunnel.is_none()
             && framing != Framing::UntilClose

@@ -4,23 +4,23 @@
 mod body;
 mod deliver;
 mod guard;
-mod head;
+pub(crate) mod head;
 mod piece;
 mod stream;
 mod tunnel;
 mod wire;
 
-use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use h2::Reason;
 use h2::server::{Builder, Connection};
 use yumen_model::Bytes;
 
 use crate::accept::Gate;
+use crate::crowd::Crowd;
 use crate::door::{Door, size};
 use crate::http2::guard::{FrameLimits, Guard};
 use crate::http2::piece::Piece;
@@ -33,40 +33,6 @@ use crate::{ConnectionEvent, Serve};
 const FIELD_OVERHEAD: usize = 32;
 /// Pseudo-fields of a request.
 const PSEUDO_FIELDS: usize = 5;
-
-/// The streams of one connection that are under way.
-#[derive(Debug, Default)]
-struct Crowd {
-    count: Cell<usize>,
-    /// Wakes the connection when the last one has ended.
-    waker: RefCell<Option<Waker>>,
-}
-
-impl Crowd {
-    fn enter(self: &Rc<Self>) -> Present {
-        self.count.set(self.count.get() + 1);
-        Present(Rc::clone(self))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.count.get() == 0
-    }
-}
-
-/// Counts a stream out when its task ends, however it ends.
-#[derive(Debug)]
-struct Present(Rc<Crowd>);
-
-impl Drop for Present {
-    fn drop(&mut self) {
-        self.0.count.set(self.0.count.get().saturating_sub(1));
-        if self.0.is_empty()
-            && let Some(waker) = self.0.waker.take()
-        {
-            waker.wake();
-        }
-    }
-}
 
 /// Serves a connection whose preface has come.
 pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Rc<Link>, peer: Peer) {
@@ -101,11 +67,7 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Rc<Link>, peer: Pee
     let left = std::future::poll_fn(|context| session.poll(context)).await;
     // Streams hear of the end, and end themselves.
     drop(session);
-    std::future::poll_fn(|context| {
-        *crowd.waker.borrow_mut() = Some(context.waker().clone());
-        if crowd.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+    crowd.gone().await;
     if left == Left::Told {
         link.linger().await;
     }
@@ -251,7 +213,7 @@ impl<S: Serve> Session<S> {
 
     /// Sets the deadline for what is waited for, once for each wait.
     fn arm(&mut self, context: &Context<'_>) {
-        *self.crowd.waker.borrow_mut() = Some(context.waker().clone());
+        self.crowd.wake_when_empty(context);
         let wait = match (self.line.stalled_at(), self.stage) {
             (_, Stage::Cut) => Some(Wait::Farewell(Stage::Cut)),
             (Some(taken), _) => Some(Wait::Reader(taken)),

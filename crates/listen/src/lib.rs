@@ -1,30 +1,40 @@
-//! Sockets, PROXY protocol, TLS, HTTP/1.1, HTTP/2, upgrades, drain: turns bytes into exchanges and
+//! Sockets, PROXY protocol, TLS, HTTP/1.1, HTTP/2, HTTP/3, upgrades, drain: turns bytes into exchanges and
 //! answers into bytes.
 //!
 //! The room does not know who answers: it hands each exchange to a [`Serve`] and tells it how the
 //! exchange ended. One connection of HTTP/1 is one task; its request body, its answer and its peer
-//! are all polled there, so nothing is locked and nothing is sent between tasks. One of HTTP/2 is
-//! one task, and one more for each stream.
+//! are all polled there, so nothing is locked and nothing is sent between tasks. One of HTTP/2 or
+//! HTTP/3 is one task, and one more for each stream.
 
 mod accept;
 mod bind;
 mod body;
 mod connect;
 mod count;
+mod crowd;
+mod datagrams;
 mod deliver;
 mod door;
 mod frames;
 mod head;
 mod http1;
 mod http2;
+#[cfg(feature = "http3")]
+mod http3;
+#[cfg(not(feature = "http3"))]
+#[path = "no_http3.rs"]
+mod http3;
 mod link;
 mod moving;
 mod peer;
+#[cfg(feature = "http3")]
+mod streams;
 mod tunnel;
 
 pub use accept::Gate;
-pub use bind::{Bound, bind};
+pub use bind::{Bound, bind, bind_datagrams, deal};
 pub use count::Connections;
+pub use datagrams::{Before, Datagrams, Mark, Passable};
 pub use door::Door;
 
 use std::future::Future;

@@ -30,7 +30,7 @@ pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, Health, HttpProbe, Initially, Passive, Probe};
 pub use listener::{
-    Http2, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
+    Http2, Http3, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
 };
 pub use measure::{Bytes, Refusal, Span};
 pub use pem::Pem;

@@ -43,6 +43,9 @@ pub struct Listener {
     /// HTTP/2 for clients: without TLS for those that begin with it (prior knowledge).
     #[serde(default)]
     pub http2: Http2,
+    /// HTTP/3 for clients, over UDP beside the TCP of this listener. It needs `tls`.
+    #[serde(default)]
+    pub http3: Http3,
     /// Policies for every request that arrives here.
     #[serde(default)]
     pub policies: Vec<PolicyUse>,
@@ -185,6 +188,51 @@ impl Default for Http2 {
             connection_window: Bytes::mib(1),
             resets: 200,
             control_frames: 1000,
+        }
+    }
+}
+
+/// HTTP/3 for clients. Heads, bodies and times are bounded by `limits` and `timeouts` as for
+/// HTTP/1.1; here is what only HTTP/3 has. Clients learn of it from the `Alt-Svc` field of answers
+/// over TLS. A client that goes beyond `resets` or `control_frames` loses its connection
+/// (`H3_EXCESSIVE_LOAD`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http3 {
+    /// Whether it is spoken, on the UDP port of the same number as the listener's.
+    pub enabled: bool,
+    /// Requests of one connection that are under way at a time, 1 to 10000; more wait at the
+    /// client.
+    pub streams: u32,
+    /// What a client may send of one body before the service takes it, 1KiB to 16MiB.
+    pub window: Bytes,
+    /// The same for all bodies of one connection together, 64KiB to 1GiB.
+    pub connection_window: Bytes,
+    /// Requests of one connection that its client breaks off in every 30 seconds.
+    pub resets: u32,
+    /// Frames of one connection that carry nothing (empty DATA, unknown ones, each 64 bytes
+    /// beside the requests) in every 30 seconds.
+    pub control_frames: u32,
+    /// How long clients may remember that HTTP/3 is spoken here (`ma` of `Alt-Svc`); `off`: they
+    /// are not told.
+    pub advertise: Span,
+    /// The UDP port that clients are told, if it is not the listener's own: something in front
+    /// translates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertised_port: Option<u16>,
+}
+
+impl Default for Http3 {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            streams: 100,
+            window: Bytes::kib(256),
+            connection_window: Bytes::mib(1),
+            resets: 200,
+            control_frames: 1000,
+            advertise: Span::seconds(24 * 3600),
+            advertised_port: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::action::{Action, Fixed, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
 use crate::http2;
+use crate::http3;
 use crate::route::{Rewrite, RoutePlan};
 use crate::{ListenerPlan, Offer, Plan};
 
@@ -428,6 +429,7 @@ fn check_addresses(model: &Model, report: &mut Report) {
         }
         crate::tls::check(listener, &at, report);
         http2::check(&listener.http2, &format!("{at}.http2"), report);
+        http3::check(listener, &format!("{at}.http3"), report);
         if listener.proxy_protocol.as_ref().is_some_and(|proxy| proxy.from.is_empty()) {
             report
                 .error(

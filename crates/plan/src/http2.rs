@@ -1,4 +1,4 @@
-//! Checks what a listener says of HTTP/2.
+//! Checks what a listener says of HTTP/2; the bounds hold for HTTP/3 too.
 
 use yumen_model::report::Report;
 use yumen_model::{Bytes, Http2};
@@ -11,17 +11,30 @@ const WINDOW: (Bytes, Bytes) = (Bytes::kib(1), Bytes::mib(16));
 /// The protocol begins with 64 KiB less a byte and has no way to make it less.
 const CONNECTION_WINDOW: (Bytes, Bytes) = (Bytes::kib(64), Bytes::mib(1024));
 
+/// What a connection may hold at a time, of HTTP/2 and of HTTP/3.
+pub(crate) struct Room {
+    pub(crate) streams: u32,
+    pub(crate) window: Bytes,
+    pub(crate) connection_window: Bytes,
+}
+
 /// Names every setting that is out of its bounds.
 pub(crate) fn check(http2: &Http2, at: &str, report: &mut Report) {
-    if !STREAMS.contains(&http2.streams) {
+    let Http2 { streams, window, connection_window, .. } = *http2;
+    check_room(&Room { streams, window, connection_window }, at, report);
+}
+
+/// Names what is out of its bounds.
+pub(crate) fn check_room(room: &Room, at: &str, report: &mut Report) {
+    if !STREAMS.contains(&room.streams) {
         let (least, most) = (STREAMS.start(), STREAMS.end());
         report
-            .error(format!("{at}.streams"), format!("{} is not within its bounds", http2.streams))
+            .error(format!("{at}.streams"), format!("{} is not within its bounds", room.streams))
             .hint(format!("write a number from {least} to {most}"));
     }
     for (name, window, (least, most)) in [
-        ("window", http2.window, WINDOW),
-        ("connection_window", http2.connection_window, CONNECTION_WINDOW),
+        ("window", room.window, WINDOW),
+        ("connection_window", room.connection_window, CONNECTION_WINDOW),
     ] {
         if window.0 < least.0 || window.0 > most.0 {
             report

@@ -10,6 +10,7 @@ mod compile;
 mod explain;
 mod fallback;
 mod http2;
+mod http3;
 mod question;
 mod route;
 mod tls;

@@ -6,14 +6,14 @@ mod hand_over;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-use yumen_listen::{Bound, Connections, Door};
+use yumen_listen::{Bound, Connections, Datagrams, Door, Passable, deal};
 use yumen_observe::LogWriter;
 use yumen_plan::{ListenerPlan, Plan};
 use yumen_upstream::resolve::Watched;
@@ -42,8 +42,21 @@ const SIGNALS_MAX: usize = 16;
 struct Open {
     address: String,
     door: Arc<Door>,
+    /// Where it listens, with the port that the system chose if it was 0.
+    here: SocketAddr,
     /// The workers' sockets once more, to be passed on.
     sockets: Vec<TcpListener>,
+    /// The same for HTTP/3; none if it is not spoken.
+    datagrams: Vec<Passable>,
+}
+
+/// What is bound for a listener, before it opens.
+#[derive(Default)]
+struct Fresh {
+    /// If it is new, or its address is.
+    bound: Option<Bound>,
+    /// If HTTP/3 is new there.
+    datagrams: Vec<(Datagrams, Passable)>,
 }
 
 /// Where the process stands among the things around it.
@@ -265,7 +278,7 @@ impl Control {
     }
 
     /// Makes a plan the present one.
-    fn take_up(&mut self, plan: Arc<Plan>, fresh: HashMap<String, Bound>, status: Option<Bound>) {
+    fn take_up(&mut self, plan: Arc<Plan>, fresh: HashMap<String, Fresh>, status: Option<Bound>) {
         let old_names = std::mem::take(&mut self.watched);
         self.watch_names(&plan);
         drop(old_names);
@@ -283,55 +296,105 @@ impl Control {
         self.expiry = expiry;
     }
 
-    fn bind_all(&mut self, plan: &Plan) -> Result<(HashMap<String, Bound>, Option<Bound>), String> {
+    fn bind_all(&mut self, plan: &Plan) -> Result<(HashMap<String, Fresh>, Option<Bound>), String> {
         Ok((self.bind(plan)?, self.bind_status(plan)?))
     }
 
     /// Binds the addresses that are new in a plan.
-    fn bind(&mut self, plan: &Plan) -> Result<HashMap<String, Bound>, String> {
+    fn bind(&mut self, plan: &Plan) -> Result<HashMap<String, Fresh>, String> {
         let mut fresh = HashMap::new();
+        let workers = self.workers.count();
+        let sockets = &mut self.place.sockets;
         for listener in plan.listeners.iter().map(|one| &one.listener) {
-            let known =
-                self.open.get(&listener.name).is_some_and(|open| open.address == listener.address);
-            if !known {
-                let sockets = &mut self.place.sockets;
-                let bound = sockets.bind(&listener.name, &listener.address, self.workers.count());
-                let bound =
-                    bound.map_err(|problem| format!("listener {}: {problem}", listener.name))?;
-                fresh.insert(listener.name.clone(), bound);
+            let explain = |problem| format!("listener {}: {problem}", listener.name);
+            let known = self.open.get(&listener.name);
+            let known = known.filter(|open| open.address == listener.address);
+            let mut new = Fresh::default();
+            let here = match known {
+                Some(open) => open.here,
+                None => {
+                    let bound = sockets.bind(&listener.name, &listener.address, workers);
+                    let bound = bound.map_err(explain)?;
+                    let here = bound.address;
+                    new.bound = Some(bound);
+                    here
+                }
+            };
+            if listener.http3.enabled && known.is_none_or(|open| open.datagrams.is_empty()) {
+                new.datagrams = sockets.bind_datagrams(here, workers).map_err(explain)?;
             }
+            fresh.insert(listener.name.clone(), new);
         }
         Ok(fresh)
     }
 
     /// Opens the new listeners of a plan, and gives the others their settings.
-    fn open(&mut self, plan: &Plan, mut fresh: HashMap<String, Bound>) {
+    fn open(&mut self, plan: &Plan, mut fresh: HashMap<String, Fresh>) {
         for ListenerPlan { listener, tls, .. } in &plan.listeners {
+            let Fresh { bound, datagrams } = fresh.remove(&listener.name).unwrap_or_default();
             // Clients that it has served before may resume their sessions.
             let before = self.open.get(&listener.name).and_then(|open| open.door.tls());
             let tls = tls.as_ref().map(|tls| tls.open(before));
-            let door = Arc::new(Door::new(listener, tls));
-            let Some(bound) = fresh.remove(&listener.name) else {
-                self.workers.order(|_| Some(Order::Change(Arc::clone(&door))));
-                if let Some(open) = self.open.get_mut(&listener.name) {
-                    open.door = door;
-                }
-                continue;
-            };
-            say::say(format_args!("listening on {} ({})", bound.address, listener.name));
-            let shares = bound.shares(self.workers.count());
-            // Without them there is no hand-over; all else works.
-            let sockets = shares.iter().flatten().map(TcpListener::try_clone);
-            let sockets = sockets.collect::<io::Result<_>>().unwrap_or_default();
-            let connections = Arc::new(Connections::default());
-            let mut shares = shares.into_iter();
-            self.workers.order(|_| {
-                let (door, connections) = (Arc::clone(&door), Arc::clone(&connections));
-                shares.next().map(|sockets| Order::Open { door, connections, sockets })
-            });
-            let open = Open { address: listener.address.clone(), door, sockets };
-            self.open.insert(listener.name.clone(), open);
+            let known = self.open.get(&listener.name).map(|open| open.here);
+            let here = bound.as_ref().map(|bound| bound.address).or(known);
+            let Some(here) = here else { continue };
+            let door = Arc::new(Door::new(listener, tls, here.port()));
+            match bound {
+                Some(bound) => self.open_one(&listener.address, bound, door),
+                None => self.change(&listener.name, door),
+            }
+            if !datagrams.is_empty() {
+                self.open_datagrams(&listener.name, here, datagrams);
+            }
         }
+    }
+
+    /// Gives an open listener its settings.
+    fn change(&mut self, name: &str, door: Arc<Door>) {
+        let Some(open) = self.open.get_mut(name) else { return };
+        self.workers.order(|_| Some(Order::Change(Arc::clone(&door))));
+        if !door.speaks_http3() && !open.datagrams.is_empty() {
+            say::say(format_args!("no longer listening on {} for HTTP/3 ({name})", open.here));
+            open.datagrams.clear();
+        }
+        open.door = door;
+    }
+
+    /// Opens a listener.
+    fn open_one(&mut self, address: &str, bound: Bound, door: Arc<Door>) {
+        let here = bound.address;
+        say::say(format_args!("listening on {here} ({})", door.name));
+        let shares = bound.shares(self.workers.count());
+        // Without them there is no hand-over; all else works.
+        let sockets = shares.iter().flatten().map(TcpListener::try_clone);
+        let sockets = sockets.collect::<io::Result<_>>().unwrap_or_default();
+        let connections = Arc::new(Connections::default());
+        let mut shares = shares.into_iter();
+        self.workers.order(|_| {
+            let (door, connections) = (Arc::clone(&door), Arc::clone(&connections));
+            shares.next().map(|sockets| Order::Open { door, connections, sockets })
+        });
+        let name = door.name.to_string();
+        let open = Open { address: address.to_owned(), door, here, sockets, datagrams: Vec::new() };
+        self.open.insert(name, open);
+    }
+
+    /// Opens HTTP/3 beside a listener.
+    fn open_datagrams(
+        &mut self,
+        name: &str,
+        here: SocketAddr,
+        sockets: Vec<(Datagrams, Passable)>,
+    ) {
+        let Some(open) = self.open.get_mut(name) else { return };
+        say::say(format_args!("listening on {here} for HTTP/3 ({name})"));
+        let (sockets, passable) = sockets.into_iter().unzip();
+        open.datagrams = passable;
+        let mut shares = deal(sockets, self.workers.count()).into_iter();
+        let name = &open.door.name;
+        self.workers.order(|_| {
+            shares.next().map(|sockets| Order::Datagrams { name: Arc::clone(name), sockets })
+        });
     }
 
     /// Closes the listeners that a plan does not have. One whose address changed is replaced.
@@ -342,6 +405,7 @@ impl Control {
             if !kept {
                 // The workers' own are then the last ones.
                 open.sockets.clear();
+                open.datagrams.clear();
                 workers.order(|_| Some(Order::Close(Arc::clone(&open.door.name))));
                 say::say(format_args!("no longer listening on {} ({name})", open.address));
             }

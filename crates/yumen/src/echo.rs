@@ -43,7 +43,7 @@ pub(crate) fn start(bound: Bound) -> std::io::Result<std::thread::JoinHandle<()>
         listener.limits.body = Bytes(u64::MAX);
         listener.limits.requests_per_connection = u32::MAX;
         listener.limits.connections_per_client = u32::MAX;
-        let door = Arc::new(Door::new(&listener, None));
+        let door = Arc::new(Door::new(&listener, None, address.port()));
         let connections = Arc::new(Connections::default());
         drop(Gate::open(Rc::new(Echo), worker, door, connections, sockets));
         std::future::pending::<()>().await;

@@ -7,8 +7,8 @@
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
+
+use yumen_listen::{Before, Passable};
 
 use crate::sockets::Sockets;
 
@@ -31,16 +33,29 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
 /// What the new process says when it accepts.
 const READY: &[u8] = b"ready";
+/// What is said of a socket for HTTP/3.
+const DATAGRAMS: &[u8] = b"datagrams";
 /// Variables that systemd meant for the running process alone.
 const OURS: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"];
 
-/// A listening socket that is passed on.
+/// A socket that is passed on.
 #[derive(Debug)]
-pub(crate) struct Passed<'a> {
-    pub(crate) name: &'a str,
-    /// As the configuration has it.
-    pub(crate) address: &'a str,
-    pub(crate) socket: &'a TcpListener,
+pub(crate) enum Passed<'a> {
+    /// One that listens.
+    Listener {
+        name: &'a str,
+        /// As the configuration has it.
+        address: &'a str,
+        socket: &'a TcpListener,
+    },
+    /// One for HTTP/3, which knows its address, with the letterbox that belongs to it.
+    Datagrams(&'a Passable),
+}
+
+/// A socket that came.
+enum Came {
+    Listener { name: String, address: String, socket: TcpListener },
+    Datagrams(UdpSocket, Before),
 }
 
 /// The new process, as the running one sees it.
@@ -80,7 +95,7 @@ impl Heir {
         let mut heir = Self { child, link };
         let mut sockets = sockets;
         let sent = sockets.try_for_each(|passed| heir.pass(&passed));
-        match sent.and_then(|()| heir.send(&[], None)) {
+        match sent.and_then(|()| heir.send(&[], &[])) {
             Ok(()) => Ok(heir),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 Err(heir.stop("did not take the sockets and was stopped"))
@@ -95,16 +110,22 @@ impl Heir {
     }
 
     fn pass(&self, passed: &Passed<'_>) -> io::Result<()> {
-        let message = serde_json::to_vec(&[passed.name, passed.address])?;
-        self.send(&message, Some(passed.socket))
+        match passed {
+            Passed::Listener { name, address, socket } => {
+                self.send(&serde_json::to_vec(&[name, address])?, &[socket.as_fd()])
+            }
+            Passed::Datagrams(passable) => {
+                let message = [DATAGRAMS, &passable.mark].concat();
+                self.send(&message, &[passable.socket.as_fd(), passable.letterbox.as_fd()])
+            }
+        }
     }
 
-    fn send(&self, message: &[u8], socket: Option<&TcpListener>) -> io::Result<()> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    fn send(&self, message: &[u8], sockets: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        let descriptors = socket.map(|socket| [socket.as_fd()]);
-        if let Some(descriptors) = &descriptors {
-            control.push(SendAncillaryMessage::ScmRights(descriptors));
+        if !sockets.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(sockets));
         }
         // A message of nothing would look like the end.
         let parts = [IoSlice::new(b":"), IoSlice::new(message)];
@@ -180,16 +201,21 @@ impl Predecessor {
         link.set_read_timeout(Some(PATIENCE)).map_err(explain)?;
         let predecessor = Self(link);
         let mut sockets = Sockets::default();
-        while let Some((name, address, socket)) = predecessor.receive().map_err(explain)? {
-            sockets.add(name, Some(address), socket).map_err(explain)?;
+        while let Some(came) = predecessor.receive().map_err(explain)? {
+            match came {
+                Came::Listener { name, address, socket } => {
+                    sockets.add(name, Some(address), socket).map_err(explain)?;
+                }
+                Came::Datagrams(socket, before) => sockets.add_datagrams(socket, before),
+            }
         }
         Ok(Some((predecessor, sockets)))
     }
 
     /// The next socket; `None` after the last.
-    fn receive(&self) -> io::Result<Option<(String, String, TcpListener)>> {
+    fn receive(&self) -> io::Result<Option<Came>> {
         let mut bytes = vec![0; MESSAGE_MAX];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(&mut bytes)];
         let received =
@@ -198,13 +224,20 @@ impl Predecessor {
             RecvAncillaryMessage::ScmRights(sockets) => Some(sockets),
             _ => None,
         });
-        let socket: Option<OwnedFd> = sockets.by_ref().flatten().next();
+        let mut sockets = sockets.by_ref().flatten();
+        let (socket, second): (Option<OwnedFd>, Option<OwnedFd>) = (sockets.next(), sockets.next());
         let message = bytes.get(..received.bytes).and_then(|bytes| bytes.strip_prefix(b":"));
-        match (message, socket) {
-            (Some([]), None) => Ok(None),
-            (Some(message), Some(socket)) => {
+        let mark = message.and_then(|message| message.strip_prefix(DATAGRAMS)?.try_into().ok());
+        match (message, socket, second) {
+            (Some([]), None, None) => Ok(None),
+            (Some(_), Some(socket), Some(letterbox)) => {
+                let mark = mark.ok_or(ErrorKind::InvalidData)?;
+                let before = Before { mark, letterbox: letterbox.into() };
+                Ok(Some(Came::Datagrams(socket.into(), before)))
+            }
+            (Some(message), Some(socket), None) => {
                 let (name, address) = serde_json::from_slice(message)?;
-                Ok(Some((name, address, TcpListener::from(socket))))
+                Ok(Some(Came::Listener { name, address, socket: socket.into() }))
             }
             _ => Err(ErrorKind::UnexpectedEof.into()),
         }

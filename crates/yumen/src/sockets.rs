@@ -2,10 +2,10 @@
 //! by systemd.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use listenfd::ListenFd;
-use yumen_listen::{Bound, bind};
+use yumen_listen::{Before, Bound, Datagrams, Passable, bind, bind_datagrams};
 use yumen_model::socket_address;
 
 /// The name under which the socket of the status listener is given.
@@ -25,7 +25,11 @@ struct Given {
 
 /// Sockets that nobody has claimed yet.
 #[derive(Debug, Default)]
-pub(crate) struct Sockets(Vec<Given>);
+pub(crate) struct Sockets {
+    given: Vec<Given>,
+    /// For HTTP/3.
+    datagrams: Vec<(UdpSocket, Before)>,
+}
 
 impl Sockets {
     /// Those that systemd has opened for this process (`LISTEN_FDS`).
@@ -64,7 +68,7 @@ impl Sockets {
         // Whoever made it may have wanted to wait for connections.
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        self.0.push(Given { name, written, address, socket });
+        self.given.push(Given { name, written, address, socket });
         Ok(())
     }
 
@@ -79,7 +83,7 @@ impl Sockets {
         address: &str,
         workers: usize,
     ) -> Result<Bound, String> {
-        let mine = self.0.extract_if(.., |given| given.is_for(name, address));
+        let mine = self.given.extract_if(.., |given| given.is_for(name, address));
         let mine: Vec<TcpListener> = mine.map(|given| given.socket).collect();
         match Bound::given(mine) {
             Some(bound) => Ok(bound),
@@ -87,11 +91,41 @@ impl Sockets {
         }
     }
 
+    /// Takes one more in, for HTTP/3.
+    pub(crate) fn add_datagrams(&mut self, socket: UdpSocket, before: Before) {
+        self.datagrams.push((socket, before));
+    }
+
+    /// Binds the UDP port beside a listener, or takes the sockets that were given there.
+    ///
+    /// # Errors
+    /// In words for the operator.
+    pub(crate) fn bind_datagrams(
+        &mut self,
+        here: SocketAddr,
+        workers: usize,
+    ) -> Result<Vec<(Datagrams, Passable)>, String> {
+        let is_here = |given: &mut (UdpSocket, Before)| {
+            given.0.local_addr().is_ok_and(|address| address == here)
+        };
+        let given = self.datagrams.extract_if(.., is_here);
+        let mut sockets: Vec<_> = given.map(|(socket, before)| (socket, Some(before))).collect();
+        if sockets.is_empty() {
+            sockets = bind_datagrams(here, workers)?.into_iter().map(|one| (one, None)).collect();
+        }
+        let ready = sockets.into_iter().map(|(socket, before)| Datagrams::new(socket, before));
+        ready.collect::<io::Result<_>>().map_err(|error| format!("UDP on {here}: {error}"))
+    }
+
     /// Lets go of what nobody wants; says what that was.
     pub(crate) fn let_go(&mut self) -> Vec<String> {
-        let mut gone: Vec<String> =
-            self.0.drain(..).map(|given| format!("{} ({})", given.address, given.name)).collect();
+        let mut gone: Vec<String> = self
+            .given
+            .drain(..)
+            .map(|given| format!("{} ({})", given.address, given.name))
+            .collect();
         gone.dedup();
+        self.datagrams.clear();
         gone
     }
 }

@@ -52,7 +52,7 @@ impl StatusPages {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = Worker::start("status", 0, move |worker| async move {
             let pages = Rc::new(pages);
-            let door = Arc::new(Door::new(&plain_listener("status"), None));
+            let door = Arc::new(Door::new(&plain_listener("status"), None, address.port()));
             let connections = Arc::new(Connections::default());
             let gate = Gate::open(pages, worker, door, connections, sockets);
             drop(stopped.await);
@@ -85,6 +85,7 @@ pub(crate) fn plain_listener(name: &str) -> Listener {
         https_redirect: None,
         forwarded: false,
         http2: yumen_model::Http2::default(),
+        http3: yumen_model::Http3::default(),
         limits: yumen_model::ListenerLimits::default(),
         timeouts: yumen_model::ListenerTimeouts::default(),
         policies: Vec::new(),

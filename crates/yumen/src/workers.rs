@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use yumen_engine::{Engine, Present};
-use yumen_listen::{Connections, Door, Gate};
+use yumen_listen::{Connections, Datagrams, Door, Gate};
 use yumen_observe::{LogBuffer, LogWriter, Registry};
 use yumen_upstream::Outbound;
 use yumen_upstream::health::Standings;
@@ -30,6 +30,8 @@ const DRAIN_LOOK: Duration = Duration::from_millis(20);
 pub(crate) enum Order {
     /// Listen here as well.
     Open { door: Arc<Door>, connections: Arc<Connections>, sockets: Vec<TcpListener> },
+    /// Serve HTTP/3 on these sockets as well, beside the listener of this name.
+    Datagrams { name: Arc<str>, sockets: Vec<Datagrams> },
     /// Other settings for the listener of this name.
     Change(Arc<Door>),
     /// No more of the listener of this name.
@@ -170,6 +172,12 @@ impl Gates {
                 if let Ok(gate) = Gate::open(engine, worker, door, connections, sockets) {
                     let replaced = self.open.insert(name, gate);
                     self.close(replaced);
+                }
+            }
+            Order::Datagrams { name, sockets } => {
+                if let Some(gate) = self.open.get(&name) {
+                    // Without them clients come by TCP, as they do where UDP does not pass.
+                    let _opened = gate.open_datagrams(sockets);
                 }
             }
             Order::Change(door) => {

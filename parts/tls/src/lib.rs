@@ -7,6 +7,8 @@ mod demand;
 mod fault;
 mod names;
 mod pem;
+#[cfg(feature = "quic")]
+mod quic;
 mod server;
 mod session;
 

@@ -166,6 +166,13 @@ impl Offers {
 }
 
 impl Acceptor {
+    /// The settings for all names, if no client is asked for a certificate.
+    #[cfg(feature = "quic")]
+    pub(crate) fn unasking(&self) -> Option<&ServerConfig> {
+        let asks = self.0.offers.iter().any(|(demand, _)| demand.verifier.is_some());
+        self.0.offers.first().filter(|_| !asks).map(|(_, config)| &**config)
+    }
+
     /// A session with a client that has just connected.
     ///
     /// # Errors

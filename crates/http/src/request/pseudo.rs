@@ -1,4 +1,4 @@
-//! Request heads of HTTP/2: made from pseudo-fields and fields, with the same rules as those that
+//! Request heads of HTTP/2 and HTTP/3: made from pseudo-fields and fields, with the same rules as those that
 //! come as text.
 
 use crate::authority::Authority;
@@ -11,9 +11,12 @@ use crate::refusal::{Malformed, Refusal};
 use crate::request::{NOT_FROM_CLIENTS, RequestHead, Version, read_expect};
 use crate::target::Target;
 
-/// What a request of HTTP/2 says in its pseudo-fields (RFC 9113 section 8.3.1).
+/// What a request of HTTP/2 says in its pseudo-fields (RFC 9113 section 8.3.1), or one of HTTP/3
+/// (RFC 9114 section 4.3.1).
 #[derive(Debug, Clone, Copy)]
 pub struct Pseudo<'a> {
+    /// HTTP/2 or HTTP/3
+    pub version: Version,
     /// `:method`
     pub method: &'a str,
     /// `:scheme`
@@ -32,7 +35,7 @@ pub struct Pseudo<'a> {
 const FIELD_EXTRA: usize = 4;
 
 impl RequestHead {
-    /// Makes the head of a request of HTTP/2. What is taken out of the fields of a head that came
+    /// Makes the head of a request of HTTP/2 or HTTP/3. What is taken out of the fields of a head that came
     /// as text is taken out here too; crumbs of a cookie are joined (RFC 9113 section 8.2.3).
     ///
     /// # Errors
@@ -61,7 +64,7 @@ impl RequestHead {
         let mut fields = collect(path, fields, limits)?;
         let authority = read_authority(pseudo.authority, &fields)?;
         let size = fields.buffer_size() + method.as_str().len() + authority.as_str().len();
-        let framing = match Framing::of_request(&fields, Version::Http2)? {
+        let framing = match Framing::of_request(&fields, pseudo.version)? {
             Framing::Length(_) if websocket => {
                 return Err(Malformed("a WebSocket with a body").into());
             }
@@ -72,12 +75,12 @@ impl RequestHead {
             }
             framing => framing,
         };
-        let expects_continue = read_expect(&fields, Version::Http2)?;
+        let expects_continue = read_expect(&fields, pseudo.version)?;
         let connection = Connection::take(&mut fields);
         fields.remove_kinds(NOT_FROM_CLIENTS);
         Ok(Self {
             method,
-            version: Version::Http2,
+            version: pseudo.version,
             target,
             authority: Some(authority),
             fields,
@@ -169,6 +172,7 @@ mod tests {
 
     const LIMITS: HeadLimits = HeadLimits { head: 2048, target: 64, field: 256, fields: 12 };
     const GET: Pseudo<'static> = Pseudo {
+        version: Version::Http2,
         method: "GET",
         scheme: Some("http"),
         authority: Some("a.example"),

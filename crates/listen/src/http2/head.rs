@@ -1,19 +1,22 @@
-//! Heads of HTTP/2 as the library has them: read into ours, and made of ours.
+//! Heads of HTTP/2 and HTTP/3 as the libraries have them: read into ours, and made of ours.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_http::{
     Fields, Framing, HeadLimits, Known, Malformed, Pseudo, Refusal, RequestHead, ResponseHead,
+    Version,
 };
 
 /// Reads a request's head. `ended` says that nothing follows it.
-pub(super) fn read(
+pub(crate) fn read(
     request: http::request::Parts,
+    version: Version,
     ended: bool,
     limits: &HeadLimits,
 ) -> Result<Box<RequestHead>, Refusal> {
     let uri = request.uri.into_parts();
     let protocol = request.extensions.get::<h2::ext::Protocol>();
     let pseudo = Pseudo {
+        version,
         method: request.method.as_str(),
         scheme: uri.scheme.as_ref().map(http::uri::Scheme::as_str),
         authority: uri.authority.as_ref().map(http::uri::Authority::as_str),
@@ -26,7 +29,7 @@ pub(super) fn read(
 }
 
 /// Makes an answer's head; says how large it is as text.
-pub(super) fn answer(
+pub(crate) fn answer(
     head: &ResponseHead,
     framing: Framing,
     date: &[u8],
@@ -47,14 +50,14 @@ pub(super) fn answer(
 }
 
 /// Makes the head of an interim answer.
-pub(super) fn interim(head: &ResponseHead) -> Result<http::Response<()>, Malformed> {
+pub(crate) fn interim(head: &ResponseHead) -> Result<http::Response<()>, Malformed> {
     let mut answer = empty(head)?;
     put(answer.headers_mut(), head.fields());
     Ok(answer)
 }
 
 /// Makes trailers.
-pub(super) fn trailers(fields: &Fields) -> HeaderMap {
+pub(crate) fn trailers(fields: &Fields) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     put(&mut trailers, fields);
     trailers
@@ -67,7 +70,7 @@ fn empty(head: &ResponseHead) -> Result<http::Response<()>, Malformed> {
     Ok(answer)
 }
 
-/// Puts in the fields that HTTP/2 may have; says how large they are as text.
+/// Puts in the fields that HTTP/2 and HTTP/3 may have; says how large they are as text.
 fn put(out: &mut HeaderMap, fields: &Fields) -> usize {
     const EXTRA: usize = ": \r\n".len();
     let mut size = 0;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use yumen_http::{
-    Body, Framing, Refusal, Request, RequestHead, Response, ResponseHead, Status, Tunnel,
+    Body, Framing, Refusal, Request, RequestHead, Response, ResponseHead, Status, Tunnel, Version,
 };
 use yumen_policy::{Exchange, Trail, Watch};
 
@@ -46,7 +46,7 @@ pub(super) async fn serve<S: Serve>(
 ) {
     let (request, body) = request.into_parts();
     let mut stream = Stream { gate, door, watch: Rc::default(), answer };
-    match head::read(request, body.is_end_stream(), &stream.door.head) {
+    match head::read(request, Version::Http2, body.is_end_stream(), &stream.door.head) {
         Ok(head) => stream.exchange(&peer, head, body).await,
         Err(refusal) => stream.refuse(&peer, refusal).await,
     }
@@ -88,7 +88,8 @@ impl<S: Serve> Stream<S> {
                 exchange.trail.cause = parting.cause().map(str::to_owned);
                 End { status: Status::OK.code(), broken: parting.broken(), tunnel: true }
             }
-            Some(Response { head, mut body, tunnel: None }) => {
+            Some(Response { mut head, mut body, tunnel: None }) => {
+                self.door.advertise(&mut head);
                 let framing = measure(&exchange.request.head, &head, &mut body);
                 let sent = self.send(&head, framing, body).await;
                 End { status: head.status().code(), broken: sent.err(), tunnel: false }

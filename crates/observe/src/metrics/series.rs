@@ -73,7 +73,7 @@ pub(super) const REFUSED_CONNECTIONS: Series = counter(
 );
 pub(super) const FLOODING_CONNECTIONS: Series = counter(
     "yumen_flooding_connections_total",
-    "HTTP/2 connections of clients that were cut because of a flood of frames.",
+    "HTTP/2 and HTTP/3 connections of clients that were cut because of a flood of frames.",
 );
 pub(super) const FAILED_HANDSHAKES: Series = counter(
     "yumen_failed_handshakes_total",

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use yumen_listen::Passable;
+
 use super::{Control, LAST_LINES};
 use crate::pid_file::PidFile;
 use crate::say;
@@ -39,6 +41,8 @@ impl Control {
     /// Ends behind a hand-over: the new process accepts on the same sockets, and speaks for the
     /// gateway.
     pub(super) fn retire(mut self, signals: &Receiver<i32>) {
+        // The new process reads these now, and sends on what is for the connections that are here.
+        self.open.values().flat_map(|open| &open.datagrams).for_each(Passable::retire);
         // It names the new process, or soon will.
         self.place.pid_file = None;
         let pages = self.status.take().map(|(_, pages)| pages.close());

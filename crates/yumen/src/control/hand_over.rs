@@ -69,10 +69,16 @@ impl Control {
         }
         let listeners = self.open.iter().flat_map(|(name, open)| {
             let address = &open.address;
-            open.sockets.iter().map(move |socket| Passed { name, address, socket })
+            open.sockets.iter().map(move |socket| Passed::Listener { name, address, socket })
         });
+        let datagrams = self.open.values().flat_map(|open| open.datagrams.iter());
+        let listeners = listeners.chain(datagrams.map(Passed::Datagrams));
         let status = self.status.iter().flat_map(|(address, pages)| {
-            pages.sockets.iter().map(move |socket| Passed { name: STATUS, address, socket })
+            pages.sockets.iter().map(move |socket| Passed::Listener {
+                name: STATUS,
+                address,
+                socket,
+            })
         });
         Heir::start(listeners.chain(status))
     }
