@@ -70,6 +70,12 @@ impl Client {
         Self { stream, buffer: Vec::new(), ended: false, reset: false }
     }
 
+    /// The other end: a connection that a client has made.
+    pub fn accepted(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("no delay");
+        Self { stream, buffer: Vec::new(), ended: false, reset: false }
+    }
+
     /// Sends these bytes; a peer that no longer reads is no failure here.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.set_write_timeout(Some(SOON)).expect("a timeout");

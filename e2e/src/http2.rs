@@ -1,6 +1,9 @@
 //! An HTTP/2 client that sends exact frames, good or bad, and reads what comes back.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{Brought, Client, SOON};
@@ -99,6 +102,15 @@ pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     fields.iter().flat_map(|(name, value)| field(name.as_bytes(), value.as_bytes())).collect()
 }
 
+fn pack(settings: &[(u16, u32)]) -> Vec<u8> {
+    let each = settings.iter();
+    each.flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
+        .collect()
+}
+
+/// Status 200 as HPACK has it.
+pub const OK: u8 = 0x88;
+
 /// The pseudo-fields of a request.
 pub fn request<'a>(method: &'a str, path: &'a str) -> [(&'a str, &'a str); 4] {
     [(":method", method), (":scheme", "http"), (":authority", "test.example"), (":path", path)]
@@ -178,12 +190,43 @@ impl Http2 {
     /// Connects with these settings; the connection's window stays at 64 KiB less a byte.
     pub fn with(to: SocketAddr, settings: &[(u16, u32)]) -> Self {
         let mut client = Client::connect(to);
-        let settings: Vec<u8> = settings
-            .iter()
-            .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
-            .collect();
-        client.send([PREFACE, &frame(SETTINGS, 0, 0, &settings)].concat());
+        client.send([PREFACE, &frame(SETTINGS, 0, 0, &pack(settings))].concat());
         Self { client, seen: Vec::new(), next: 1 }
+    }
+
+    /// The service's end of a connection: reads the preface and says these settings.
+    pub fn accept(stream: TcpStream, settings: &[(u16, u32)]) -> Self {
+        let mut this = Self { client: Client::accepted(stream), seen: Vec::new(), next: 2 };
+        while this.client.buffer.len() < PREFACE.len() {
+            if this.client.fill(SOON) != Brought::More {
+                return this;
+            }
+        }
+        assert_eq!(this.client.buffer.drain(..PREFACE.len()).as_slice(), PREFACE);
+        this.send(&frame(SETTINGS, 0, 0, &pack(settings)));
+        this
+    }
+
+    /// Waits for the head of the next request; its stream.
+    pub fn head(&mut self, within: Duration) -> Option<u32> {
+        self.wait(within, |frame| frame.kind == HEADERS).map(|frame| frame.stream)
+    }
+
+    /// Waits for such a frame.
+    pub fn wait(&mut self, within: Duration, is_it: impl Fn(&Frame) -> bool) -> Option<Frame> {
+        let deadline = Instant::now() + within;
+        loop {
+            let frame = self.read(deadline.saturating_duration_since(Instant::now()))?;
+            if is_it(&frame) {
+                return Some(frame);
+            }
+        }
+    }
+
+    /// Answers with 200 and this body.
+    pub fn reply(&mut self, stream: u32, body: &str) {
+        let head = frame(HEADERS, END_HEADERS, stream, &[OK]);
+        self.send(&[head, frame(DATA, END_STREAM, stream, body.as_bytes())].concat());
     }
 
     /// Sends bytes.
@@ -291,5 +334,41 @@ impl Http2 {
                 return self.seen.iter().rfind(|frame| frame.kind == GOAWAY).map(Frame::reason);
             }
         }
+    }
+}
+
+/// A service that speaks exact frames, as a script says for each connection.
+#[derive(Debug)]
+pub struct FrameService {
+    /// Where it listens.
+    pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl FrameService {
+    /// Starts one. The script is given the number of the connection, from 0, and the connection;
+    /// when it ends, so does the connection.
+    pub fn start(
+        settings: &'static [(u16, u32)],
+        script: impl Fn(usize, &mut Http2) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (count, script) = (Arc::clone(&connections), Arc::new(script));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { continue };
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let script = Arc::clone(&script);
+                thread::spawn(move || script(number, &mut Http2::accept(stream, settings)));
+            }
+        });
+        Self { address, connections }
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }

@@ -1,7 +1,7 @@
 //! The one place where a failure becomes an answer: one body in the form that the client accepts,
 //! with a stable code, a sentence, and the request's id.
 
-use yumen_http::{Body, Response, ResponseHead};
+use yumen_http::{Body, Response, ResponseHead, Status, grpc};
 use yumen_policy::Failure;
 
 /// A form of the body.
@@ -36,6 +36,24 @@ pub(crate) fn respond(failure: &Failure, accept: Option<&[u8]>, id: &str) -> Res
         head.fields_mut().add("Retry-After", seconds.as_bytes()).unwrap_or_default();
     }
     Response::new(head, Body::Full(body.into_bytes()))
+}
+
+/// The answer to a call of gRPC that failed: trailers only, as its clients expect it.
+pub(crate) fn respond_to_call(failure: &Failure, id: &str) -> Response {
+    let mut head = ResponseHead::new(Status::OK);
+    let status = failure.kind().grpc_status().to_string();
+    let message = format!("{} ({})", failure.sentence(), failure.kind().code());
+    let message = grpc::encode_message(&message);
+    for (name, value) in [
+        ("Content-Type", "application/grpc"),
+        ("Grpc-Status", &status),
+        ("Grpc-Message", &message),
+        ("X-Request-Id", id),
+    ] {
+        // These are good by construction; if one were not, the answer would do without it.
+        head.fields_mut().add(name, value.as_bytes()).unwrap_or_default();
+    }
+    Response::new(head, Body::Empty)
 }
 
 fn write(form: Form, failure: &Failure, id: &str) -> String {
@@ -135,6 +153,21 @@ mod tests {
             assert!(body.contains("upstream_unreachable") && body.contains("id7"), "{body}");
             assert!(!body.contains("10.0.0.7"), "{body}");
         }
+    }
+
+    #[test]
+    fn calls_are_answered_with_trailers_only() {
+        let failure = Failure::new(FailureKind::NoRoute).because("secret").saying("100 %\n");
+        let Response { head, body, .. } = respond_to_call(&failure, "id7");
+        let fields: Vec<_> = head.fields().iter().collect();
+        let expect: [(&[u8], &[u8]); 4] = [
+            (b"Content-Type", b"application/grpc"),
+            (b"Grpc-Status", b"12"),
+            (b"Grpc-Message", b"100 %25%0A (no_route)"),
+            (b"X-Request-Id", b"id7"),
+        ];
+        assert_eq!(fields, expect);
+        assert!(head.status() == Status::OK && body.is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use yumen_http::{Refusal, Response};
+use yumen_http::{Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
 use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
@@ -132,8 +132,14 @@ impl Serve for Engine {
         match walked.and_then(|response| walk::agreed(exchange, response)) {
             Ok(response) => exchange.response = Some(response),
             Err(failure) => {
-                let accept = exchange.request.head.fields().first("accept");
-                exchange.response = Some(fail::respond(&failure, accept, exchange.trail.id()));
+                let (head, id) = (&exchange.request.head, exchange.trail.id());
+                let response = if grpc::is_call(head) {
+                    exchange.trail.watch.grpc_status.set(Some(failure.kind().grpc_status()));
+                    fail::respond_to_call(&failure, id)
+                } else {
+                    fail::respond(&failure, head.fields().first("accept"), id)
+                };
+                exchange.response = Some(response);
                 exchange.trail.give_up(&failure);
             }
         }

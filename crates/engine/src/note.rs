@@ -47,6 +47,7 @@ impl Engine {
             cause: trail.cause.as_deref(),
             attempts: trail.attempts,
             decisions: &trail.decisions,
+            grpc_status: trail.watch.grpc_status.get(),
             received: Size { head: head.size() as u64, body: trail.watch.received.get() },
             sent: Size { head: trail.watch.head_sent.get(), body: trail.watch.sent.get() },
             referer: head.fields().first("referer"),

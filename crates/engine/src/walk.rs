@@ -1,7 +1,7 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
-use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version};
+use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version, grpc};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
@@ -47,7 +47,8 @@ impl Engine {
                 let ends =
                     bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
                 let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
-                let way = Way { destination, timeouts: *timeouts, host, retries, clerk };
+                let timeouts = timeouts.bounded(grpc::timeout(&exchange.request.head));
+                let way = Way { destination, timeouts, host, retries, clerk };
                 match (self.ask(&way, pool, exchange, mark).await, fallback) {
                     (Err(failure), Some(fallback)) if fallback.is_for(failure.kind()) => {
                         self.stand_in((fallback, ends, told), failure, exchange, mark).await?
@@ -106,7 +107,7 @@ impl Engine {
         mark.place = None;
         let way = Way {
             destination,
-            timeouts: destination.timeouts,
+            timeouts: destination.timeouts.bounded(grpc::timeout(&exchange.request.head)),
             host: &destination.host,
             retries: &destination.retries,
             clerk: &ends.clerk,

@@ -5,6 +5,7 @@ use crate::connection::Connection;
 use crate::fields::{Fields, Kinds, Known};
 use crate::forwarded::Forwarding;
 use crate::framing::Framing;
+use crate::grammar::members;
 use crate::index::{HeadIndex, HeadLimits};
 use crate::method::Method;
 use crate::refusal::{Malformed, Refusal};
@@ -14,6 +15,7 @@ use crate::websocket;
 mod pseudo;
 
 pub use pseudo::Pseudo;
+pub(crate) use pseudo::{FIELD_EXTRA, is_of_one_connection};
 
 /// A version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,7 @@ pub struct RequestHead {
     framing: Framing,
     connection: Connection,
     expects_continue: bool,
+    takes_trailers: bool,
     websocket: bool,
     size: usize,
 }
@@ -102,6 +105,7 @@ impl RequestHead {
         let framing = Framing::of_request(&fields, version)?;
         let expects_continue = read_expect(&fields, version)?;
         let websocket = is_websocket(&fields, &method, version, framing);
+        let takes_trailers = takes_trailers(&fields);
         let connection = Connection::take(&mut fields);
         fields.remove_kinds(NOT_FROM_CLIENTS);
         let websocket = websocket && connection.upgrade;
@@ -117,6 +121,7 @@ impl RequestHead {
             framing,
             connection,
             expects_continue,
+            takes_trailers,
             websocket,
             size: head.len(),
         })
@@ -221,6 +226,12 @@ impl RequestHead {
         self.expects_continue
     }
 
+    /// Whether the client says that it wants to see the trailers of the answer (`TE: trailers`).
+    #[must_use]
+    pub fn takes_trailers(&self) -> bool {
+        self.takes_trailers
+    }
+
     /// Whether the client asks to speak WebSocket on this connection (RFC 6455 section 4.1), or on
     /// this stream (RFC 8441).
     #[must_use]
@@ -284,6 +295,11 @@ fn read_expect(fields: &Fields, version: Version) -> Result<bool, Refusal> {
     }
 }
 
+fn takes_trailers(fields: &Fields) -> bool {
+    let mut codings = fields.known(Known::Te).flat_map(members);
+    codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+}
+
 fn is_websocket(fields: &Fields, method: &Method, version: Version, framing: Framing) -> bool {
     let mut upgrades = fields.known(Known::Upgrade);
     let asked = matches!((upgrades.next(), upgrades.next()),
@@ -306,7 +322,36 @@ pub struct Outgoing<'a> {
     pub request_id: &'a [u8],
 }
 
+/// What the gateway says of itself.
+const VIA: &[u8] = b"Via: 1.1 yumen\r\n";
+
 impl RequestHead {
+    /// Tells every field for a service that speaks HTTP/2, whose method, scheme, host and path go
+    /// elsewhere. What [`RequestHead::write`] writes anew is told anew here.
+    pub fn tell(&self, outgoing: &Outgoing<'_>, mut tell: impl FnMut(&[u8], &[u8])) {
+        self.fields.iter().for_each(|(name, value)| tell(name, value));
+        let mut lines = Vec::new();
+        if let Framing::Length(length) = outgoing.framing {
+            write_length(&mut lines, length);
+        }
+        let host = self.authority.as_ref().map_or("", Authority::as_str);
+        outgoing.forwarding.write(&mut lines, host);
+        lines.extend_from_slice(VIA);
+        for line in lines.split(|&byte| byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or_default();
+            let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+            if let Some((name, value)) = line.split_at_checked(colon)
+                && !name.is_empty()
+            {
+                tell(name, value.get(2..).unwrap_or_default());
+            }
+        }
+        tell(b"X-Request-Id", outgoing.request_id);
+        if self.takes_trailers {
+            tell(b"TE", b"trailers");
+        }
+    }
+
     /// Writes the head for a service. Everything that says where the message ends, where it goes
     /// and where it came from is written anew.
     pub fn write(&self, out: &mut Vec<u8>, outgoing: &Outgoing<'_>) {
@@ -336,7 +381,8 @@ impl RequestHead {
             out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: websocket\r\n");
         }
         outgoing.forwarding.write(out, self.authority.as_ref().map_or("", Authority::as_str));
-        out.extend_from_slice(b"Via: 1.1 yumen\r\nX-Request-Id: ");
+        out.extend_from_slice(VIA);
+        out.extend_from_slice(b"X-Request-Id: ");
         out.extend_from_slice(outgoing.request_id);
         out.extend_from_slice(b"\r\n\r\n");
     }

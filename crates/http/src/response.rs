@@ -3,10 +3,11 @@
 use crate::connection::Connection;
 use crate::fields::{Fields, Kinds, Known};
 use crate::framing::Framing;
-use crate::index::HeadIndex;
+use crate::grammar::trim;
+use crate::index::{HeadIndex, HeadLimits};
 use crate::method::Method;
 use crate::refusal::Malformed;
-use crate::request::{Version, write_decimal, write_length};
+use crate::request::{FIELD_EXTRA, Version, is_of_one_connection, write_decimal, write_length};
 use crate::status::{Status, reason};
 
 /// Fields that name the make of a service, and those that the gateway writes.
@@ -55,6 +56,42 @@ impl ResponseHead {
         };
         let websocket = websocket && connection.upgrade && status == Status::SWITCHING;
         Ok(Box::new(Self { status, fields, framing, kept_alive, websocket }))
+    }
+
+    /// Makes the head of an answer of HTTP/2. What is taken out of one that came as text is taken
+    /// out here too.
+    ///
+    /// # Errors
+    /// On whatever is malformed (RFC 9113 section 8), could be read in two ways, or is too large.
+    pub fn assemble<'a>(
+        status: u16,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+        limits: &HeadLimits,
+    ) -> Result<Box<Self>, Malformed> {
+        let status = Status::new(status).ok_or(Malformed("a status that is none"))?;
+        if status == Status::SWITCHING {
+            return Err(Malformed("a switch of protocols inside HTTP/2"));
+        }
+        let mut all = Fields::new();
+        for (count, (name, value)) in fields.enumerate() {
+            let size = all.buffer_size() + name.len() + value.len() + FIELD_EXTRA;
+            if count >= limits.fields || size > limits.head {
+                return Err(Malformed("the head is too large"));
+            }
+            if is_of_one_connection(name) {
+                return Err(Malformed("a field of one connection"));
+            }
+            // As around values that come as text: an error of gRPC may end with a space.
+            all.add(name, trim(value))?;
+        }
+        let framing = match Framing::of_response(&all, Version::Http2)? {
+            _ if status.is_interim() => Framing::None,
+            Framing::UntilClose => Framing::Chunked,
+            framing => framing,
+        };
+        let _no_wishes = Connection::take(&mut all);
+        all.remove_kinds(NOT_FROM_SERVICES);
+        Ok(Box::new(Self { status, fields: all, framing, kept_alive: true, websocket: false }))
     }
 
     /// The status.
@@ -188,7 +225,7 @@ mod tests {
     use super::*;
 
     fn read(head: &str) -> Result<Box<ResponseHead>, Malformed> {
-        let limits = crate::HeadLimits { head: 4096, target: 4096, field: 4096, fields: 100 };
+        let limits = HeadLimits { head: 4096, target: 4096, field: 4096, fields: 100 };
         let mut index = HeadIndex::default();
         match index.find(head.as_bytes(), &limits) {
             Ok(Some(_)) => ResponseHead::read(head.as_bytes(), index),
@@ -214,6 +251,33 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "HTTP/1.1 200 OK\r\nX-A: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn answers_of_http2_are_held_to_the_same_rules() {
+        let limits = HeadLimits { head: 64, target: 64, field: 64, fields: 3 };
+        let made = |status, fields: &[(&'static str, &'static str)]| {
+            let fields = fields.iter().map(|(name, value)| (*name, value.as_bytes()));
+            ResponseHead::assemble(status, fields, &limits)
+        };
+        let head = made(200, &[("server", "secret"), ("x-a", "1 "), ("content-length", "5")]);
+        let head = head.unwrap();
+        assert_eq!(head.fields().iter().collect::<Vec<_>>(), [(&b"x-a"[..], &b"1"[..])]);
+        assert_eq!(head.body_framing(&Method::Get), Framing::Length(5));
+        assert_eq!(made(200, &[]).unwrap().body_framing(&Method::Get), Framing::Chunked);
+        assert!(made(103, &[("link", "</a>")]).unwrap().status().is_interim());
+        for (status, fields) in [
+            (101, &[][..]),
+            (99, &[][..]),
+            (200, &[("connection", "close")][..]),
+            (200, &[("transfer-encoding", "chunked")][..]),
+            (200, &[("content-length", "5"), ("content-length", "5")][..]),
+            (200, &[("x", "a\r\nb: c")][..]),
+            (200, &[("x", "1"), ("x", "2"), ("x", "3"), ("x", "4")][..]),
+            (200, &[("x", "0123456789012345678901234567890123456789012345678901234567890")][..]),
+        ] {
+            assert!(made(status, fields).is_err(), "{status} {fields:?}");
+        }
     }
 
     #[test]

@@ -22,15 +22,20 @@ const FORBIDDEN: [&str; 14] = [
 ];
 
 /// Takes out what must not speak for the head (RFC 9110 section 6.5.1); `None` if nothing is left.
-pub(crate) fn clean(mut trailers: Fields) -> Option<Fields> {
-    trailers.remove_kinds(Kinds::of(&[Known::Other]).others());
+pub(crate) fn clean(trailers: Fields) -> Option<Fields> {
+    keep(trailers, Kinds::of(&[Known::Other]))
+}
+
+fn keep(mut trailers: Fields, kinds: Kinds) -> Option<Fields> {
+    trailers.remove_kinds(kinds.others());
     for name in FORBIDDEN {
         trailers.remove(name);
     }
     Some(trailers).filter(|trailers| !trailers.is_empty())
 }
 
-/// The trailers of an HTTP/2 message, as far as they are passed on.
+/// The trailers of an HTTP/2 request, as far as they are passed on. White space around a value is
+/// taken off, as it is where trailers come as text.
 ///
 /// # Errors
 /// When they are larger than `most` bytes, or hold what no field has.
@@ -38,14 +43,34 @@ pub fn read_trailers<'a>(
     fields: impl Iterator<Item = (&'a str, &'a [u8])>,
     most: usize,
 ) -> Result<Option<Fields>, Malformed> {
+    read(fields, most).map(clean)
+}
+
+/// As [`read_trailers`], of an answer: names with an underscore, which gRPC allows, deceive nobody
+/// there.
+///
+/// # Errors
+/// As [`read_trailers`].
+pub fn read_answer_trailers<'a>(
+    fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+    most: usize,
+) -> Result<Option<Fields>, Malformed> {
+    let kinds = Kinds::of(&[Known::Other, Known::Underscore]);
+    read(fields, most).map(|trailers| keep(trailers, kinds))
+}
+
+fn read<'a>(
+    fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+    most: usize,
+) -> Result<Fields, Malformed> {
     let mut trailers = Fields::new();
     for (name, value) in fields {
-        trailers.add(name, value)?;
+        trailers.add(name, crate::grammar::trim(value))?;
         if trailers.buffer_size() > most {
             return Err(Malformed("trailers that are too long"));
         }
     }
-    Ok(clean(trailers))
+    Ok(trailers)
 }
 
 #[cfg(test)]
@@ -60,5 +85,9 @@ mod tests {
         assert!(read_trailers(fields.into_iter().skip(1), 100).unwrap().is_none());
         assert!(read_trailers(fields.into_iter(), 10).is_err());
         assert!(read_trailers([("x", &b"a\n"[..])].into_iter(), 100).is_err());
+        let named = || [("x_y", &b" 1 "[..])].into_iter();
+        assert!(read_trailers(named(), 100).unwrap().is_none());
+        let trailers = read_answer_trailers(named(), 100).unwrap().unwrap();
+        assert_eq!(trailers.first("x_y"), Some(&b"1"[..]));
     }
 }

@@ -16,6 +16,7 @@ mod measure;
 mod path;
 mod pem;
 mod policy_use;
+mod protocol;
 pub mod read;
 pub mod report;
 mod retries;
@@ -35,6 +36,7 @@ pub use listener::{
 pub use measure::{Bytes, Refusal, Span};
 pub use pem::Pem;
 pub use policy_use::{Broader, PolicyUse};
+pub use protocol::{Protocol, ServiceHttp2};
 pub use read::read;
 pub use retries::{Backoff, Retries, RetryBudget, RetryOn};
 pub use route::{Answer, HostHeader, Match, Redirect, Route, RouteLimits, ValueMatch};

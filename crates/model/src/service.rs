@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Breaker, Bytes, CertificateField, Fallback, Health, HostHeader, PolicyUse, Retries, Route,
-    ServiceLimits, ServiceTls, Span,
+    Breaker, Bytes, CertificateField, Fallback, Health, HostHeader, PolicyUse, Protocol, Retries,
+    Route, ServiceHttp2, ServiceLimits, ServiceTls, Span,
 };
 
 /// Something that answers requests, behind one name.
@@ -22,6 +22,12 @@ pub struct Service {
     /// Where it is, if it is several places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Upstream>,
+    /// Which version of HTTP is spoken with it.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// How connections of HTTP/2 are shared.
+    #[serde(default)]
+    pub http2: ServiceHttp2,
     /// How TLS is spoken with targets whose URL begins with `https://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServiceTls>,

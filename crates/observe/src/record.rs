@@ -52,6 +52,8 @@ pub struct Record<'a> {
     pub attempts: u32,
     /// What was decided on the way to the service.
     pub decisions: &'a [Decision],
+    /// How a call of gRPC ended.
+    pub grpc_status: Option<u8>,
     /// What came from the client.
     pub received: Size,
     /// What went to the client.
@@ -129,6 +131,7 @@ impl Default for Record<'_> {
             cause: None,
             attempts: 0,
             decisions: &[],
+            grpc_status: None,
             received: Size::default(),
             sent: Size::default(),
             referer: None,

@@ -24,6 +24,8 @@ pub enum Decided {
     Connect,
     /// Tried again: a kept connection had been closed by the service.
     Stale,
+    /// Tried again: the service had not looked at it, and said so.
+    Unprocessed,
     /// Tried again: the connection was lost.
     Reset,
     /// Tried again: no answer in time.
@@ -58,9 +60,10 @@ pub enum Decided {
 
 impl Decided {
     /// All of them, causes of further attempts first.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Connect,
         Self::Stale,
+        Self::Unprocessed,
         Self::Reset,
         Self::Timeout,
         Self::Silent,
@@ -84,6 +87,7 @@ impl Decided {
         match self {
             Self::Connect => "connect",
             Self::Stale => "stale",
+            Self::Unprocessed => "unprocessed",
             Self::Reset => "reset",
             Self::Timeout => "timeout",
             Self::Silent => "silent",
@@ -109,6 +113,7 @@ impl Decided {
             self,
             Self::Connect
                 | Self::Stale
+                | Self::Unprocessed
                 | Self::Reset
                 | Self::Timeout
                 | Self::Silent

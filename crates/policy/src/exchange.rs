@@ -138,6 +138,8 @@ pub struct Watch {
     pub head_sent: Cell<u64>,
     /// The most bytes that the request's body may have.
     pub body_max: Cell<u64>,
+    /// How a call of gRPC ended, as the client was told.
+    pub grpc_status: Cell<Option<u8>>,
     /// Answers of status 1xx that a service sent before the real one and that the client has not
     /// got yet.
     pub interim: RefCell<VecDeque<Box<ResponseHead>>>,
@@ -150,6 +152,7 @@ impl Default for Watch {
             sent: Cell::new(0),
             head_sent: Cell::new(0),
             body_max: Cell::new(u64::MAX),
+            grpc_status: Cell::new(None),
             interim: RefCell::default(),
         }
     }

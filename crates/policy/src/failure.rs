@@ -144,6 +144,42 @@ impl FailureKind {
         Status::new(self.facts().0).unwrap_or(Status::OK)
     }
 
+    /// How a call of gRPC that fails so ends: what its specification makes of the status, or what it
+    /// has a better word for.
+    #[must_use]
+    pub const fn grpc_status(self) -> u8 {
+        const CANCELLED: u8 = 1;
+        const DEADLINE_EXCEEDED: u8 = yumen_http::grpc::DEADLINE_EXCEEDED;
+        const PERMISSION_DENIED: u8 = 7;
+        const RESOURCE_EXHAUSTED: u8 = 8;
+        const UNIMPLEMENTED: u8 = 12;
+        const INTERNAL: u8 = 13;
+        const UNAVAILABLE: u8 = 14;
+        match self {
+            Self::ClientGone => CANCELLED,
+            Self::UpstreamTimeout | Self::HeadTimeout | Self::BodyTimeout => DEADLINE_EXCEEDED,
+            Self::Forbidden => PERMISSION_DENIED,
+            Self::BodyTooLarge => RESOURCE_EXHAUSTED,
+            Self::NoRoute | Self::MethodRefused => UNIMPLEMENTED,
+            Self::UpstreamUnreachable
+            | Self::UpstreamTls
+            | Self::UpstreamClosed
+            | Self::UpstreamBadAnswer
+            | Self::UpstreamBusy
+            | Self::UpstreamOverloaded
+            | Self::UpstreamOpen => UNAVAILABLE,
+            Self::BadRequest
+            | Self::TlsExpected
+            | Self::TargetTooLong
+            | Self::ExpectationFailed
+            | Self::HeadTooLarge
+            | Self::Internal
+            | Self::Misdirected
+            | Self::ProtocolRefused
+            | Self::VersionRefused => INTERNAL,
+        }
+    }
+
     /// The code that the client can rely on.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -16,6 +16,7 @@ use crate::body::ServiceBody;
 use crate::connection::Connection;
 use crate::destination::{Destination, Timeouts};
 use crate::outbound::Outbound;
+use crate::patience::Patience;
 use crate::retry::{Cause, Setback};
 use crate::send::{Road, Way};
 use crate::tunnel::ServiceTunnel;
@@ -23,9 +24,9 @@ use crate::upload::{Fault, Upload, Wait};
 use crate::vigil::{Over, Vigil};
 
 /// Interim answers that are passed on for one request.
-const INTERIM_MAX: u32 = 16;
+pub(crate) const INTERIM_MAX: u32 = 16;
 /// The trailers of an answer, in bytes.
-const TRAILERS_MAX: usize = 8 * 1024;
+pub(crate) const TRAILERS_MAX: usize = 8 * 1024;
 
 /// One request on one connection, until its answer's head is there.
 #[derive(Debug)]
@@ -107,8 +108,7 @@ impl Attempt {
         let asking = Asking {
             limits,
             index: HeadIndex::default(),
-            since: None,
-            wait: None,
+            patience: Patience::new(None),
             interim: 0,
             silent: true,
             vigil: Vigil::default(),
@@ -120,7 +120,7 @@ impl Attempt {
 
     /// The same, with the time of the whole try counted from then.
     pub(crate) fn since(mut self, since: Option<Instant>) -> Self {
-        self.asking.since = since;
+        self.asking.patience = Patience::new(since);
         self
     }
 
@@ -197,17 +197,51 @@ fn start(
     exchange: &mut Exchange,
     way: &Way<'_>,
 ) -> Upload {
+    let authority = Arc::clone(&connection.endpoint.authority);
+    let (unsent, chunked) = with_outgoing(&authority, destination, exchange, way, |outgoing| {
+        let unsent = yumen_worker::with_scratch(|buffer| {
+            exchange.request.head.write(buffer, outgoing);
+            if let Body::Full(bytes) = &exchange.request.body {
+                buffer.extend_from_slice(bytes);
+            }
+            // What went wrong is met again, and told, by whoever sends the rest or reads the answer.
+            let sent = match connection.poll_write(context, buffer) {
+                Poll::Ready(Ok(sent)) => sent,
+                Poll::Ready(Err(_)) | Poll::Pending => 0,
+            };
+            buffer.get(sent..).unwrap_or_default().to_vec()
+        });
+        (unsent, outgoing.framing == Framing::Chunked)
+    });
+    let request = &mut exchange.request;
+    let body = match &mut request.body {
+        Body::Stream(..) => match request.body.take() {
+            Body::Stream(stream, _) => Some(stream),
+            Body::Empty | Body::Full(_) => None,
+        },
+        Body::Empty | Body::Full(_) => None,
+    };
+    Upload { unsent, body, chunked, begun: false, over: false }
+}
+
+/// Tells what the head for the service says beside what the client said. `authority`: the target's.
+pub(crate) fn with_outgoing<R>(
+    authority: &str,
+    destination: &Destination,
+    exchange: &Exchange,
+    way: &Way<'_>,
+    work: impl FnOnce(&Outgoing<'_>) -> R,
+) -> R {
     let Exchange { request, path, client, trail, .. } = exchange;
     let framing = match request.body.length() {
         Some(0) => Framing::None,
         Some(length) => Framing::Length(length),
         None => Framing::Chunked,
     };
-    let authority = Arc::clone(&connection.endpoint.authority);
     let host: &str = match way.host {
-        HostHeader::Target => &authority,
+        HostHeader::Target => authority,
         HostHeader::Client => {
-            request.head.authority().map_or(&*authority, yumen_http::Authority::as_str)
+            request.head.authority().map_or(authority, yumen_http::Authority::as_str)
         }
         HostHeader::Set(host) => host,
     };
@@ -219,28 +253,7 @@ fn start(
         joined = [destination.base_path.as_bytes(), path].concat();
         &joined
     };
-    let unsent = yumen_worker::with_scratch(|buffer| {
-        let outgoing =
-            Outgoing { path, host, framing, forwarding: &client.forwarding, request_id: &trail.id };
-        request.head.write(buffer, &outgoing);
-        if let Body::Full(bytes) = &request.body {
-            buffer.extend_from_slice(bytes);
-        }
-        // What went wrong is met again, and told, by whoever sends the rest or reads the answer.
-        let sent = match connection.poll_write(context, buffer) {
-            Poll::Ready(Ok(sent)) => sent,
-            Poll::Ready(Err(_)) | Poll::Pending => 0,
-        };
-        buffer.get(sent..).unwrap_or_default().to_vec()
-    });
-    let body = match &mut request.body {
-        Body::Stream(..) => match request.body.take() {
-            Body::Stream(stream, _) => Some(stream),
-            Body::Empty | Body::Full(_) => None,
-        },
-        Body::Empty | Body::Full(_) => None,
-    };
-    Upload { unsent, body, chunked: framing == Framing::Chunked, begun: false, over: false }
+    work(&Outgoing { path, host, framing, forwarding: &client.forwarding, request_id: &trail.id })
 }
 
 /// The wait for the answer's head.
@@ -248,9 +261,7 @@ fn start(
 struct Asking {
     limits: HeadLimits,
     index: HeadIndex,
-    /// When the try began, or the client's body ended; if that counts.
-    since: Option<Instant>,
-    wait: Option<Wait>,
+    patience: Patience,
     interim: u32,
     /// The service has not sent a single byte.
     silent: bool,
@@ -283,7 +294,10 @@ impl Asking {
             let head = match self.poll_head(context, connection) {
                 Poll::Ready(head) => head?,
                 Poll::Pending => {
-                    self.arm(wait, connection, exchange, way);
+                    let began = exchange.trail.began;
+                    if let Some(patience) = self.patience.arm(wait, &way.timeouts, began) {
+                        connection.allow_by(&mut self.vigil, patience);
+                    }
                     let over = connection.is_over(&mut self.vigil, context);
                     self.deserted = over == Some(Over::Silent);
                     let failure =
@@ -307,31 +321,6 @@ impl Asking {
         }
     }
 
-    /// Sets the deadline for what is waited for, once for each wait.
-    fn arm(&mut self, wait: Wait, connection: &Connection, exchange: &Exchange, way: &Way<'_>) {
-        if self.wait == Some(wait) {
-            return;
-        }
-        let waited_for_client = self.wait == Some(Wait::Client);
-        self.wait = Some(wait);
-        let timeouts = &way.timeouts;
-        let mut patience = match wait {
-            Wait::Client => None,
-            Wait::Service | Wait::Nothing => timeouts.first_byte,
-        };
-        if let (Some(since), Some(per_try)) = (&mut self.since, timeouts.per_try)
-            && wait != Wait::Client
-        {
-            if waited_for_client {
-                *since = Instant::now();
-            }
-            let left = per_try.saturating_sub(since.elapsed());
-            patience = Some(patience.map_or(left, |patience| patience.min(left)));
-        }
-        let patience = timeouts.within_total(patience, exchange.trail.began);
-        connection.allow_by(&mut self.vigil, patience);
-    }
-
     fn poll_head(
         &mut self,
         context: &mut Context<'_>,
@@ -352,7 +341,7 @@ impl Asking {
                 match connection.poll_read(context, buffer, usize::MAX) {
                     Poll::Ready(Ok(read)) if read > 0 => {
                         self.silent = false;
-                        self.wait = None;
+                        self.patience.renew();
                         self.take(buffer, connection).map(Poll::Ready)
                     }
                     Poll::Ready(ended) => {
@@ -404,11 +393,11 @@ impl Asking {
     }
 }
 
-fn bad_answer(cause: &'static str) -> Failure {
+pub(crate) fn bad_answer(cause: &'static str) -> Failure {
     Failure::new(FailureKind::UpstreamBadAnswer).because(cause)
 }
 
-fn blame_client(error: BodyError) -> Failure {
+pub(crate) fn blame_client(error: BodyError) -> Failure {
     let kind = match error {
         BodyError::Cut => FailureKind::ClientGone,
         BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpSocket;
-use yumen_worker::{Stream, Worker};
+use yumen_worker::{Deadline, Stream, Worker};
 
 use crate::destination::Destination;
 use crate::endpoint::{Endpoint, Flight, Wire};
@@ -50,25 +50,16 @@ impl Connection {
         // Nothing is sent yet, so that anything may go elsewhere.
         let mut vigil = Vigil::new(endpoint, true);
         vigil.allow(&deadline, patience);
-        let socket =
-            if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_nodelay(true)?;
-        let mut connect = std::pin::pin!(socket.connect(endpoint.address));
-        let stream = std::future::poll_fn(|context| match connect.as_mut().poll(context) {
-            Poll::Pending => match vigil.poll(context, &deadline, endpoint) {
-                Some(over) => Poll::Ready(Err(too_late(over))),
-                None => Poll::Pending,
-            },
-            other => other,
-        })
-        .await?;
-        let mut stream = Stream::new(stream);
-        if let Some(seal) = &endpoint.seal {
-            secure(&mut stream, seal, |context| vigil.poll(context, &deadline, endpoint)).await?;
-        }
+        let is_over = |context: &mut Context<'_>| vigil.poll(context, &deadline, endpoint);
+        let stream = dial(endpoint, Offer::Text, is_over).await?;
         deadline.set(None);
+        Ok(Self::over(stream, deadline, endpoint))
+    }
+
+    /// A new connection, which was made elsewhere.
+    pub(crate) fn over(stream: Stream, deadline: Deadline, endpoint: &Rc<Endpoint>) -> Self {
         endpoint.count_opened();
-        Ok(Self::with(Wire { stream, deadline, served: 0, since: 0 }, endpoint, false))
+        Self::with(Wire { stream, deadline, served: 0, since: 0 }, endpoint, false)
     }
 
     /// Whether bytes can be moved from it unseen.
@@ -170,14 +161,53 @@ impl Connection {
     }
 }
 
+/// Which protocols a service is offered inside TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// All that its configuration allows.
+    All,
+    /// HTTP/1.1 only.
+    Text,
+}
+
+/// Connects, with TLS if that is spoken, until `is_over`.
+pub(crate) async fn dial(
+    endpoint: &Endpoint,
+    offer: Offer,
+    mut is_over: impl FnMut(&mut Context<'_>) -> Option<Over>,
+) -> io::Result<Stream> {
+    let socket =
+        if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_nodelay(true)?;
+    let mut connect = std::pin::pin!(socket.connect(endpoint.address));
+    let stream = std::future::poll_fn(|context| match connect.as_mut().poll(context) {
+        Poll::Pending => match is_over(context) {
+            Some(over) => Poll::Ready(Err(too_late(over))),
+            None => Poll::Pending,
+        },
+        other => other,
+    })
+    .await?;
+    let mut stream = Stream::new(stream);
+    if let Some(seal) = &endpoint.seal {
+        secure(&mut stream, seal, offer, is_over).await?;
+    }
+    Ok(stream)
+}
+
 /// Puts TLS on a new connection. That it failed for another reason than time is `InvalidData`.
 async fn secure(
     stream: &mut Stream,
     seal: &Seal,
+    offer: Offer,
     mut is_over: impl FnMut(&mut Context<'_>) -> Option<Over>,
 ) -> io::Result<()> {
     let failed = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("TLS: {why}"));
-    let session = seal.client.session(&seal.name).map_err(|fault| failed(fault.to_string()))?;
+    let client = match offer {
+        Offer::All => &seal.client,
+        Offer::Text => &seal.text,
+    };
+    let session = client.session(&seal.name).map_err(|fault| failed(fault.to_string()))?;
     stream.secure(session, Vec::new());
     std::future::poll_fn(|context| match stream.poll_handshake(context) {
         Poll::Pending => match is_over(context) {

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use yumen_http::Authority;
 use yumen_model::report::Report;
-use yumen_model::{Balance, HashOn, Health, HostHeader, Service, ServiceTimeouts, Span, Target};
+use yumen_model::{
+    Balance, HashOn, Health, HostHeader, Protocol, Service, ServiceTimeouts, Span, Target,
+};
 
 use yumen_policy::Told;
 use yumen_tls::Dates;
 
 use crate::health::{self, PRIORITY_MAX, Rules};
+use crate::http2;
 
 use crate::breaker::Terms;
 use crate::bulkhead::Room;
@@ -22,6 +25,8 @@ use crate::seal::{Proof, Seal};
 
 /// How the URL of a target begins with which TLS is spoken.
 const SECURE: &str = "https://";
+/// Schemes with which others name HTTP/2.
+const PRIOR_KNOWLEDGE: [&str; 4] = ["h2c://", "h2://", "grpc://", "grpcs://"];
 
 /// And where the DNS knows hosts and ports.
 const SERVICE: &str = "srv://";
@@ -57,6 +62,10 @@ pub struct Destination {
     pub(crate) requests_max: u32,
     pub(crate) head_max: usize,
     pub(crate) fields_max: usize,
+    /// Which version of HTTP is spoken.
+    pub(crate) protocol: Protocol,
+    /// How connections of HTTP/2 are shared.
+    pub(crate) http2: http2::Terms,
 }
 
 /// One target.
@@ -104,6 +113,15 @@ impl From<&ServiceTimeouts> for Timeouts {
 }
 
 impl Timeouts {
+    /// The same, when the client has a bound of its own for the whole.
+    #[must_use]
+    pub fn bounded(mut self, most: Option<Duration>) -> Self {
+        if let Some(most) = most {
+            self.total = Some(self.total.map_or(most, |total| total.min(most)));
+        }
+        self
+    }
+
     /// What is left of a patience when the whole exchange has its own, and began at `began`.
     pub(crate) fn within_total(
         &self,
@@ -158,6 +176,16 @@ impl Destination {
                 return None;
             }
         };
+        let may_share = match service.protocol {
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+            Protocol::Auto => targets.iter().any(|target| target.seal.is_some()),
+        };
+        if may_share && service.retries.hedge.get().is_some() {
+            report
+                .error(format!("{at}.retries.hedge"), "requests over HTTP/2 are not hedged")
+                .hint("write `protocol: http1` in the service, or leave `hedge` out");
+        }
         let rules = match &service.upstream {
             Some(upstream) => {
                 health::check(&upstream.health, &format!("{at}.upstream.health"), report);
@@ -189,6 +217,8 @@ impl Destination {
             requests_max: pool.requests_per_connection,
             head_max: usize::try_from(pool.head.0).unwrap_or(usize::MAX),
             fields_max: pool.fields as usize,
+            protocol: service.protocol,
+            http2: http2::Terms::compile(&service.http2, &format!("{at}.http2"), report),
         })
     }
 
@@ -200,6 +230,15 @@ impl Destination {
             Host::Service(name) => Some(names.watch_service(name)),
         };
         self.targets.iter().filter_map(watch).collect()
+    }
+
+    /// Whether HTTP/2 may be spoken with it.
+    pub(crate) fn may_speak_http2(&self) -> bool {
+        match self.protocol {
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+            Protocol::Auto => self.targets.iter().any(|target| target.seal.is_some()),
+        }
     }
 
     /// Whether its endpoints are watched when there are so many.
@@ -356,6 +395,12 @@ fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
     let (rest, usual_port) = match (url.strip_prefix("http://"), url.strip_prefix(SECURE)) {
         (Some(rest), _) => (rest, 80),
         (None, Some(rest)) => (rest, 443),
+        (None, None) if PRIOR_KNOWLEDGE.iter().any(|scheme| url.starts_with(scheme)) => {
+            return Err((
+                "HTTP/2 is not named by the scheme".to_owned(),
+                "write `http://` or `https://`, and `protocol: http2` in the service",
+            ));
+        }
         (None, None) => return Err(fail("the scheme is neither `http://` nor `https://`")),
     };
     let (authority, path) = match rest.find('/') {

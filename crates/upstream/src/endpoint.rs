@@ -7,10 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::futures::OwnedNotified;
+use yumen_model::Protocol;
 use yumen_worker::{Deadline, Stream};
 
 use crate::balance::hash_key;
 use crate::health::{Member, Pulse, Standing};
+use crate::http2::Trunks;
 use crate::seal::Seal;
 
 /// One address of a target.
@@ -21,6 +23,8 @@ pub(crate) struct Endpoint {
     pub(crate) authority: Arc<str>,
     /// What it must prove, if TLS is spoken with it.
     pub(crate) seal: Option<Seal>,
+    /// What is spoken with it.
+    pub(crate) protocol: Protocol,
     /// The address as text, for logs and for consistent hashing.
     pub(crate) name: Arc<str>,
     /// The hash of its name.
@@ -31,6 +35,8 @@ pub(crate) struct Endpoint {
     open: Cell<u32>,
     /// Requests under way.
     in_flight: Cell<u32>,
+    /// Connections of HTTP/2, if that may be spoken with it.
+    pub(crate) trunks: Option<Rc<Trunks>>,
     /// Set once its health matters: when there are others.
     watch: RefCell<Option<Rc<Watch>>>,
 }
@@ -54,12 +60,24 @@ pub(crate) struct Wire {
 }
 
 impl Endpoint {
-    pub(crate) fn new(address: SocketAddr, authority: Arc<str>, seal: Option<Seal>) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        authority: Arc<str>,
+        seal: Option<Seal>,
+        protocol: Protocol,
+    ) -> Self {
+        let trunks = match protocol {
+            Protocol::Http2 => Some(Rc::new(Trunks::new(true))),
+            Protocol::Auto if seal.is_some() => Some(Rc::new(Trunks::new(false))),
+            Protocol::Auto | Protocol::Http1 => None,
+        };
         let name: Arc<str> = address.to_string().into();
         Self {
             address,
             authority,
             seal,
+            protocol,
+            trunks,
             mark: hash_key(name.as_bytes()),
             name,
             idle: RefCell::default(),
@@ -145,7 +163,15 @@ impl Endpoint {
 
     /// Whether a request may use a connection of it: an idle one, or one more.
     pub(crate) fn has_room(&self, connections_max: u32) -> bool {
-        self.open.get() < connections_max || !self.idle.borrow().is_empty()
+        self.open.get() < connections_max
+            || !self.idle.borrow().is_empty()
+            || self.trunks.as_ref().is_some_and(|trunks| trunks.have_room())
+    }
+
+    /// Whether requests share connections of HTTP/2 to it. One that chose HTTP/1.1 is asked again
+    /// when no connection is left.
+    pub(crate) fn shares(&self) -> bool {
+        self.trunks.as_ref().is_some_and(|trunks| !trunks.speak_text() || self.open.get() == 0)
     }
 
     /// Takes an idle connection that is still alive.
@@ -180,11 +206,14 @@ impl Endpoint {
         }
     }
 
-    /// Closes all idle connections.
+    /// Closes all idle connections, and those of HTTP/2 when their requests have ended.
     pub(crate) fn clear(&self) {
         let count = std::mem::take(&mut *self.idle.borrow_mut()).len();
         for _ in 0..count {
             self.count_closed();
+        }
+        if let Some(trunks) = &self.trunks {
+            trunks.clear();
         }
     }
 

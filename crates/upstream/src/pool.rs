@@ -89,10 +89,12 @@ impl Pool {
                 endpoint.address == *address
                     && endpoint.authority == *authority
                     && endpoint.seal == target.seal
+                    && endpoint.protocol == destination.protocol
             });
             let fresh = || {
                 let authority = Arc::clone(authority);
-                Rc::new(Endpoint::new(*address, authority, target.seal.clone()))
+                let seal = target.seal.clone();
+                Rc::new(Endpoint::new(*address, authority, seal, destination.protocol))
             };
             endpoints.push(known.map_or_else(fresh, Rc::clone));
         }

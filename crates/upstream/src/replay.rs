@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use yumen_http::{Body, BodyError, BodyRead, Fields, Flow};
+use yumen_http::{Body, BodyError, BodyRead, Fields, Flow, Framing};
+use yumen_policy::Exchange;
+
+use crate::send::Way;
 
 /// A body that is kept while it is sent.
 #[derive(Debug)]
@@ -55,6 +58,33 @@ impl Kept {
     pub(crate) fn release(&self) {
         self.state.borrow_mut().keeping = false;
     }
+}
+
+/// Keeps the body of a request that may be sent again, if it is still to come and may fit.
+pub(crate) fn keep(way: &Way<'_>, exchange: &mut Exchange) -> Option<Rc<Kept>> {
+    let retries = way.retries;
+    let request = &mut exchange.request;
+    let Body::Stream(_, length) = &request.body else { return None };
+    let may_fit = length.is_none_or(|length| length <= retries.body_max as u64);
+    let is_wanted = (retries.attempts > 0 && retries.allows(request.head.method()))
+        // What was not looked at may be sent again whatever it is.
+        || way.destination.may_speak_http2();
+    if !may_fit || !is_wanted {
+        return None;
+    }
+    match request.body.take() {
+        Body::Stream(body, length) => Some(Kept::new(body, length, retries.body_max)),
+        Body::Empty | Body::Full(_) => None,
+    }
+}
+
+/// The body as it was, for a request of which nothing of it was sent.
+pub(crate) fn restore(body: Box<dyn BodyRead>, exchange: &Exchange) -> Body {
+    let length = match exchange.request.head.framing() {
+        Framing::Length(length) => Some(length),
+        Framing::None | Framing::Chunked | Framing::UntilClose => None,
+    };
+    Body::Stream(body, length)
 }
 
 impl BodyRead for Replay {

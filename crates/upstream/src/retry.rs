@@ -39,6 +39,8 @@ pub(crate) enum Cause {
     Connect,
     /// A kept connection was closed before a byte of an answer came.
     Stale,
+    /// The service had not looked at it, and says so.
+    Unprocessed,
     /// The connection was lost.
     Reset,
     /// No answer in time.
@@ -70,6 +72,7 @@ impl Cause {
         match self {
             Self::Connect => Decided::Connect,
             Self::Stale => Decided::Stale,
+            Self::Unprocessed => Decided::Unprocessed,
             Self::Reset => Decided::Reset,
             Self::Timeout => Decided::Timeout,
             Self::Silent => Decided::Silent,
@@ -80,7 +83,12 @@ impl Cause {
     pub(crate) fn status(self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.code()),
-            Self::Connect | Self::Stale | Self::Reset | Self::Timeout | Self::Silent => None,
+            Self::Connect
+            | Self::Stale
+            | Self::Unprocessed
+            | Self::Reset
+            | Self::Timeout
+            | Self::Silent => None,
         }
     }
 }
@@ -151,7 +159,7 @@ impl Retries {
     pub(crate) fn are_for(&self, cause: Cause) -> bool {
         match cause {
             Cause::Connect => self.on.contains(&RetryOn::Connect),
-            Cause::Stale => true,
+            Cause::Stale | Cause::Unprocessed => true,
             Cause::Reset => self.on.contains(&RetryOn::Reset),
             Cause::Timeout | Cause::Silent => self.on.contains(&RetryOn::Timeout),
             Cause::Status(status) => self.statuses.contains(&status.code()),
@@ -221,6 +229,7 @@ mod tests {
         for (cause, by_usual, by_told) in [
             (Cause::Connect, true, false),
             (Cause::Stale, true, true),
+            (Cause::Unprocessed, true, true),
             (Cause::Reset, true, false),
             (Cause::Timeout, true, false),
             (Cause::Silent, true, false),

@@ -3,23 +3,35 @@
 use std::sync::Arc;
 
 use yumen_model::report::Report;
-use yumen_model::{Probe, Service, ServiceTls, TlsVersion};
+use yumen_model::{Probe, Protocol, Service, ServiceTls, TlsVersion};
 use yumen_tls::{Client, ClientText, Name, Oldest};
 
-/// The protocols that are spoken with services inside TLS, the best first.
-const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
+
+/// The protocols that are spoken with a service inside TLS, the best first.
+fn protocols(protocol: Protocol) -> &'static [&'static [u8]] {
+    match protocol {
+        Protocol::Auto => &[HTTP2, HTTP1],
+        Protocol::Http1 => &[HTTP1],
+        Protocol::Http2 => &[HTTP2],
+    }
+}
 
 /// What a target must prove before it is sent anything.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seal {
     pub(crate) client: Arc<Client>,
+    /// The same, for who speaks nothing but HTTP/1.1.
+    pub(crate) text: Arc<Client>,
     /// What its certificate must be for.
     pub(crate) name: Name,
 }
 
 /// What all targets of a service must prove, until their hosts are known.
 pub(crate) struct Proof {
-    client: Option<Arc<Client>>,
+    /// For all protocols, and for HTTP/1.1 only.
+    clients: Option<(Arc<Client>, Arc<Client>)>,
     /// Instead of the host.
     name: Option<String>,
 }
@@ -42,15 +54,16 @@ impl Proof {
                     .hint("begin its URL with `https://`, or leave `tls` out");
             }
             Some(tls) => {
-                let client = compile(tls, &at, report);
-                return Self { client, name };
+                let clients = compile(tls, service.protocol, &at, report);
+                return Self { clients, name };
             }
             None if is_needed => {
-                return Self { client: compile(&ServiceTls::default(), &at, report), name };
+                let clients = compile(&ServiceTls::default(), service.protocol, &at, report);
+                return Self { clients, name };
             }
             None => {}
         }
-        Self { client: None, name }
+        Self { clients: None, name }
     }
 
     /// The seal of one target.
@@ -58,11 +71,11 @@ impl Proof {
     /// # Errors
     /// When no certificate can be for its host. `None` when there was a problem already.
     pub(crate) fn seal(&self, host: &str) -> Result<Option<Seal>, String> {
-        let Some(client) = &self.client else { return Ok(None) };
+        let Some((client, text)) = &self.clients else { return Ok(None) };
         let name = self.name.as_deref().unwrap_or(host);
         let read = Name::read(name);
         let name = read.ok_or_else(|| format!("no certificate can be for the name `{name}`"))?;
-        Ok(Some(Seal { client: Arc::clone(client), name }))
+        Ok(Some(Seal { client: Arc::clone(client), text: Arc::clone(text), name }))
     }
 }
 
@@ -79,7 +92,12 @@ fn check_probe(service: &Service, at: &str, report: &mut Report) {
     }
 }
 
-fn compile(tls: &ServiceTls, at: &str, report: &mut Report) -> Option<Arc<Client>> {
+fn compile(
+    tls: &ServiceTls,
+    protocol: Protocol,
+    at: &str,
+    report: &mut Report,
+) -> Option<(Arc<Client>, Arc<Client>)> {
     if tls.insecure {
         report
             .warning(format!("{at}.insecure"), "anybody on the way can read and change everything")
@@ -101,10 +119,11 @@ fn compile(tls: &ServiceTls, at: &str, report: &mut Report) -> Option<Arc<Client
             TlsVersion::Tls12 => Oldest::Tls12,
             TlsVersion::Tls13 => Oldest::Tls13,
         },
-        protocols: PROTOCOLS.to_vec(),
+        protocols: protocols(protocol).to_vec(),
     };
-    match Client::compile(text) {
-        Ok(client) => Some(Arc::new(client)),
+    let plain = ClientText { protocols: vec![HTTP1], ..text.clone() };
+    match Client::compile(text).and_then(|client| Ok((client, Client::compile(plain)?))) {
+        Ok((client, plain)) => Some((Arc::new(client), Arc::new(plain))),
         Err(problems) => {
             for problem in problems {
                 report.error(format!("{at}.{}", problem.at), problem.message).hint(problem.hint);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yumen_http::{Body, BodyRead, Framing, Response};
+use yumen_http::{Body, Response};
 use yumen_model::HostHeader;
 use yumen_policy::{Decided, Exchange, Failure, FailureKind};
 
@@ -18,15 +18,20 @@ use crate::connection::Connection;
 use crate::destination::{Destination, Timeouts};
 use crate::endpoint::Endpoint;
 use crate::hedge::{self, Other, Raced};
+use crate::http2::{self, Entered};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
 use crate::outcome::{Outcome, Try};
 use crate::pool::Pool;
-use crate::replay::Kept;
+use crate::replay::{Kept, keep, restore};
 use crate::retry::{Cause, Retries, Setback};
 
 /// Endpoints that are tried at once, without asking the budget, while none can be connected to.
 const ENDPOINTS_TRIED_MAX: u32 = 3;
+
+/// Times that a request is sent again at once, without asking the budget, because the service says
+/// that it has not looked at it; then its retries decide.
+const UNPROCESSED_MAX: u32 = 2;
 
 /// How long a client is asked to stay away when there are too many requests.
 const OVERLOADED_WAIT: Duration = Duration::from_secs(1);
@@ -163,6 +168,8 @@ struct Course {
     fresh: bool,
     /// Endpoints that could not be connected to.
     unconnected: u32,
+    /// Times that a service had not looked at it.
+    unprocessed: u32,
     /// Retries so far, beside those that need no leave.
     retries: u32,
     /// The body, where it is kept to be sent again.
@@ -182,8 +189,9 @@ impl Course {
             pause: Duration::ZERO,
             fresh: false,
             unconnected: 0,
+            unprocessed: 0,
             retries: 0,
-            kept: keep(road.way.retries, exchange),
+            kept: keep(road.way, exchange),
             body_gone: false,
             last: None,
         }
@@ -276,49 +284,50 @@ impl Course {
         let since = timeouts.per_try.map(|_| Instant::now());
         let at_hand = !matches!(exchange.request.body, Body::Stream(..));
         let current = Try::begin(endpoint, at_hand);
-        let surely = !exchange.request.head.method().is_idempotent();
-        let kept = if self.fresh { None } else { Connection::reuse(endpoint, surely) };
-        let connection = match kept {
-            Some(connection) => connection,
-            None => {
-                let patience = match (timeouts.connect, timeouts.per_try) {
-                    (Some(connect), Some(per_try)) => Some(connect.min(per_try)),
-                    (connect, per_try) => connect.or(per_try),
-                };
-                let patience = timeouts.within_total(patience, exchange.trail.began);
-                match Connection::open(endpoint, road.outbound.worker(), patience).await {
-                    Ok(connection) => connection,
-                    Err(error) => {
-                        let outcome = Outcome::unconnected(&error);
-                        conclude(leave, outcome, endpoint, exchange);
-                        current.end(outcome);
-                        return Err(unconnected(&error, endpoint));
-                    }
-                }
-            }
-        };
-        let kept = connection.reused;
-        exchange.trail.opened += u32::from(!kept);
-        if let Some(after) = road.way.retries.hedge.filter(|_| self.may_hedge(road, exchange)) {
-            let race = self.hedge(road, (index, after), (connection, since), exchange);
-            // In a box, for few requests are hedged and all would pay for its size.
-            let Raced { response, is_other, lost } = Box::pin(race).await;
-            if is_other {
-                // Of one that was called off nothing is known.
-                if let Some(kind) = lost {
-                    let outcome = Outcome::failed(kind, kept);
+        let kept = self.reuse(endpoint, exchange);
+        let entered = match kept {
+            Some(connection) => Entered::Text(connection),
+            None => match self.open(road, endpoint, exchange).await {
+                Ok(entered) => entered,
+                Err(error) => {
+                    let outcome = Outcome::unconnected(&error);
                     conclude(leave, outcome, endpoint, exchange);
                     current.end(outcome);
+                    return Err(unconnected(&error, endpoint));
                 }
-                return response.map_err(|failed| failed.setback);
+            },
+        };
+        let kept = entered.is_reused();
+        exchange.trail.opened += u32::from(!kept);
+        let hedge = road.way.retries.hedge.filter(|_| self.may_hedge(road, exchange));
+        let entered = match (entered, hedge) {
+            (Entered::Text(connection), Some(after)) => {
+                let race = self.hedge(road, (index, after), (connection, since), exchange);
+                // In a box, for few requests are hedged and all would pay for its size.
+                let Raced { response, is_other, lost } = Box::pin(race).await;
+                if is_other {
+                    // Of one that was called off nothing is known.
+                    if let Some(kind) = lost {
+                        let outcome = Outcome::failed(kind, kept);
+                        conclude(leave, outcome, endpoint, exchange);
+                        current.end(outcome);
+                    }
+                    return response.map_err(|failed| failed.setback);
+                }
+                return self.settle(response, (leave, current), (endpoint, kept), exchange);
             }
-            return self.settle(response, (leave, current), (endpoint, kept), exchange);
-        }
+            (entered, _) => entered,
+        };
         let may_leave = endpoint.is_watched() && self.may_leave(road, at_hand, exchange);
         let mut elsewhere = || self.leave(road, index);
         let elsewhere: Option<&mut dyn FnMut() -> bool> =
             if may_leave { Some(&mut elsewhere) } else { None };
-        let response = attempt(road, connection, since, exchange, elsewhere).await;
+        let response = match entered {
+            Entered::Text(connection) => {
+                attempt(road, connection, since, exchange, elsewhere).await
+            }
+            Entered::Lane(lane) => http2::attempt(road, lane, since, exchange, elsewhere).await,
+        };
         self.settle(response, (leave, current), (endpoint, kept), exchange)
     }
 
@@ -417,6 +426,39 @@ impl Course {
         true
     }
 
+    /// A kept connection of HTTP/1.1, unless something else is spoken with this endpoint.
+    fn reuse(&self, endpoint: &Rc<Endpoint>, exchange: &Exchange) -> Option<Connection> {
+        let head = &exchange.request.head;
+        if self.fresh || (endpoint.shares() && !head.is_websocket()) {
+            return None;
+        }
+        Connection::reuse(endpoint, !head.method().is_idempotent())
+    }
+
+    /// A new connection, or a part in one that is shared.
+    async fn open(
+        &self,
+        road: &Road<'_>,
+        endpoint: &Rc<Endpoint>,
+        exchange: &Exchange,
+    ) -> io::Result<Entered> {
+        let timeouts = &road.way.timeouts;
+        let patience = match (timeouts.connect, timeouts.per_try) {
+            (Some(connect), Some(per_try)) => Some(connect.min(per_try)),
+            (connect, per_try) => connect.or(per_try),
+        };
+        let patience = timeouts.within_total(patience, exchange.trail.began);
+        let worker = road.outbound.worker();
+        // A WebSocket needs a connection of its own.
+        if endpoint.shares() && !exchange.request.head.is_websocket() {
+            let entered = http2::enter(endpoint, road, patience, self.fresh).await?;
+            if let Some(entered) = entered {
+                return Ok(entered);
+            }
+        }
+        Connection::open(endpoint, worker, patience).await.map(Entered::Text)
+    }
+
     /// Whether there is another try; if so, what it needs is prepared, and if not, the trail says
     /// why where that is not plain.
     fn goes_on(
@@ -429,7 +471,7 @@ impl Course {
         let retries = road.way.retries;
         let method = exchange.request.head.method();
         let harmless = match cause {
-            Cause::Connect => true,
+            Cause::Connect | Cause::Unprocessed => true,
             Cause::Stale => method.is_idempotent() || retries.allows(method),
             Cause::Reset | Cause::Timeout | Cause::Silent | Cause::Status(_) => {
                 retries.allows(method)
@@ -444,6 +486,9 @@ impl Course {
         }
         if cause == Cause::Stale {
             self.fresh = true;
+        } else if cause == Cause::Unprocessed && self.unprocessed < UNPROCESSED_MAX {
+            self.unprocessed += 1;
+            self.tried.push(index);
         } else if cause != Cause::Silent && !self.may_go_on(road, cause, index, exchange) {
             return false;
         }
@@ -517,29 +562,6 @@ pub(crate) fn conclude(
     if let Some(change) = leave.and_then(|leave| leave.end(outcome.grade())) {
         exchange.trail.decide(change.decided(), Some(Arc::clone(&endpoint.name)), None);
     }
-}
-
-/// Keeps the body of a request that may be sent again, if it is still to come and may fit.
-fn keep(retries: &Retries, exchange: &mut Exchange) -> Option<Rc<Kept>> {
-    let request = &mut exchange.request;
-    let Body::Stream(_, length) = &request.body else { return None };
-    let may_fit = length.is_none_or(|length| length <= retries.body_max as u64);
-    if retries.attempts == 0 || !may_fit || !retries.allows(request.head.method()) {
-        return None;
-    }
-    match request.body.take() {
-        Body::Stream(body, length) => Some(Kept::new(body, length, retries.body_max)),
-        Body::Empty | Body::Full(_) => None,
-    }
-}
-
-/// The body as it was, for a request of which nothing of it was sent.
-fn restore(body: Box<dyn BodyRead>, exchange: &Exchange) -> Body {
-    let length = match exchange.request.head.framing() {
-        Framing::Length(length) => Some(length),
-        Framing::None | Framing::Chunked | Framing::UntilClose => None,
-    };
-    Body::Stream(body, length)
 }
 
 fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Setback {

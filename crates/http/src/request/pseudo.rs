@@ -32,7 +32,7 @@ pub struct Pseudo<'a> {
 }
 
 /// What a field costs beside its name and value, as text: colon, space and line end.
-const FIELD_EXTRA: usize = 4;
+pub(crate) const FIELD_EXTRA: usize = 4;
 
 impl RequestHead {
     /// Makes the head of a request of HTTP/2 or HTTP/3. What is taken out of the fields of a head that came
@@ -76,6 +76,7 @@ impl RequestHead {
             framing => framing,
         };
         let expects_continue = read_expect(&fields, pseudo.version)?;
+        let takes_trailers = fields.has(Known::Te);
         let connection = Connection::take(&mut fields);
         fields.remove_kinds(NOT_FROM_CLIENTS);
         Ok(Self {
@@ -87,6 +88,7 @@ impl RequestHead {
             framing,
             connection,
             expects_continue,
+            takes_trailers,
             websocket,
             size,
         })
@@ -143,7 +145,7 @@ fn collect<'a>(
 }
 
 /// Fields that no message of HTTP/2 has (RFC 9113 section 8.2.2).
-fn is_of_one_connection(name: &str) -> bool {
+pub(crate) fn is_of_one_connection(name: &str) -> bool {
     matches!(
         name,
         "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"

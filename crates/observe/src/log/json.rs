@@ -38,6 +38,9 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
     object.text("cause", record.cause.unwrap_or_default().as_bytes());
     object.number("attempts", u64::from(record.attempts));
     object.decisions(record.decisions);
+    if let Some(status) = record.grpc_status {
+        object.number("grpc_status", u64::from(status));
+    }
     object.times(record);
     object.number("received_head_bytes", record.received.head);
     object.number("received_body_bytes", record.received.body);
