@@ -32,6 +32,8 @@ pub enum Tool {
     H2load,
     /// `openssl`.
     Openssl,
+    /// `pebble` and its `pebble-challtestsrv`.
+    Pebble,
 }
 
 /// Where `scripts/setup` puts packages: `.tools` in the project, or `YUMEN_TOOLS`.
@@ -56,6 +58,7 @@ impl Tool {
             Self::Nghttp => on_path("nghttp"),
             Self::H2load => on_path("h2load"),
             Self::Openssl => on_path("openssl"),
+            Self::Pebble => on_path("pebble").filter(|_| on_path("pebble-challtestsrv").is_some()),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
                 let packages = folder().join("node/node_modules/ws");
@@ -147,7 +150,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -8,6 +8,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("http", &[]),
     ("policy", &["model", "http"]),
     ("route", &["model", "http"]),
+    ("acme", &["http", "tls"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
     ("observe", &["model", "http", "policy"]),

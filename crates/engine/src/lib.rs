@@ -128,6 +128,10 @@ impl Serve for Engine {
         let listener = self.listener(door);
         listener.request_began();
         mark.listener = Some(listener);
+        exchange.response = door.challenge(&exchange.request.head);
+        if exchange.response.is_some() {
+            return;
+        }
         let walked = self.walk(&bound, door, exchange, mark).await;
         match walked.and_then(|response| walk::agreed(exchange, response)) {
             Ok(response) => exchange.response = Some(response),

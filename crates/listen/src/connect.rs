@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use yumen_http::{Refusal, can_begin_request};
 use yumen_policy::{Identity, Secured, Shown};
-use yumen_tls::{Fault, Holder, Met};
+use yumen_tls::{CHALLENGE_PROTOCOL, Fault, Holder, Met};
 use yumen_worker::Stream;
 
 use crate::accept::Gate;
@@ -36,6 +36,10 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
     }
     match secure(&mut link, &door).await {
         Ok((secured, met)) => {
+            if secured.protocol.as_deref() == Some(CHALLENGE_PROTOCOL) {
+                // The authority has seen the certificate; there is nothing else.
+                return link.end();
+            }
             caller.agreed(secured, met);
             // Who agreed on HTTP/2 begins with its preface, as those do who know beforehand.
             http1::serve(gate, link, caller).await;

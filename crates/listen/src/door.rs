@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use yumen_http::{HeadLimits, ResponseHead};
+use yumen_http::{HeadLimits, RequestHead, Response, ResponseHead};
 use yumen_model::{Bytes, Hsts, Http2, Http3, Listener};
 use yumen_tls::{Acceptor, Met};
+
+use crate::tokens::Tokens;
 
 /// The settings of one listener. A reload puts another one in its place; a request keeps the one
 /// it began with.
@@ -33,6 +35,7 @@ pub struct Door {
     /// What answers over TLS say of HTTP/3 (`Alt-Svc`).
     alternative: Option<Vec<u8>>,
     pub(crate) tls: Option<Acceptor>,
+    tokens: Option<Arc<Tokens>>,
     trusted: Vec<IpNet>,
     proxies: Option<Vec<IpNet>>,
 }
@@ -87,9 +90,23 @@ impl Door {
             http3: listener.http3.clone(),
             alternative: alternative(&listener.http3, port).filter(|_| tls.is_some()),
             tls,
+            tokens: None,
             trusted: listener.trusted_proxies.clone(),
             proxies: listener.proxy_protocol.as_ref().map(|proxy| proxy.from.clone()),
         }
+    }
+
+    /// Requests in clear text for these are answered before anything else is done with them.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Option<Arc<Tokens>>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// The answer to a certificate authority, if that is who asks.
+    #[must_use]
+    pub fn challenge(&self, head: &RequestHead) -> Option<Response> {
+        self.tokens.as_ref()?.answer(head)
     }
 
     /// Its TLS, if it has one.

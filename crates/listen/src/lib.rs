@@ -29,6 +29,7 @@ mod moving;
 mod peer;
 #[cfg(feature = "http3")]
 mod streams;
+mod tokens;
 mod tunnel;
 
 pub use accept::Gate;
@@ -36,6 +37,7 @@ pub use bind::{Bound, bind, bind_datagrams, deal};
 pub use count::Connections;
 pub use datagrams::{Before, Datagrams, Mark, Passable};
 pub use door::Door;
+pub use tokens::Tokens;
 
 use std::future::Future;
 

@@ -6,6 +6,7 @@
 //! ([`document`], [`mod@read`]) turns YAML or JSON text into them and names every problem at once,
 //! each with its path and its place in the file ([`report`]).
 
+mod acme;
 mod address;
 mod breaker;
 pub mod document;
@@ -26,6 +27,7 @@ mod service;
 mod tls;
 mod watch;
 
+pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use fallback::Fallback;
@@ -34,7 +36,7 @@ pub use listener::{
     Http2, Http3, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
 };
 pub use measure::{Bytes, Refusal, Span};
-pub use pem::Pem;
+pub use pem::{Pem, Secret};
 pub use policy_use::{Broader, PolicyUse};
 pub use protocol::{Protocol, ServiceHttp2};
 pub use read::read;
@@ -66,6 +68,9 @@ pub struct Model {
     /// left out. Usually it is `${env:NAME}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// The authority that issues the certificates for `tls.acme` of listeners.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acme: Option<Acme>,
     /// One line for each exchange.
     pub access_log: AccessLog,
     /// The listener for `/metrics`, `/livez` and `/readyz`.
@@ -86,6 +91,7 @@ impl Default for Model {
             routes: Vec::new(),
             policies: Vec::new(),
             zone: None,
+            acme: None,
             access_log: AccessLog::default(),
             status: Status::default(),
             drain: Span::seconds(60),

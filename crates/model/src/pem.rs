@@ -79,3 +79,58 @@ impl JsonSchema for Pem {
         })
     }
 }
+
+/// A secret. It is shown as the reference that it was written as, and not at all if it was written
+/// in place.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Pem);
+
+impl Secret {
+    /// The secret itself, without white space around it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.text.trim()
+    }
+
+    fn shown(&self) -> &str {
+        self.0.written.as_deref().unwrap_or("(a secret that is not shown)")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.shown(), f)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.shown())
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Node::deserialize(deserializer)?.value {
+            Value::Scalar(scalar) => Ok(Self(Pem {
+                text: scalar.text.into(),
+                written: scalar.written.map(String::from),
+            })),
+            _ => Err(D::Error::custom("this is no text\nwrite `${file:PATH}` or `${env:NAME}`")),
+        }
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A secret: `${file:PATH}` or `${env:NAME}`, or the text itself.",
+            "type": "string",
+            "examples": ["${file:secret.txt}"],
+        })
+    }
+}

@@ -13,7 +13,12 @@ pub struct ListenerTls {
     /// A client gets the one for the name that it asks for: the exact name first, then
     /// `*.` and the rest of it, then the first of the list. Several for one name (RSA and ECDSA)
     /// stand side by side: the client's abilities choose.
+    #[serde(default)]
     pub certificates: Vec<CertificateAndKey>,
+    /// Host names whose certificates are got from the authority in `acme`, one for each. Until one
+    /// is there, handshakes for its name fail, unless one of `certificates` is for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acme: Vec<String>,
     /// The oldest version of TLS that is spoken.
     #[serde(default)]
     pub min_version: TlsVersion,

@@ -49,6 +49,20 @@ pub struct Registry {
     config: ConfigCells,
     targets: Mutex<Vec<TargetHealth>>,
     expiring: Mutex<Vec<Expiring>>,
+    acme: Mutex<Option<AcmeFigures>>,
+}
+
+/// How it goes with certificates from an authority, as it was when somebody asked.
+#[derive(Debug, Clone, Default)]
+pub struct AcmeFigures {
+    /// Orders that brought a certificate.
+    pub good: u64,
+    /// Orders that did not.
+    pub failed: u64,
+    /// Times that no order could be placed at all.
+    pub unreached: u64,
+    /// Until when the certificate for each name is good, in seconds since 1970.
+    pub expiries: Vec<(String, u64)>,
 }
 
 /// Something of the configuration that ends: a certificate, or a list of revoked ones.
@@ -123,6 +137,7 @@ impl Registry {
             config: ConfigCells::default(),
             targets: Mutex::default(),
             expiring: Mutex::default(),
+            acme: Mutex::default(),
         })
     }
 
@@ -159,6 +174,11 @@ impl Registry {
     /// What ends, to be shown from now on instead of what was shown before.
     pub fn expiring(&self, expiring: Vec<Expiring>) {
         *self.expiring.lock().unwrap_or_else(PoisonError::into_inner) = expiring;
+    }
+
+    /// How it goes with certificates from an authority, to be shown from now on.
+    pub fn acme(&self, figures: Option<AcmeFigures>) {
+        *self.acme.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }
 
     /// Writes everything in the Prometheus text format 0.0.4 ([`Registry::CONTENT_TYPE`]), in an

@@ -12,6 +12,7 @@ use yumen_policy::Kind;
 use yumen_route::{Condition, Router, Rule, parameter_names};
 use yumen_upstream::{Destination, Retries, Timeouts, check_host};
 
+use crate::acme;
 use crate::action::{Action, Fixed, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
@@ -66,6 +67,7 @@ impl Plan {
         let routes: Vec<Option<RoutePlan>> =
             written.iter().map(|written| compile_route(written, &services, &mut report)).collect();
         let listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
+        let acme = acme::compile(model, &mut report);
         warn(&listeners, &written, &mut report);
         let routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
         if report.has_errors() || routes.len() != written.len() {
@@ -77,6 +79,7 @@ impl Plan {
             listeners,
             routes,
             destinations: destinations.map(|one| (Arc::clone(&one.name), one)).collect(),
+            acme,
             access_log: model.access_log.clone(),
             status: model.status.clone(),
             drain: model.drain,

@@ -4,6 +4,7 @@
 //! hold their destination, chains hold their policies. It holds no live thing either: connections,
 //! counters and health stay in rooms that outlive it and are found by name when it is taken up.
 
+mod acme;
 mod action;
 mod chain;
 mod compile;
@@ -15,6 +16,7 @@ mod question;
 mod route;
 mod tls;
 
+pub use acme::AcmePlan;
 pub use action::{Action, Fixed, Redirection};
 pub use chain::{Chain, Link};
 pub use explain::{Explanation, Outcome};
@@ -40,6 +42,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// All services by name.
     pub destinations: HashMap<Arc<str>, Arc<Destination>>,
+    /// What is asked of a certificate authority, if anything is.
+    pub acme: Option<AcmePlan>,
     /// Where exchanges are written down.
     pub access_log: AccessLog,
     /// The status listener.

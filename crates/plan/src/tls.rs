@@ -29,6 +29,7 @@ pub(crate) fn compile(
         certificates: pairs
             .map(|one| Pair { certificate: one.certificate.text(), key: one.key.text() })
             .collect(),
+        automatic: tls.acme.iter().map(|name| name.to_ascii_lowercase()).collect(),
         demands: demands(tls, at, report),
         protocols: protocols(listener),
     };
@@ -81,7 +82,9 @@ pub(crate) fn warn<'a>(
     let Some(server) = &listener.tls else { return };
     let is_covered = |host: &str| {
         let known = server.certificates().iter().any(|facts| facts.covers(host));
-        known || host.starts_with('[') || host.parse::<IpAddr>().is_ok()
+        let will_be = listener.listener.tls.iter().flat_map(|tls| &tls.acme);
+        let will_be = will_be.into_iter().any(|name| name.eq_ignore_ascii_case(host));
+        known || will_be || host.starts_with('[') || host.parse::<IpAddr>().is_ok()
     };
     let mut seen = HashSet::new();
     for (at, hosts) in lists {

@@ -20,6 +20,7 @@ use yumen_upstream::resolve::Watched;
 
 use self::hand_over::Outcome;
 use crate::aside::Aside;
+use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, look_again};
 use crate::expiry::Expiry;
 use crate::last_good::{LastGood, Written};
@@ -67,6 +68,8 @@ pub(crate) struct Place {
     pub(crate) notify: Notify,
     /// Listening sockets that it was given.
     pub(crate) sockets: Sockets,
+    /// Certificates that come from an authority.
+    pub(crate) certificates: Certificates,
 }
 
 /// Everything that is running.
@@ -126,6 +129,7 @@ impl Control {
         let (fresh, status) = self.bind_all(plan)?;
         self.watch_names(plan);
         self.await_names(look_up);
+        self.place.certificates.follow(plan.acme.as_ref())?;
         self.open(plan, fresh);
         self.ready.store(true, Ordering::Relaxed);
         self.open_status(plan, status)?;
@@ -283,6 +287,9 @@ impl Control {
         self.watch_names(&plan);
         drop(old_names);
         self.retired.push(self.equipment.present.swap(Arc::clone(&plan)));
+        if let Err(problem) = self.place.certificates.follow(plan.acme.as_ref()) {
+            say::say(problem);
+        }
         self.close(&plan);
         self.open(&plan, fresh);
         if let Err(problem) = self.open_status(&plan, status) {
@@ -334,11 +341,14 @@ impl Control {
             let Fresh { bound, datagrams } = fresh.remove(&listener.name).unwrap_or_default();
             // Clients that it has served before may resume their sessions.
             let before = self.open.get(&listener.name).and_then(|open| open.door.tls());
-            let tls = tls.as_ref().map(|tls| tls.open(before));
+            let showcase = &self.place.certificates.showcase;
+            let tls = tls.as_ref().map(|tls| tls.open(before, &showcase.shelf));
+            let answers = plan.acme.is_some() && tls.is_none();
+            let tokens = answers.then(|| Arc::clone(&showcase.tokens));
             let known = self.open.get(&listener.name).map(|open| open.here);
             let here = bound.as_ref().map(|bound| bound.address).or(known);
             let Some(here) = here else { continue };
-            let door = Arc::new(Door::new(listener, tls, here.port()));
+            let door = Arc::new(Door::new(listener, tls, here.port()).with_tokens(tokens));
             match bound {
                 Some(bound) => self.open_one(&listener.address, bound, door),
                 None => self.change(&listener.name, door),
@@ -434,6 +444,7 @@ impl Control {
         let pages = Pages {
             registry: Arc::clone(&self.equipment.registry),
             standings: self.equipment.standings.clone(),
+            showcase: Arc::clone(&self.place.certificates.showcase),
             ready: Arc::clone(&self.ready),
         };
         let pages = StatusPages::start(bound, pages);

@@ -1,6 +1,7 @@
 //! The one binary: reads the command line and wires the rooms.
 
 mod aside;
+mod certificates;
 mod check;
 mod command;
 mod config;

@@ -11,6 +11,7 @@ use yumen_observe::{LogTally, LogWriter, Registry};
 use yumen_upstream::health::{Keeper, Standings};
 use yumen_upstream::resolve::{Names, Resolver};
 
+use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, compile};
 use crate::control::{Control, Place};
 use crate::hand_over::Predecessor;
@@ -86,7 +87,8 @@ fn try_run(options: &Options) -> Result<(), String> {
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     let notify = Notify::from_environment(Instant::now());
     let pid_file = options.pid_file.clone().map(PidFile::new);
-    let place = Place { origin, last_good, pid_file, notify, sockets };
+    let certificates = Certificates::new(state_folder(options));
+    let place = Place { origin, last_good, pid_file, notify, sockets, certificates };
     let control = Control::new(place, equipment, workers, log);
     let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
     control.expect_ends(expiry);

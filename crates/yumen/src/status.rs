@@ -17,6 +17,7 @@ use yumen_policy::{Client, Exchange, Failure};
 use yumen_upstream::health::Standings;
 use yumen_worker::Worker;
 
+use crate::certificates::Showcase;
 use crate::upstreams;
 
 /// How long those who have asked may take to hear the answer, when the pages are closed.
@@ -38,6 +39,7 @@ pub(crate) struct StatusPages {
 pub(crate) struct Pages {
     pub(crate) registry: Arc<Registry>,
     pub(crate) standings: Standings,
+    pub(crate) showcase: Arc<Showcase>,
     pub(crate) ready: Arc<AtomicBool>,
 }
 
@@ -110,6 +112,7 @@ impl Pages {
             "/readyz" => text(503, PLAIN, b"not ready\n".to_vec()),
             "/metrics" => {
                 let mut page = Vec::new();
+                self.registry.acme(self.showcase.figures());
                 self.registry.targets(upstreams::targets(&self.standings));
                 match self.registry.render(Instant::now(), &mut page) {
                     Ok(()) => text(200, Registry::CONTENT_TYPE, page),

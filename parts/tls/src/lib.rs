@@ -1,6 +1,7 @@
 //! TLS as values: PEM texts become settings, settings make sessions, sessions turn bytes into
 //! bytes. The one place that knows the TLS library; no sockets and no files but the system's roots.
 
+mod automatic;
 mod certificate;
 mod client;
 mod demand;
@@ -12,6 +13,7 @@ mod quic;
 mod server;
 mod session;
 
+pub use automatic::{CHALLENGE_PROTOCOL, Certified, Shelf};
 pub use certificate::{Dates, Facts, Holder};
 pub use client::{Client, ClientText, Name};
 pub use demand::{ClientsText, DemandText, Met};

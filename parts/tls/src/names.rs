@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rustls::SignatureAlgorithm;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{SignatureAlgorithm, SignatureScheme};
 
 use crate::certificate::Facts;
 
 /// Certificates that stand side by side for one name.
-type Beside = Vec<Arc<CertifiedKey>>;
+pub(crate) type Beside = Vec<Arc<CertifiedKey>>;
 
 /// Something for each of some names, of which some begin with `*.`.
 #[derive(Debug, Clone)]
@@ -85,6 +85,29 @@ impl Names {
         }
         names
     }
+
+    /// The one for a client that asks for this name and can verify these signatures.
+    pub(crate) fn resolve_name(
+        &self,
+        name: Option<&str>,
+        schemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        Self::choose(name.and_then(|name| self.find(name)).unwrap_or(&self.first), schemes)
+    }
+
+    /// One of those that stand side by side.
+    pub(crate) fn choose(
+        beside: &Beside,
+        schemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        let fits = beside.iter().find(|key| key.key.choose_scheme(schemes).is_some());
+        fits.or(beside.first()).cloned()
+    }
+
+    /// The certificates for a name, without those that stand in for unknown names.
+    pub(crate) fn find(&self, name: &str) -> Option<&Beside> {
+        self.known.find(name)
+    }
 }
 
 /// What one handshake costs with it: the cheaper ones are offered first.
@@ -98,10 +121,6 @@ fn cost(key: &Arc<CertifiedKey>) -> u8 {
 
 impl ResolvesServerCert for Names {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let beside =
-            hello.server_name().and_then(|name| self.known.find(name)).unwrap_or(&self.first);
-        let schemes = hello.signature_schemes();
-        let fits = beside.iter().find(|key| key.key.choose_scheme(schemes).is_some());
-        fits.or(beside.first()).cloned()
+        self.resolve_name(hello.server_name(), hello.signature_schemes())
     }
 }

@@ -1,11 +1,13 @@
 //! TLS towards clients: certificates, versions and resumption of one listener.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 
+use crate::automatic::{Automatic, CHALLENGE_PROTOCOL, Shelf};
 use crate::certificate::{Dates, Facts};
 use crate::demand::{Demand, DemandText, Met};
 use crate::fault::{Fault, Problem};
@@ -18,6 +20,8 @@ use crate::{pem, provider};
 pub struct ServerText<'a> {
     /// In the order in which they are written.
     pub certificates: Vec<Pair<'a>>,
+    /// Names whose certificates come from the shelf, in lower case.
+    pub automatic: Vec<String>,
     /// What is demanded of clients: first of those that none of the others is for.
     pub demands: Vec<DemandText>,
     /// The protocols that are spoken inside, the best first.
@@ -41,6 +45,10 @@ pub struct Server {
     /// The place of an offer by name.
     places: ByName<usize>,
     facts: Vec<Facts>,
+    names: Arc<Names>,
+    automatic: Arc<HashSet<String>>,
+    /// The first of them.
+    first: Option<String>,
 }
 
 impl Server {
@@ -57,12 +65,16 @@ impl Server {
                 Err(problem) => problems.push(problem),
             }
         }
-        if text.certificates.is_empty() {
+        if text.certificates.is_empty() && text.automatic.is_empty() {
             let hint =
                 "add one: `- { certificate: \"${file:cert.pem}\", key: \"${file:key.pem}\" }`";
             problems.push(Problem::new("certificates", "there is no certificate", hint));
         }
         let names = Arc::new(Names::new(&certificates));
+        let mut protocols = text.protocols.clone();
+        if !text.automatic.is_empty() {
+            protocols.push(CHALLENGE_PROTOCOL);
+        }
         let mut offers = Vec::new();
         let mut places = ByName::default();
         let others = DemandText::default();
@@ -77,7 +89,7 @@ impl Server {
                 }
             }
             match Demand::compile(demand.clone(), &at) {
-                Ok(demand) => offers.push(offer(demand, &names, &text.protocols)?),
+                Ok(demand) => offers.push(offer(demand, &names, &protocols)?),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -85,7 +97,9 @@ impl Server {
             return Err(problems);
         }
         let facts = certificates.into_iter().map(|(facts, _)| facts).collect();
-        Ok(Self { offers, places, facts })
+        let automatic = Arc::new(text.automatic.iter().cloned().collect());
+        let first = text.automatic.first().cloned();
+        Ok(Self { offers, places, facts, names, automatic, first })
     }
 
     /// What the certificates say, in written order.
@@ -103,11 +117,20 @@ impl Server {
     }
 
     /// Makes it ready to accept clients. What clients have of an acceptor of the same listener
-    /// that was there before stays good where the same is demanded of them.
+    /// that was there before stays good where the same is demanded of them. Certificates that are
+    /// not written are looked for on the shelf.
     #[must_use]
-    pub fn open(&self, before: Option<&Acceptor>) -> Acceptor {
+    pub fn open(&self, before: Option<&Acceptor>, shelf: &Arc<Shelf>) -> Acceptor {
         let offers = self.offers.iter().map(|(demand, config)| {
             let mut config = config.clone();
+            if !self.automatic.is_empty() {
+                config.cert_resolver = Arc::new(Automatic {
+                    written: Arc::clone(&self.names),
+                    names: Arc::clone(&self.automatic),
+                    first: self.first.clone(),
+                    shelf: Arc::clone(shelf),
+                });
+            }
             let before = before.into_iter().flat_map(|before| &before.0.offers);
             let same = before.into_iter().find(|(known, _)| known.text == demand.text);
             if let Some((known, before)) = same {
@@ -206,7 +229,7 @@ impl Acceptor {
     }
 }
 
-fn certified(pair: Pair<'_>, at: &str) -> Result<(Facts, Arc<CertifiedKey>), Problem> {
+pub(crate) fn certified(pair: Pair<'_>, at: &str) -> Result<(Facts, Arc<CertifiedKey>), Problem> {
     let at_certificate = format!("{at}certificate");
     let at_key = format!("{at}key");
     let chain = pem::certificates(pair.certificate, &at_certificate)?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
@@ -10,7 +12,7 @@ use crate::{
 };
 
 /// A certificate that signed itself, and its key, as PEM texts.
-fn issued(names: &[&str], rsa: bool) -> (String, String) {
+pub(crate) fn issued(names: &[&str], rsa: bool) -> (String, String) {
     let algorithm = if rsa { &PKCS_RSA_SHA256 } else { &PKCS_ECDSA_P256_SHA256 };
     let key = KeyPair::generate_for(algorithm).unwrap();
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
@@ -34,7 +36,7 @@ fn client(ca: &str) -> Client {
 }
 
 /// Carries sealed bytes in small pieces until both sides are silent.
-fn talk(client: &mut Session, server: &mut Session) -> Result<(), String> {
+pub(crate) fn talk(client: &mut Session, server: &mut Session) -> Result<(), String> {
     while client.owes() || server.owes() {
         carry(client, server)?;
         carry(server, client)?;
@@ -54,7 +56,7 @@ fn carry(from: &mut Session, to: &mut Session) -> Result<(), String> {
 
 fn meet(client: &Client, server: &Server, name: &str) -> Result<(Session, Session), String> {
     let mut near = client.session(&Name::read(name).unwrap()).unwrap();
-    let mut far = server.open(None).session().unwrap();
+    let mut far = server.open(None, &Arc::default()).session().unwrap();
     talk(&mut near, &mut far)?;
     assert!(!near.is_handshaking() && !far.is_handshaking());
     Ok((near, far))
@@ -255,7 +257,7 @@ fn clients_show_what_is_demanded_of_the_name_that_they_ask_for() {
         None,
         &[("b.test", authority.clients(false, crl())), ("c.test", authority.clients(true, crl()))],
     );
-    let acceptor = server.open(None);
+    let acceptor = server.open(None, &Arc::default());
     let check = |shown: Option<&(String, String)>, name: &str, expect: &str| {
         let met = arrive(&showing(&own.0, shown), &acceptor, name);
         let why = met.as_ref().err().cloned().unwrap_or_default();
@@ -278,7 +280,7 @@ fn clients_show_what_is_demanded_of_the_name_that_they_ask_for() {
     check(Some(&strange), "c.test", "UnknownIssuer");
     // A list that has ended says nothing any more.
     let late = authority.clients(false, Some(authority.crl(8, 2022)));
-    let late = demanding(&own, late, &[]).open(None);
+    let late = demanding(&own, late, &[]).open(None, &Arc::default());
     let why = arrive(&showing(&own.0, Some(&good)), &late, "a.test").unwrap_err();
     assert!(why.contains("Expired") || why.contains("expired"), "{why}");
 }
@@ -288,7 +290,7 @@ fn a_holder_is_told_as_the_certificate_says() {
     let own = issued(&["a.test"], false);
     let authority = Authority::new("one");
     let good = authority.sign(0x1a2b, false);
-    let acceptor = demanding(&own, authority.clients(false, None), &[]).open(None);
+    let acceptor = demanding(&own, authority.clients(false, None), &[]).open(None, &Arc::default());
     let session = arrive(&showing(&own.0, Some(&good)), &acceptor, "a.test").unwrap();
     let holder = session.met().unwrap().unwrap().holder().unwrap().unwrap();
     assert_eq!(holder.serial, "1a2b");
@@ -311,24 +313,28 @@ fn a_ticket_is_worth_nothing_where_something_else_is_demanded() {
     let good = authority.sign(7, false);
     let (mine, other) = (showing(&own.0, Some(&good)), Authority::new("other"));
     let is_resumed = |session: &Session| session.is_resumed();
-    let first = demanding(&own, authority.clients(false, None), &[]).open(None);
+    let first = demanding(&own, authority.clients(false, None), &[]).open(None, &Arc::default());
     assert!(!is_resumed(&arrive(&mine, &first, "a.test").unwrap()));
     let again = arrive(&mine, &first, "a.test").unwrap();
     assert!(is_resumed(&again) && fingerprint(&again).is_some(), "the identity is kept");
     // The same demand after a reload.
-    let same = demanding(&own, authority.clients(false, None), &[]).open(Some(&first));
+    let same =
+        demanding(&own, authority.clients(false, None), &[]).open(Some(&first), &Arc::default());
     assert!(is_resumed(&arrive(&mine, &same, "a.test").unwrap()));
     // Another authority, a list, another mode: the certificate is shown and verified anew.
-    let strict = demanding(&own, other.clients(false, None), &[]).open(Some(&same));
+    let strict =
+        demanding(&own, other.clients(false, None), &[]).open(Some(&same), &Arc::default());
     assert!(arrive(&mine, &strict, "a.test").unwrap_err().contains("UnknownIssuer"));
     let crl = Some(authority.crl(7, 2090));
-    let revoked = demanding(&own, authority.clients(false, crl), &[]).open(Some(&same));
+    let revoked =
+        demanding(&own, authority.clients(false, crl), &[]).open(Some(&same), &Arc::default());
     assert!(arrive(&mine, &revoked, "a.test").unwrap_err().contains("Revoked"));
-    let optional = demanding(&own, authority.clients(true, None), &[]).open(Some(&same));
+    let optional =
+        demanding(&own, authority.clients(true, None), &[]).open(Some(&same), &Arc::default());
     assert!(!is_resumed(&arrive(&mine, &optional, "a.test").unwrap()));
     // Another name of the same listener, and what it had is still good.
     let hosts = [("b.test", authority.clients(false, None))];
-    let both = demanding(&own, None, &hosts).open(None);
+    let both = demanding(&own, None, &hosts).open(None, &Arc::default());
     assert!(!is_resumed(&arrive(&mine, &both, "a.test").unwrap()));
     let named = arrive(&mine, &both, "b.test").unwrap();
     assert!(!is_resumed(&named) && fingerprint(&named).is_some());
@@ -340,12 +346,12 @@ fn a_certificate_is_verified_again_when_a_session_is_resumed() {
     let own = issued(&["a.test"], false);
     let authority = Authority::new("one");
     let mine = showing(&own.0, Some(&authority.sign(7, false)));
-    let first = demanding(&own, authority.clients(false, None), &[]).open(None);
+    let first = demanding(&own, authority.clients(false, None), &[]).open(None, &Arc::default());
     arrive(&mine, &first, "a.test").unwrap();
     // As if it had come to its end in the meantime, which is all that can happen to it without a
     // change of the demand.
     let crl = Some(authority.crl(7, 2090));
-    let later = demanding(&own, authority.clients(false, crl), &[]).open(None);
+    let later = demanding(&own, authority.clients(false, crl), &[]).open(None, &Arc::default());
     let why = arrive(&mine, &first.demanding_as(&later), "a.test").unwrap_err();
     assert!(why.contains("Revoked"), "{why}");
 }
@@ -358,7 +364,7 @@ fn a_connection_is_for_hosts_of_which_the_same_is_demanded() {
     let clients = |crl: Option<String>| authority.clients(false, crl);
     let hosts = [("b.test", clients(None)), ("*.c.test", clients(None)), ("d.test", None)];
     let server = demanding(&own, None, &hosts);
-    let acceptor = server.open(None);
+    let acceptor = server.open(None, &Arc::default());
     let far = |name: &str, own: &(String, String)| {
         let mut client = acceptor.session().unwrap();
         let ca = ClientText { insecure: true, own: Some(own.clone()), ..ClientText::default() };
@@ -388,7 +394,7 @@ fn a_connection_is_for_hosts_of_which_the_same_is_demanded() {
     // After a reload that demands more, who meets that goes on.
     let crl = || Some(authority.crl(8, 2090));
     let hosts = [("b.test", clients(crl())), ("a.test", clients(crl()))];
-    let stricter = demanding(&own, None, &hosts).open(Some(&acceptor));
+    let stricter = demanding(&own, None, &hosts).open(Some(&acceptor), &Arc::default());
     assert!(stricter.admits(&far("b.test", &good), "b.test"));
     assert!(!stricter.admits(&far("b.test", &bad), "b.test"), "revoked since");
     assert!(!stricter.admits(&far("a.test", &good), "a.test"), "it has shown nothing");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, sync::PoisonError};
 use yumen_policy::Decided;
 
 use super::{
-    Registry, RouteName, TargetHealth,
+    AcmeFigures, Registry, RouteName, TargetHealth,
     count::Count,
     exposition::{Exposition, Value, label},
     histogram::{self, HistogramSum, Scale},
@@ -64,6 +64,7 @@ pub(super) fn render(registry: &Registry, out: &mut dyn io::Write) -> io::Result
     routes(text, &labelled(registry.routes.sums(add_route), route_labels))?;
     services(text, &labelled(registry.services.sums(add_service), |name| label("service", name)))?;
     targets(text, registry)?;
+    acme(text, registry)?;
     log(text, registry)?;
     for (series, value) in process::figures() {
         text.begin(series);
@@ -243,6 +244,24 @@ fn targets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
                 Value::Whole(*count),
             )?;
         }
+    }
+    Ok(())
+}
+
+fn acme(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    let figures = registry.acme.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let AcmeFigures { good, failed, unreached, expiries } = figures.unwrap_or_default();
+    text.begin(series::ACME_ORDERS);
+    for (result, count) in [("good", good), ("failed", failed)] {
+        let result = label("result", result);
+        text.sample((series::ACME_ORDERS, ""), &[&result], Value::Whole(count))?;
+    }
+    text.begin(series::ACME_UNREACHED);
+    text.sample((series::ACME_UNREACHED, ""), &[], Value::Whole(unreached))?;
+    text.begin(series::ACME_EXPIRY);
+    for (name, until) in expiries {
+        let name = label("name", &name);
+        text.sample((series::ACME_EXPIRY, ""), &[&name], Value::Whole(until))?;
     }
     Ok(())
 }

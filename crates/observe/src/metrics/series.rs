@@ -95,6 +95,16 @@ pub(super) const UPSTREAM_PROBES: Series =
     counter("yumen_upstream_probes_total", "Probes of addresses of a target, by result.");
 pub(super) const UPSTREAM_EJECTIONS: Series =
     counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
+pub(super) const ACME_ORDERS: Series =
+    counter("yumen_acme_orders_total", "Orders for certificates that have ended, by result.");
+pub(super) const ACME_UNREACHED: Series = counter(
+    "yumen_acme_unreached_total",
+    "Times that no order could be placed, because of the authority or the state folder.",
+);
+pub(super) const ACME_EXPIRY: Series = gauge(
+    "yumen_acme_certificate_expiry_timestamp_seconds",
+    "Until when the certificate for a name is good, in seconds since 1970.",
+);
 pub(super) const UPSTREAM_BREAKER: Series =
     gauge("yumen_upstream_breaker_state", "The breaker: 0 closed or none, 1 half open, 2 open.");
 pub(super) const UPSTREAM_REQUESTS: Series =
@@ -143,7 +153,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 37] = [
+pub(super) const ALL: [Series; 40] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -173,6 +183,9 @@ pub(super) const ALL: [Series; 37] = [
     UPSTREAM_HEALTHY,
     UPSTREAM_PROBES,
     UPSTREAM_EJECTIONS,
+    ACME_ORDERS,
+    ACME_UNREACHED,
+    ACME_EXPIRY,
     LOG_WRITTEN,
     LOG_DROPPED,
     CPU,

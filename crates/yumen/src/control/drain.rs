@@ -24,6 +24,7 @@ impl Control {
     pub(super) fn drain(mut self, signals: &Receiver<i32>) {
         self.ready.store(false, Ordering::Relaxed);
         self.place.notify.stopping();
+        self.place.certificates.finish();
         let mut signals = Patient { signals, warned: true };
         let plan = self.equipment.present.plan();
         if let Some(delay) = plan.drain_delay.get() {
@@ -45,6 +46,7 @@ impl Control {
         self.open.values().flat_map(|open| &open.datagrams).for_each(Passable::retire);
         // It names the new process, or soon will.
         self.place.pid_file = None;
+        self.place.certificates.finish();
         let pages = self.status.take().map(|(_, pages)| pages.close());
         say::say("draining: new connections go to the new process");
         self.end(Patient { signals, warned: false });
@@ -63,6 +65,7 @@ impl Control {
             self.workers.order(|_| Some(Order::Cut));
             self.wait(&mut signals, Some(GOODBYES));
         }
+        self.place.certificates.stop();
         self.log.finish(LAST_LINES);
         self.place.pid_file.iter().for_each(PidFile::remove);
         say::say("stopped");
