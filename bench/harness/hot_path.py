@@ -1,4 +1,4 @@
-"""A profile of one gateway's hot path under the small GET load: which functions take the time."""
+"""A profile of one gateway's hot path under one load: which functions take the time."""
 
 import argparse
 import dataclasses
@@ -12,7 +12,9 @@ from pathlib import Path
 from harness import entrants, load, measure, process, tools
 from harness.configs import Command, Job, Writer
 from harness.entrants import BY_NAME, Gateway
-from harness.workloads import ROUTES, SMALL
+from harness.workloads import PROTOCOLS, ROUTES, SMALL, WORKLOADS, Workload
+
+LOADS = {workload.name: workload for workload in WORKLOADS + PROTOCOLS}
 
 ENTRIES = 45
 SAMPLES_PER_SECOND = 2999
@@ -30,14 +32,14 @@ def _head(text: str, entries: int = ENTRIES) -> str:
     return "\n".join([line for line in lines if line and not line.startswith("#")][:entries])
 
 
-def with_perf(gateway: Gateway, folder: Path, seconds: int) -> None:
+def with_perf(gateway: Gateway, workload: Workload, folder: Path, seconds: int) -> None:
     """Samples by the clock, as virtual machines often have no cycle counter."""
     data = str(folder / "perf.data")
     pids = ",".join(map(str, gateway.process.tree()))
     record = ["perf", "record", "-e", "cpu-clock", "-F", str(SAMPLES_PER_SECOND), "-g", "-o", data, "-p", pids]
     recorder = threading.Thread(target=_said, args=([*record, "--", "sleep", str(seconds)],))
     recorder.start()
-    run = load.run(gateway.process, gateway.port, SMALL, ROUTES, seconds)
+    run = load.run(gateway.process, gateway.doors[workload.door], workload, ROUTES, seconds)
     recorder.join()
     print(f"{run.requests:,.0f} requests/s, {run.cpu * 1e6:.2f} µs CPU each (slowed by the profile) {run.wrong}\n")
     report = ["perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none"]
@@ -61,10 +63,10 @@ def under_callgrind(write: Writer, out: Path) -> Writer:
     return wrapped
 
 
-def with_callgrind(gateway: Gateway, out: Path, seconds: int) -> None:
+def with_callgrind(gateway: Gateway, workload: Workload, out: Path, seconds: int) -> None:
     pid = str(gateway.process.pid)
     _said(["callgrind_control", "-i", "on", pid])
-    run = load.run(gateway.process, gateway.port, SMALL, ROUTES, seconds)
+    run = load.run(gateway.process, gateway.doors[workload.door], workload, ROUTES, seconds)
     _said(["callgrind_control", "-i", "off", pid])
     _said(["callgrind_control", "--dump", pid])
     print(f"{run.requests:,.0f} requests/s under callgrind {run.wrong}\n")
@@ -76,6 +78,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench/profile.sh", description=__doc__)
     parser.add_argument("tool", nargs="?", choices=["perf", "callgrind"], help="perf if it works here, else callgrind")
     parser.add_argument("--entrant", choices=list(BY_NAME), default="yumen")
+    parser.add_argument("--workload", choices=list(LOADS), default=SMALL.name)
     parser.add_argument("--seconds", type=int, default=8)
     chosen = parser.parse_args()
     folder = tools.WORK / "profile"
@@ -89,7 +92,7 @@ def main() -> int:
     process.raise_descriptor_limit()
     os.sched_setaffinity(0, {process.LOAD_CORE})
     try:
-        _profile(ready, tool, folder, chosen.seconds)
+        _profile(ready, tool, LOADS[chosen.workload], folder, chosen.seconds)
     finally:
         process.stop_all()
     return 0
@@ -103,18 +106,18 @@ def _perf_works(folder: Path) -> bool:
     return True
 
 
-def _profile(ready: entrants.Ready, tool: str, folder: Path, seconds: int) -> None:
-    backend = measure.start_backend(folder)
+def _profile(ready: entrants.Ready, tool: str, workload: Workload, folder: Path, seconds: int) -> None:
+    backends = measure.start_backends(folder)
     out = folder / "callgrind.out"
     if tool == "callgrind":
         wrapped = under_callgrind(ready.entrant.write, out)
         ready = dataclasses.replace(ready, entrant=dataclasses.replace(ready.entrant, write=wrapped))
-    gateway = entrants.start(ready, backend, ROUTES, folder)
-    print(f"{ready.entrant.title}, {SMALL.title}, {len(ROUTES):,} routes, {tool}")
+    gateway = entrants.start(ready, backends, ROUTES, folder)
+    print(f"{ready.entrant.title}, {workload.title}, {len(ROUTES):,} routes, {tool}")
     if tool == "callgrind":
-        with_callgrind(gateway, out, seconds)
+        with_callgrind(gateway, workload, out, seconds)
     else:
-        with_perf(gateway, folder, seconds)
+        with_perf(gateway, workload, folder, seconds)
 
 
 if __name__ == "__main__":

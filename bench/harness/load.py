@@ -1,18 +1,14 @@
-"""The load: one request to see that a gateway answers rightly, then many with wrk."""
+"""The load: one request to see that a gateway answers rightly, then many."""
 
 import http.client
 import socket
-import subprocess
+import ssl
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from harness import process
+from harness import drive, process
 from harness.process import Process
 from harness.workloads import Workload, prefix
-
-SCRIPT = Path(__file__).with_name("load.lua")
-ERRORS = ["connect", "read", "write", "status", "timeout"]
 
 
 @dataclass
@@ -36,7 +32,12 @@ class Run:
 
 def probe(port: int, workload: Workload, route: int) -> str:
     """What is wrong with the answer to one request; empty if nothing is."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if workload.door == "tls":
+        # A certificate that nobody signed.
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         method = "POST" if workload.post else "GET"
         body = b"x" * workload.post if workload.post else None
@@ -70,19 +71,32 @@ def first_answer(port: int, path: str, gateway: Process, patience: float) -> flo
     raise RuntimeError(f"no answer within {patience:.0f} s: {gateway.last_words()}")
 
 
+def first_connection(port: int, server: Process, patience: float) -> None:
+    """Waits until connections are taken."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and server.alive():
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=patience).close()
+            return
+        except OSError:
+            time.sleep(0.01)
+    raise RuntimeError(f"nobody listens: {server.last_words()}")
+
+
 def run(gateway: Process, port: int, workload: Workload, routes: range, seconds: int) -> Run:
     """One warm-up, one measured run."""
-    wrong = probe(port, workload, routes[-1])
+    # The others check every answer themselves.
+    wrong = probe(port, workload, routes[-1]) if workload.tool == "wrk" else ""
     if wrong:
         return Run(0, 0, 0, 0, 0, 0, 0, wrong)
-    _wrk(port, workload, routes, 1)
+    drive.drive(port, workload, routes, 1)
     busy_before, steal_before = process.core_times(process.PROXY_CORE)
     cpu_before, started = gateway.cpu_seconds(), time.monotonic()
-    figures = _wrk(port, workload, routes, seconds)
+    figures = drive.drive(port, workload, routes, seconds)
     cpu, elapsed = gateway.cpu_seconds() - cpu_before, time.monotonic() - started
     busy_after, steal_after = process.core_times(process.PROXY_CORE)
     requests, duration, received, p50, p99, p999, *errors = figures
-    counted = [f"{count} {name}" for name, count in zip(ERRORS, errors) if count]
+    counted = [f"{count} {name}" for name, count in zip(drive.ERRORS, errors) if count]
     if received < requests * workload.body:
         counted.append("answers too short")
     foreign = max(0.0, busy_after - busy_before - cpu) + steal_after - steal_before
@@ -96,21 +110,6 @@ def run(gateway: Process, port: int, workload: Workload, routes: range, seconds:
         foreign=foreign / elapsed,
         wrong="errors: " + ", ".join(counted) if counted else "" if requests else "no request was answered",
     )
-
-
-def _wrk(port: int, workload: Workload, routes: range, seconds: int) -> list[int]:
-    command = [
-        *("taskset", "-c", str(process.LOAD_CORE), "wrk", "-t1", f"-c{workload.connections}"),
-        *(f"-d{seconds}s", "--timeout", "5s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/", "--"),
-        *("POST" if workload.post else "GET", str(routes.start), str(routes.step)),
-        *(str(len(routes)), workload.answer, str(workload.post)),
-        "close" if workload.close else "keep",
-    ]
-    outcome = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
-    for line in outcome.stdout.splitlines():
-        if line.startswith("RESULT "):
-            return [int(word) for word in line.split()[1:]]
-    raise RuntimeError(f"wrk said nothing useful: {outcome.stdout}{outcome.stderr}")
 
 
 class IdleClients:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import entrants, load, process, tools
-from harness.entrants import Gateway, Ready
+from harness.entrants import Backends, Gateway, Ready
 from harness.load import Run
 from harness.process import Process
 from harness.workloads import ALL_ROUTES, IDLE_CONNECTIONS, ROUTES, SMALL, SPREAD_ROUTES, START_ROUTES, Workload
@@ -26,7 +26,7 @@ START_BUDGET = 10.0
 class Bench:
     """Where and how long is measured."""
 
-    backend: int
+    backends: Backends
     folder: Path
     rounds: int
     seconds: int
@@ -36,11 +36,19 @@ def tell(text: str) -> None:
     print(text, flush=True)
 
 
-def start_backend(folder: Path) -> int:
+def start_backends(folder: Path) -> Backends:
     program, _ = tools.crate("bench-backend")()
     port = process.free_port()
     running = Process([program, f"127.0.0.1:{port}"], process.LOAD_CORE, folder / "backend.log")
     load.first_answer(port, "/s", running, 10)
+    return Backends(port, _start_talk("grpc", folder), _start_talk("websocket", folder))
+
+
+def _start_talk(kind: str, folder: Path) -> int:
+    program, _ = tools.crate("bench-talk")()
+    port = process.free_port()
+    running = Process([program, kind, f"127.0.0.1:{port}"], process.LOAD_CORE, folder / f"{kind}.log")
+    load.first_connection(port, running, 10)
     return port
 
 
@@ -49,7 +57,7 @@ def start_all(ready: list[Ready], bench: Bench) -> tuple[dict[str, Gateway], dic
     running, failed = {}, {}
     for one in ready:
         try:
-            running[one.name] = entrants.start(one, bench.backend, ROUTES, bench.folder)
+            running[one.name] = entrants.start(one, bench.backends, ROUTES, bench.folder)
             tell(f"  {one.entrant.title}: serves {len(ROUTES)} routes")
         except RuntimeError as error:
             failed[one.name] = f"did not start: {error}"
@@ -59,7 +67,8 @@ def start_all(ready: list[Ready], bench: Bench) -> tuple[dict[str, Gateway], dic
 
 def _once(name: str, gateway: Gateway, workload: Workload, routes: range, seconds: int) -> Run:
     try:
-        run = load.run(gateway.process, gateway.port, workload, routes, seconds)
+        port = gateway.doors[workload.door]
+        run = load.run(gateway.process, port, workload, routes, seconds)
     except (RuntimeError, subprocess.TimeoutExpired) as error:
         run = Run(0, 0, 0, 0, 0, 0, 0, str(error))
     if run.wrong and not gateway.process.alive():
@@ -77,6 +86,8 @@ def _once(name: str, gateway: Gateway, workload: Workload, routes: range, second
 
 def loads(running: dict[str, Gateway], workload: Workload, bench: Bench) -> Runs:
     """A B C A B C ...: what disturbs one round disturbs all who run in it."""
+    if workload.talk:
+        running = {name: one for name, one in running.items() if entrants.BY_NAME[name].talks}
     runs: Runs = {name: [] for name in running}
     tell(f"{workload.title}")
     for number in range(bench.rounds):
@@ -89,8 +100,8 @@ def loads(running: dict[str, Gateway], workload: Workload, bench: Bench) -> Runs
 def scale(ready: Ready, bench: Bench) -> Runs:
     """The same requests with 1,000 and with 100,000 routes, in turn."""
     tell(f"{ready.entrant.title} with {len(ALL_ROUTES):,} routes next to itself with {len(SPREAD_ROUTES):,}")
-    few = entrants.start(ready, bench.backend, SPREAD_ROUTES, bench.folder)
-    many = entrants.start(ready, bench.backend, ALL_ROUTES, bench.folder)
+    few = entrants.start(ready, bench.backends, SPREAD_ROUTES, bench.folder)
+    many = entrants.start(ready, bench.backends, ALL_ROUTES, bench.folder)
     runs: Runs = {"few": [], "many": []}
     for _ in range(bench.rounds):
         runs["few"].append(_once("1,000 routes", few, SMALL, SPREAD_ROUTES, bench.seconds))
@@ -105,7 +116,7 @@ def memory(ready: Ready, bench: Bench) -> dict[str, float]:
     # The relay holds two connections for each client.
     limit = process.raise_descriptor_limit() // (2 if ready.name == "relay" else 1)
     count = min(IDLE_CONNECTIONS, limit - SPARE_DESCRIPTORS)
-    gateway = entrants.start(ready, bench.backend, ROUTES, bench.folder)
+    gateway = entrants.start(ready, bench.backends, ROUTES, bench.folder)
     try:
         load.IdleClients(gateway.port, 100, ROUTES).close()
         time.sleep(0.5)
@@ -130,7 +141,7 @@ def startup(ready: Ready, bench: Bench) -> dict[str, float]:
     for count in START_ROUTES:
         times: list[float] = []
         while len(times) < bench.rounds and sum(times) < START_BUDGET:
-            gateway = entrants.start(ready, bench.backend, range(count), bench.folder)
+            gateway = entrants.start(ready, bench.backends, range(count), bench.folder)
             gateway.process.stop()
             times.append(gateway.startup)
         found[str(count)] = statistics.median(times)

@@ -61,7 +61,7 @@ class Changing:
 def reload(ready: Ready, bench: Bench) -> dict[str, object]:
     """p99 of runs without reloads, of as many more without, and of runs with them, in turn."""
     tell(f"{ready.entrant.title} with {len(RELOAD_ROUTES):,} routes: reloads")
-    gateway = entrants.start(ready, bench.backend, RELOAD_ROUTES, bench.folder)
+    gateway = entrants.start(ready, bench.backends, RELOAD_ROUTES, bench.folder)
     changing = Changing(gateway, bench.folder)
     live = [changing.seconds_to_live() for _ in range(CHANGES)]
     tell(f"    live after {statistics.median(live) * 1e3:.0f} ms (at most {max(live) * 1e3:.0f})")

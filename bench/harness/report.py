@@ -5,7 +5,7 @@ from typing import Any
 
 from harness import picture, tools
 from harness.entrants import BY_NAME
-from harness.workloads import WORKLOADS
+from harness.workloads import PROTOCOLS, WORKLOADS
 
 PAGE = tools.ROOT / "docs/benchmarks.md"
 PICTURE = tools.ROOT / "docs/benchmarks.svg"
@@ -60,7 +60,7 @@ def amount(value: float | None, unit: str) -> str:
         return f"{value / 1024:.2f} KiB"
     if unit == "seconds":
         return f"{value * 1e3:,.0f} ms"
-    return f"{value:.2f}"
+    return f"{value:,.0f}" if unit == "count" else f"{value:.2f}"
 
 
 def bars(found: Json) -> str:
@@ -75,7 +75,7 @@ def bars(found: Json) -> str:
 
 
 def workload(name: str, of: Json) -> str:
-    described = next((one.title for one in WORKLOADS if one.name == name), name)
+    described = next((one.title for one in WORKLOADS + PROTOCOLS if one.name == name), name)
     rows = []
     for entrant, told in of.items():
         if not told["runs"]:
@@ -126,6 +126,16 @@ def reload(found: Json) -> str:
     ]
     live = f"A change is live after {of['live'] * 1e3:.0f} ms (median; the slowest: {of['slowest'] * 1e3:.0f} ms)."
     return table(["10,000 routes, 2 connections", "p99, median of runs", "least-largest"], rows) + "\n\n" + live
+
+
+def handover(found: Json) -> str:
+    of = found["handover"]
+    titles = {workload.name: workload.title for workload in WORKLOADS}
+    rows = [
+        [titles[name], f"{p99['without'] * 1e3:.2f} ms", f"{p99['with'] * 1e3:.2f} ms"] for name, p99 in of["p99"].items()
+    ]
+    told = f"{of['count']} hand-overs, {of['requests']:,} requests beside them, {of['failed']} refused or failed."
+    return table(["p99, median of runs", "without", "a hand-over every second"], rows) + "\n\n" + told
 
 
 def memory(found: Json) -> str:
@@ -190,7 +200,7 @@ def noise(found: Json) -> str:
 def text(found: Json) -> str:
     """The short form for a terminal."""
     parts = [ratios(found)]
-    parts += [part(found) for key, part in (("reload", reload), ("memory", memory), ("start", start)) if key in found]
+    parts += [part(found) for key, part in (("reload", reload), ("handover", handover), ("memory", memory), ("start", start)) if key in found]
     if "yumen" in found["versions"]:
         parts.append(bars(found))
     return "\n\n".join(part for part in parts if part)
@@ -229,6 +239,11 @@ def page(found: Json) -> str:
             "## Reloads under load\n\nOne Yumen, runs in turn, all of it on one core: the configuration is compiled in the "
             "time that requests leave.\n\n" + reload(found)
         )
+    if "handover" in found:
+        sections.append(
+            "## Hand-overs under load\n\nOne Yumen that is replaced by a new process every second, all of them on one core; "
+            "the old ones end what they have under way.\n\n" + handover(found)
+        )
     if "memory" in found:
         sections.append(
             "## Memory of idle connections\n\nGrowth of the process tree (proportional set size) by 10,000 kept "
@@ -264,6 +279,9 @@ METHOD = """## How it is measured
 
 - The gateway runs with one worker on one core; wrk and the backend (`bench/backend`, answers from memory) run on
   another. All on loopback, plain HTTP/1.1, access logs off, kept connections on both sides.
+- The other protocols: TLS with an ECDSA P-256 certificate; handshakes by `openssl s_time -new`; HTTP/2 and gRPC by
+  h2load (gRPC clients in clear text, to a service that talks HTTP/2 in clear text); WebSocket by `bench/talk`, one
+  message at a time on each connection. NGINX proxies gRPC with `grpc_pass`.
 - Every gateway has 1,000 routes by path prefix to one service; the requests go through all of them in turn. The
   configurations are in `bench/harness/configs.py`: as an expert of each would write them for plain proxying. The
   others are not asked for forwarding fields, request ids or strict path rules; Yumen does all of its default work.

@@ -6,7 +6,7 @@ from typing import Any
 from harness.entrants import BASE
 from harness.load import Run
 from harness.measure import Runs
-from harness.workloads import BARS, GOALS, LIVE_BAR, MEMORY_BAR, SCALE_BAR, START_BARS, WORKLOADS
+from harness.workloads import BARS, GOALS, LIVE_BAR, MEMORY_BAR, PROTOCOLS, SCALE_BAR, START_BARS, WORKLOADS
 
 METRICS = ["requests", "cpu", "p50", "p99", "p999"]
 
@@ -44,13 +44,15 @@ def summary(runs: Runs, base: str) -> Json:
 
 def bars(runs: dict[str, Runs], extras: Json) -> list[Json]:
     """Every limit with what was found and whether it is met; `None` where nothing was measured."""
-    titles = {workload.name: workload.title for workload in WORKLOADS}
+    titles = {workload.name: workload.title for workload in WORKLOADS + PROTOCOLS}
     found = [_load_bar(runs, bar, titles) for bar in BARS]
     scale = extras.get("scale", {}).get("many", {}).get("ratio", {}).get("cpu")
     found.append(_bar("CPU, 100,000 routes against itself with 1,000", scale and scale[0], SCALE_BAR))
     reload = extras.get("reload", {})
     found.append(_bar("a change is live, 10,000 routes", reload.get("live"), LIVE_BAR, "seconds"))
     found.append(_bar("p99 during reloads against the slowest run without", p99_moved(reload) if reload else None, 1.0))
+    handover = extras.get("handover", {})
+    found.append(_bar("requests refused or failed during hand-overs", handover.get("failed"), 0, "count"))
     memory = extras.get("memory", {}).get("yumen", {}).get("each")
     found.append(_bar("memory of an idle connection", memory, MEMORY_BAR, "bytes"))
     for count, limit in START_BARS.items():

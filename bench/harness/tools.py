@@ -1,5 +1,6 @@
 """Programs that take part: where they are, and how they come there if they are missing."""
 
+import functools
 import os
 import re
 import shutil
@@ -32,12 +33,13 @@ def _run(command: list[str], why: str, cwd: Path = ROOT) -> None:
         raise Missing(f"{why} failed: {(outcome.stderr or outcome.stdout).strip()[-600:]}")
 
 
-def apt(package: str) -> Finder:
-    """A Debian package whose program has the same name."""
+def apt(package: str, program: str = "") -> Finder:
+    """A Debian package; its program has the same name, if no other is given."""
+    program = program or package
 
     def find() -> tuple[str, str]:
         path = os.environ.get("PATH", "") + ":/usr/sbin"
-        if shutil.which(package, path=path) is None:
+        if shutil.which(program, path=path) is None:
             if os.getuid() != 0:
                 raise Missing(f"not installed; run: apt-get install {package}")
             install = ["apt-get", "install", "-y", "--no-install-recommends", package]
@@ -46,7 +48,7 @@ def apt(package: str) -> Finder:
             except Missing:
                 _run(["apt-get", "update"], "refreshing the package lists")
                 _run(install, f"installing {package}")
-        return str(shutil.which(package, path=path)), ""
+        return str(shutil.which(program, path=path)), ""
 
     return find
 
@@ -86,9 +88,11 @@ def npm(package: str) -> Finder:
     return find
 
 
+@functools.cache
 def crate(name: str) -> Finder:
-    """One of the two small servers in this folder."""
+    """One of the small programs in this folder."""
 
+    @functools.cache
     def find() -> tuple[str, str]:
         target = WORK / "target"
         build = ["cargo", "build", "--release", "--quiet", "--locked", "--target-dir", str(target)]

@@ -30,7 +30,21 @@ class Workload:
     """Bytes of the request's body; 0 is a GET."""
     close: bool = False
     """A new connection for every request."""
+    door: str = "plain"
+    """Where it knocks: `plain`, `tls`, or `h2c`, HTTP/2 in clear text."""
+    tool: str = "wrk"
+    """What makes the load: `wrk`, `h2load`, `handshakes` (openssl), or `messages` (bench/talk)."""
+    streams: int = 1
+    """Requests at once on each connection, with h2load."""
 
+    @property
+    def talk(self) -> bool:
+        """It asks for more than HTTP/1.1 in clear text."""
+        return self.door != "plain" or self.tool != "wrk"
+
+
+GRPC_PATH = "/bench.Echo/Say"
+WEBSOCKET_PATH = "/websocket"
 
 WORKLOADS = [
     Workload("small-64", "small GET, 64 connections", 64, "s", 100),
@@ -40,9 +54,20 @@ WORKLOADS = [
     Workload("chunked", "streamed answer, 16 chunks of 1 KiB, 64 connections", 64, "c", 16 * 1024),
     Workload("close", "small GET, a new connection each, 64 at once", 64, "s", 100, close=True),
 ]
+PROTOCOLS = [
+    Workload("https", "HTTPS, small GET, 64 connections", 64, "s", 100, door="tls"),
+    Workload("handshake", "TLS 1.3 handshake, nothing else", 2, "", 0, door="tls", tool="handshakes"),
+    Workload("http2", "HTTP/2 client, HTTP/1.1 service, small GET, 64 connections, 4 streams each", 64, "s", 100,
+             door="h2c", tool="h2load", streams=4),
+    Workload("http2-tls", "the same over TLS", 64, "s", 100, door="tls", tool="h2load", streams=4),
+    Workload("grpc", "gRPC, unary, 100 bytes, 16 connections, 16 streams each", 16, "g", 105,
+             post=105, door="h2c", tool="h2load", streams=16),
+    Workload("websocket", "WebSocket, echo of 100 bytes, 64 connections", 64, "w", 100, tool="messages"),
+]
+"""Loads on those that talk more than HTTP/1.1 in clear text."""
 
 SMALL = WORKLOADS[0]
-EXTRAS = ["scale", "reload", "memory", "start"]
+EXTRAS = ["scale", "reload", "handover", "memory", "start"]
 """Measurements that are not a load on every gateway."""
 
 RELOAD = Workload("reload", "small GET, 2 connections", 2, "s", 100)
@@ -74,6 +99,10 @@ BARS = [
     Bar("big", "nginx", 0.85),
     Bar("chunked", "nginx", 1.00),
     Bar("close", "nginx", 1.00),
+    Bar("https", "nginx", 0.80),
+    Bar("handshake", "nginx", 1.00),
+    Bar("http2", "nginx", 0.80),
+    Bar("grpc", "nginx", 1.00),
 ]
 GOALS = {("small-64", "nginx"): 0.70, ("small-512", "nginx"): 0.70}
 SCALE_BAR = 1.05
