@@ -627,8 +627,14 @@ fn wrong_settings_are_refused() {
         ("    limits: { requests: 0 }", "services[0].limits.requests"),
         ("    limits: { pending: 1 }", "services[0].limits.pending"),
         ("    retries: { statuses: [302] }", "services[0].retries.statuses[0]"),
+        ("    protocol: http2\n    retries: { hedge: 1s }", "services[0].retries.hedge"),
+        ("    protocol: http2 # and hedge", "services[0].routes[0].retries.hedge"),
     ] {
-        let refused = Gateway::launch(&config(&[target], more), Launch::default());
+        let mut text = config(&[target], more);
+        if more.ends_with("# and hedge") {
+            text = text.replace("match:", "retries: { hedge: 1s }, match:");
+        }
+        let refused = Gateway::launch(&text, Launch::default());
         let why = refused.err().unwrap_or_else(|| panic!("{more} is taken"));
         assert!(why.contains(&format!("error: {path}:")), "{more}: {why}");
     }

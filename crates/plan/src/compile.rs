@@ -10,7 +10,7 @@ use yumen_model::report::{Report, nearest};
 use yumen_model::{Model, Route, Service, ValueMatch, socket_address};
 use yumen_policy::Kind;
 use yumen_route::{Condition, Router, Rule, parameter_names};
-use yumen_upstream::{Destination, Retries, Timeouts, check_host};
+use yumen_upstream::{Destination, Timeouts, check_host};
 
 use crate::acme;
 use crate::action::{Action, Fixed, Redirection, compile_template};
@@ -277,7 +277,7 @@ fn forward(
         host: route.host.clone().unwrap_or_else(|| destination.host.clone()),
         retries: route.retries.as_ref().map_or_else(
             || Arc::clone(&destination.retries),
-            |retries| Arc::new(Retries::compile(retries, &format!("{at}.retries"), report)),
+            |own| destination.compile_retries(own, &format!("{at}.retries"), report),
         ),
     })
 }

@@ -176,16 +176,7 @@ impl Destination {
                 return None;
             }
         };
-        let may_share = match service.protocol {
-            Protocol::Http1 => false,
-            Protocol::Http2 => true,
-            Protocol::Auto => targets.iter().any(|target| target.seal.is_some()),
-        };
-        if may_share && service.retries.hedge.get().is_some() {
-            report
-                .error(format!("{at}.retries.hedge"), "requests over HTTP/2 are not hedged")
-                .hint("write `protocol: http1` in the service, or leave `hedge` out");
-        }
+        let may_share = may_share(service.protocol, &targets);
         let rules = match &service.upstream {
             Some(upstream) => {
                 health::check(&upstream.health, &format!("{at}.upstream.health"), report);
@@ -207,7 +198,7 @@ impl Destination {
                 .as_ref()
                 .map(|breaker| Terms::compile(breaker, &format!("{at}.breaker"), report)),
             room: Room::compile(&service.limits, &format!("{at}.limits"), report),
-            retries: Arc::new(Retries::compile(&service.retries, &format!("{at}.retries"), report)),
+            retries: retries(&service.retries, may_share, &format!("{at}.retries"), report),
             balance,
             targets,
             rules: Arc::new(rules),
@@ -234,11 +225,18 @@ impl Destination {
 
     /// Whether HTTP/2 may be spoken with it.
     pub(crate) fn may_speak_http2(&self) -> bool {
-        match self.protocol {
-            Protocol::Http1 => false,
-            Protocol::Http2 => true,
-            Protocol::Auto => self.targets.iter().any(|target| target.seal.is_some()),
-        }
+        may_share(self.protocol, &self.targets)
+    }
+
+    /// Compiles what a route says of retries of its requests to this service; problems go into the
+    /// report with paths below `at`.
+    pub fn compile_retries(
+        &self,
+        own: &yumen_model::Retries,
+        at: &str,
+        report: &mut Report,
+    ) -> Arc<Retries> {
+        retries(own, self.may_speak_http2(), at, report)
     }
 
     /// Whether its endpoints are watched when there are so many.
@@ -253,6 +251,29 @@ impl Destination {
             Balance::RoundRobin | Balance::RandomOfTwo | Balance::LeastRequests => None,
         }
     }
+}
+
+/// Whether requests to these targets may share connections: over HTTP/2 they do.
+fn may_share(protocol: Protocol, targets: &[Spot]) -> bool {
+    match protocol {
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
+        Protocol::Auto => targets.iter().any(|target| target.seal.is_some()),
+    }
+}
+
+fn retries(
+    retries: &yumen_model::Retries,
+    may_share: bool,
+    at: &str,
+    report: &mut Report,
+) -> Arc<Retries> {
+    if may_share && retries.hedge.get().is_some() {
+        report
+            .error(format!("{at}.hedge"), "requests over HTTP/2 are not hedged")
+            .hint("write `protocol: http1` in the service, or leave `hedge` out");
+    }
+    Arc::new(Retries::compile(retries, at, report))
 }
 
 /// Checks a `Host` field that a config sets.

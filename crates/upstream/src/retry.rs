@@ -96,7 +96,7 @@ impl Cause {
 impl Retries {
     /// Compiles the retries of a service or route; problems go into the report with paths below
     /// `at`.
-    pub fn compile(retries: &yumen_model::Retries, at: &str, report: &mut Report) -> Self {
+    pub(crate) fn compile(retries: &yumen_model::Retries, at: &str, report: &mut Report) -> Self {
         if retries.attempts > ATTEMPTS_MAX {
             report
                 .error(format!("{at}.attempts"), format!("{} is too many", retries.attempts))
