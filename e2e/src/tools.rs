@@ -34,6 +34,10 @@ pub enum Tool {
     Openssl,
     /// `pebble` and its `pebble-challtestsrv`.
     Pebble,
+    /// `redis-server`.
+    RedisServer,
+    /// `redis-cli`.
+    RedisCli,
 }
 
 /// Where `scripts/setup` puts packages: `.tools` in the project, or `YUMEN_TOOLS`.
@@ -59,6 +63,8 @@ impl Tool {
             Self::H2load => on_path("h2load"),
             Self::Openssl => on_path("openssl"),
             Self::Pebble => on_path("pebble").filter(|_| on_path("pebble-challtestsrv").is_some()),
+            Self::RedisServer => on_path("redis-server"),
+            Self::RedisCli => on_path("redis-cli"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
                 let packages = folder().join("node/node_modules/ws");
@@ -171,6 +177,22 @@ impl Server {
             .unwrap_or_else(|| panic!("{name}: {:?}", server.err.all()));
         let address = line["listening on ".len()..].parse().expect("an address");
         (server, address)
+    }
+
+    /// Starts a program that listens on this address, and waits until it does.
+    pub fn listening<A: AsRef<OsStr>>(
+        tool: Tool,
+        arguments: impl IntoIterator<Item = A>,
+        address: SocketAddr,
+    ) -> Self {
+        let server = Self::spawn(command(tool).args(arguments));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "{tool:?}: {:?}", server.err.all());
+            // It does not say when it is ready.
+            thread::sleep(Duration::from_millis(10));
+        }
+        server
     }
 
     /// Starts nginx with this `http` block; `LISTEN` in it becomes a free address, `FOLDER` its

@@ -18,6 +18,7 @@ impl Engine {
         let route = bound.zip(mark.route).and_then(|(bound, route)| bound.plan().routes.get(route));
         let total = trail.began.elapsed();
         let head = &request.head;
+        let is_http = head.version().is_http();
         let from_service =
             trail.answered.is_some() && (trail.failure.is_none() || trail.substituted);
         let record = Record {
@@ -36,9 +37,9 @@ impl Engine {
             route: route.map_or("", |route| &route.name),
             service: route.map_or("", |route| &route.service),
             target: trail.target.as_deref().unwrap_or_default(),
-            method: head.method().as_str().as_bytes(),
+            method: if is_http { head.method().as_str().as_bytes() } else { b"" },
             host: head.host().as_bytes(),
-            path: head.path_bytes(),
+            path: if is_http { head.path_bytes() } else { b"" },
             query: head.query_bytes(),
             protocol: protocol(head.version()),
             status: end.status,
@@ -125,5 +126,7 @@ fn protocol(version: Version) -> &'static str {
         Version::Http11 => "HTTP/1.1",
         Version::Http2 => "HTTP/2.0",
         Version::Http3 => "HTTP/3.0",
+        Version::Tcp => "TCP",
+        Version::Tls => "TLS",
     }
 }

@@ -20,7 +20,9 @@ impl Engine {
         mark: &mut Mark,
     ) -> Result<Response, Failure> {
         let lost = || Failure::new(FailureKind::NoRoute);
-        let listener = bound.listener(&door.name).ok_or_else(lost)?;
+        let listener = bound.listener(&door.name);
+        let listener = listener.filter(|one| one.takes(exchange.request.head.version()));
+        let listener = listener.ok_or_else(lost)?;
         if let Some(response) = secured::turn_away(door, exchange)? {
             return Ok(response);
         }

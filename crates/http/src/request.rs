@@ -17,7 +17,7 @@ mod pseudo;
 pub use pseudo::Pseudo;
 pub(crate) use pseudo::{FIELD_EXTRA, is_of_one_connection};
 
-/// A version of HTTP.
+/// What is spoken: a version of HTTP, or nothing that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.0
@@ -28,9 +28,19 @@ pub enum Version {
     Http2,
     /// HTTP/3
     Http3,
+    /// No HTTP: a connection that is passed on as it is.
+    Tcp,
+    /// The same, of which the first TLS message was read.
+    Tls,
 }
 
 impl Version {
+    /// Whether requests are spoken at all.
+    #[must_use]
+    pub fn is_http(self) -> bool {
+        !matches!(self, Self::Tcp | Self::Tls)
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         match bytes {
             b"HTTP/1.1" => Ok(Self::Http11),
@@ -125,6 +135,25 @@ impl RequestHead {
             websocket,
             size: head.len(),
         })
+    }
+
+    /// Stands for a connection that is passed on as it is, of which nothing is known but, perhaps,
+    /// the name that the client asked for.
+    #[must_use]
+    pub fn of_connection(version: Version, server_name: Option<&str>) -> Self {
+        Self {
+            method: Method::Connect,
+            version,
+            target: Target { path: Path::Made("/".into()), query: None, authority: None },
+            authority: server_name.and_then(|name| Authority::read(name.as_bytes()).ok()),
+            fields: Fields::new(),
+            framing: Framing::None,
+            connection: Connection::default(),
+            expects_continue: false,
+            takes_trailers: false,
+            websocket: false,
+            size: 0,
+        }
     }
 
     /// The method.
@@ -253,6 +282,7 @@ impl RequestHead {
         match self.version {
             Version::Http11 | Version::Http2 | Version::Http3 => !self.connection.close,
             Version::Http10 => self.connection.keep_alive && !self.connection.close,
+            Version::Tcp | Version::Tls => false,
         }
     }
 }

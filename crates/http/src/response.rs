@@ -53,6 +53,7 @@ impl ResponseHead {
         let kept_alive = match version {
             Version::Http11 | Version::Http2 | Version::Http3 => !connection.close,
             Version::Http10 => connection.keep_alive && !connection.close,
+            Version::Tcp | Version::Tls => false,
         };
         let websocket = websocket && connection.upgrade && status == Status::SWITCHING;
         Ok(Box::new(Self { status, fields, framing, kept_alive, websocket }))

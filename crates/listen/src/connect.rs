@@ -4,9 +4,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use yumen_http::{Refusal, can_begin_request};
+use yumen_model::ListenerProtocol;
 use yumen_policy::{Identity, Secured, Shown};
 use yumen_tls::{CHALLENGE_PROTOCOL, Fault, Holder, Met};
 use yumen_worker::Stream;
@@ -15,7 +17,7 @@ use crate::accept::Gate;
 use crate::door::Door;
 use crate::link::Link;
 use crate::peer::Peer;
-use crate::{Serve, http1};
+use crate::{Serve, http1, relay};
 
 /// The first byte of a TLS connection: its records of this kind carry the handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -32,7 +34,7 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
         caller = Peer::new(client);
     }
     if door.tls.is_none() {
-        return http1::serve(gate, link, caller).await;
+        return begin(gate, door, link, caller).await;
     }
     match secure(&mut link, &door).await {
         Ok((secured, met)) => {
@@ -41,11 +43,13 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
                 return link.end();
             }
             caller.agreed(secured, met);
-            // Who agreed on HTTP/2 begins with its preface, as those do who know beforehand.
-            http1::serve(gate, link, caller).await;
+            begin(gate, door, link, caller).await;
+        }
+        Err(Unsecured::Plain) if door.protocol == ListenerProtocol::Http => {
+            http1::refuse(gate, link, caller, Refusal::Unsecured).await;
         }
         Err(Unsecured::Plain) => {
-            http1::refuse(gate, link, caller, Refusal::Unsecured).await;
+            gate.serve().unsecured(&door, &caller.client(&door), "it speaks clear text");
         }
         Err(Unsecured::Failed(cause)) => {
             gate.serve().unsecured(&door, &caller.client(&door), &cause);
@@ -54,6 +58,18 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
             gate.serve().unsecured(&door, &caller.client(&door), &cause);
             // The client was told why, and is to read it.
             link.linger_unsecured().await;
+        }
+    }
+}
+
+/// Speaks what the listener speaks.
+async fn begin<S: Serve>(gate: Rc<Gate<S>>, door: Arc<Door>, link: Link, caller: Peer) {
+    match door.protocol {
+        // Who agreed on HTTP/2 begins with its preface, as those do who know beforehand.
+        ListenerProtocol::Http => http1::serve(gate, link, caller).await,
+        // In a box: HTTP is not to pay for its size.
+        ListenerProtocol::Tcp | ListenerProtocol::Tls => {
+            Box::pin(relay::serve(gate, door, link, caller)).await;
         }
     }
 }

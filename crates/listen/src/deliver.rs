@@ -32,7 +32,7 @@ pub(crate) fn measure(request: &RequestHead, head: &ResponseHead, body: &mut Bod
         _ => match (body.length(), request.version()) {
             (Some(length), _) => Framing::Length(length),
             (None, Version::Http11) => Framing::Chunked,
-            (None, Version::Http10 | Version::Http2 | Version::Http3) => Framing::UntilClose,
+            (None, _) => Framing::UntilClose,
         },
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use yumen_http::{HeadLimits, RequestHead, Response, ResponseHead};
-use yumen_model::{Bytes, Hsts, Http2, Http3, Listener};
+use yumen_model::{Bytes, Hsts, Http2, Http3, Listener, ListenerProtocol};
 use yumen_tls::{Acceptor, Met};
 
 use crate::tokens::Tokens;
@@ -23,6 +23,7 @@ pub struct Door {
     pub https_redirect: Option<u16>,
     /// What clients that come with TLS are told to remember (RFC 6797), if they are.
     pub hsts: Option<String>,
+    pub(crate) protocol: ListenerProtocol,
     pub(crate) head: HeadLimits,
     pub(crate) trailers_max: usize,
     pub(crate) requests_max: u32,
@@ -63,6 +64,7 @@ impl Door {
         Self {
             name: listener.name.as_str().into(),
             body_max: limits.body.0,
+            protocol: listener.protocol,
             https_redirect: listener.https_redirect.as_ref().map(|redirect| redirect.port),
             hsts: listener.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(hsts),
             head: HeadLimits {

@@ -155,6 +155,7 @@ impl<S: Serve> Connection<S> {
             idle: door.patience.tunnel_idle,
             lifetime: door.patience.tunnel_lifetime,
             is_cutting: &|| gate.is_cutting(),
+            goodbye: true,
         };
         let parting = tunnel::carry(&mut client, service.as_mut(), &terms).await;
         if parting.cause().is_some() {

@@ -27,6 +27,7 @@ mod http3;
 mod link;
 mod moving;
 mod peer;
+mod relay;
 #[cfg(feature = "http3")]
 mod streams;
 mod tokens;

@@ -31,6 +31,11 @@ impl Peer {
         self.met = met.map(Rc::new);
     }
 
+    /// The name that TLS was asked for.
+    pub(crate) fn server_name(&self) -> Option<String> {
+        self.secured.as_ref()?.server_name.clone()
+    }
+
     /// The client, as long as no proxy says otherwise.
     pub(crate) fn client(&self, door: &Door) -> Client {
         let proto = if self.secured.is_some() { "https" } else { "http" };

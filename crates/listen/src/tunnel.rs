@@ -65,20 +65,20 @@ struct Way {
     ended: bool,
     /// Something was written since this was last looked at.
     moved: bool,
-    /// What was written.
-    written: Frames,
+    /// What was written, where it has frames.
+    written: Option<Frames>,
     /// What was read, known once goodbye was said.
     heard: Option<Frames>,
 }
 
 impl Way {
-    fn new(to: To) -> Self {
+    fn new(to: To, has_frames: bool) -> Self {
         Self {
             to,
             unsent: Vec::new(),
             ended: false,
             moved: false,
-            written: Frames::default(),
+            written: has_frames.then(Frames::default),
             heard: None,
         }
     }
@@ -107,7 +107,9 @@ impl Way {
             while !self.unsent.is_empty() {
                 let written = ready!(destination.poll_write(context, &self.unsent));
                 let written = written.map_err(|_gone| unwritten)?;
-                self.written.pass(self.unsent.get(..written).unwrap_or_default());
+                if let Some(frames) = &mut self.written {
+                    frames.pass(self.unsent.get(..written).unwrap_or_default());
+                }
                 self.unsent.drain(..written);
                 self.moved = true;
             }
@@ -135,11 +137,12 @@ impl Way {
         if self.heard.is_some() || self.ended {
             return;
         }
-        let Some(end) = self.written.end_in(&self.unsent) else { return };
-        let mut heard = self.written.clone();
+        let Some(written) = &self.written else { return };
+        let Some(end) = written.end_in(&self.unsent) else { return };
+        let mut heard = written.clone();
         heard.pass(&self.unsent);
         self.unsent.truncate(end);
-        if !self.written.is_closed() {
+        if !written.is_closed() {
             self.unsent.extend_from_slice(self.to.goodbye());
         }
         self.heard = Some(heard);
@@ -176,6 +179,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) lifetime: Option<Duration>,
     /// Whether all tunnels are to end.
     pub(crate) is_cutting: &'a dyn Fn() -> bool,
+    /// Whether WebSocket is spoken, so that goodbye can be said.
+    pub(crate) goodbye: bool,
 }
 
 /// How a tunnel ended.
@@ -219,8 +224,9 @@ pub(crate) async fn carry(
     service: &mut dyn Tunnel,
     terms: &Terms<'_>,
 ) -> Parting {
-    let Terms { worker, idle, is_cutting, .. } = *terms;
-    let (mut inward, mut outward) = (Way::new(To::Service), Way::new(To::Client));
+    let Terms { worker, idle, is_cutting, goodbye, .. } = *terms;
+    let mut inward = Way::new(To::Service, goodbye);
+    let mut outward = Way::new(To::Client, goodbye);
     let patience = worker.deadline();
     patience.set(idle);
     let end = terms.lifetime.map(|lifetime| {
@@ -259,6 +265,9 @@ pub(crate) async fn carry(
                 () if late => Some(Parting::Silent),
                 () => return Poll::Pending,
             };
+            if let (false, Some(parting)) = (goodbye, parting) {
+                return Poll::Ready(parting);
+            }
             patience.set(Some(GOODBYE));
         }
     })

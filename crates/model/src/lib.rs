@@ -24,6 +24,7 @@ mod retries;
 mod route;
 pub mod schema;
 mod service;
+mod stream;
 mod tls;
 mod watch;
 
@@ -43,6 +44,7 @@ pub use read::read;
 pub use retries::{Backoff, Retries, RetryBudget, RetryOn};
 pub use route::{Answer, HostHeader, Match, Redirect, Route, RouteLimits, ValueMatch};
 pub use service::{Balance, HashOn, Pool, Service, ServiceTimeouts, Target, Upstream};
+pub use stream::{ListenerProtocol, Stream};
 pub use tls::{
     CertificateAndKey, CertificateField, ClientCertificateMode, ClientCertificates, HostTls, Hsts,
     ListenerTls, ServiceTls, TlsVersion,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Network, networks};
-use crate::{Bytes, ListenerTls, PolicyUse, Span};
+use crate::{Bytes, ListenerProtocol, ListenerTls, PolicyUse, Span, Stream};
 
 /// An address on which clients are served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,9 @@ pub struct Listener {
     /// `host:port`: an IPv4 address, an IPv6 address in brackets, or `localhost`; `:8080` means
     /// all addresses, IPv4 and IPv6. Port 0 lets the system choose one.
     pub address: String,
+    /// What is spoken here.
+    #[serde(default)]
+    pub protocol: ListenerProtocol,
     /// Peers whose `X-Forwarded-For`, `-Proto` and `-Host` fields are believed and extended. From
     /// all others these fields are replaced. `Forwarded` is believed of nobody.
     #[serde(default, deserialize_with = "networks")]
@@ -49,6 +52,9 @@ pub struct Listener {
     /// Policies for every request that arrives here.
     #[serde(default)]
     pub policies: Vec<PolicyUse>,
+    /// Where the connections of a listener go whose `protocol` is `tcp` or `tls`.
+    #[serde(default)]
+    pub streams: Vec<Stream>,
 }
 
 /// Where clients that come in clear text are sent.
@@ -122,7 +128,8 @@ pub struct ListenerTimeouts {
     /// From the first wait for a request on a new connection, or from its first byte on a kept
     /// one, until its head is complete (408).
     pub head: Span,
-    /// From a new connection until its TLS handshake is done; then it is closed.
+    /// From a new connection until its TLS handshake is done, or, with `protocol: tls`, until its
+    /// first TLS message has come; then it is closed.
     pub handshake: Span,
     /// Silence inside a request body (408).
     pub body_idle: Span,
@@ -132,9 +139,9 @@ pub struct ListenerTimeouts {
     pub keep_alive: Span,
     /// How long a client may leave its answer unread.
     pub write_stall: Span,
-    /// Silence in both directions of an upgraded connection (WebSocket).
+    /// Silence in both directions of an upgraded connection (WebSocket) or a stream.
     pub tunnel_idle: Span,
-    /// How long an upgraded connection (WebSocket) may last in all.
+    /// How long an upgraded connection (WebSocket) or a stream may last in all.
     pub tunnel_lifetime: Span,
 }
 

@@ -15,8 +15,8 @@ pub struct Service {
     /// Unique among services.
     pub name: String,
     /// Where it is, if it is one place: `http://host:port` or `https://host:port`, with a path that is put in front of
-    /// every request's path if need be; or `srv://_http._tcp.name`, as the DNS knows it. Either this
-    /// or `upstream`.
+    /// every request's path if need be; `srv://_http._tcp.name`, as the DNS knows it; or
+    /// `tcp://host:port` for connections that are passed on as they are. Either this or `upstream`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Where it is, if it is several places.
@@ -85,7 +85,7 @@ pub struct Upstream {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// `http://host:port` or `https://host:port`, without a path. A host name is looked up in the DNS again when its
+    /// `http://host:port`, `https://host:port` or `tcp://host:port`, without a path. A host name is looked up in the DNS again when its
     /// time to live has passed, and each of its addresses takes an equal part of the weight. Or
     /// `srv://_http._tcp.name`: the DNS knows hosts and ports, their weights (times that of the
     /// target) and priorities (after that of the target).

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use yumen_http::canonical_path;
 use yumen_model::report::{Report, nearest};
-use yumen_model::{Model, Route, Service, ValueMatch, socket_address};
+use yumen_model::{ListenerProtocol, Model, Route, Service, ValueMatch, socket_address};
 use yumen_policy::Kind;
 use yumen_route::{Condition, Router, Rule, parameter_names};
 use yumen_upstream::{Destination, Timeouts, check_host};
@@ -19,6 +19,7 @@ use crate::fallback::{Fallback, Services};
 use crate::http2;
 use crate::http3;
 use crate::route::{Rewrite, RoutePlan};
+use crate::stream::Streams;
 use crate::{ListenerPlan, Offer, Plan};
 
 /// A route as it was written, and where.
@@ -66,13 +67,16 @@ impl Plan {
         };
         let routes: Vec<Option<RoutePlan>> =
             written.iter().map(|written| compile_route(written, &services, &mut report)).collect();
-        let listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
+        let mut listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
         let acme = acme::compile(model, &mut report);
         warn(&listeners, &written, &mut report);
-        let routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
+        let streams = Streams::compile(&services, written.len(), &mut report);
+        let mut routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
         if report.has_errors() || routes.len() != written.len() {
             return (None, report);
         }
+        routes.extend(streams.routes);
+        listeners.extend(streams.listeners);
         let destinations = services.destinations.into_iter().flatten();
         let plan = Self {
             revision,
@@ -126,11 +130,15 @@ fn check_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
         services.map(|(index, one)| (one.name.as_str(), format!("services[{index}]").into())),
         report,
     );
-    check_unique(
-        "route",
-        written.iter().map(|one| (one.route.name.as_str(), one.at.as_str().into())),
-        report,
-    );
+    let routes = written.iter().map(|one| (one.route.name.as_str(), one.at.as_str().into()));
+    let listeners = model.listeners.iter().enumerate();
+    let streams = listeners.flat_map(|(listener, one)| {
+        one.streams.iter().enumerate().map(move |(index, stream)| {
+            let at = format!("listeners[{listener}].streams[{index}]");
+            (stream.name.as_str(), at.into())
+        })
+    });
+    check_unique("route", routes.chain(streams), report);
 }
 
 fn check_unique<'a>(
@@ -259,6 +267,14 @@ fn forward(
     report: &mut Report,
 ) -> Option<Action> {
     let destination = services.destinations.get(service)?.as_ref()?;
+    if destination.is_raw && route.service.is_some() {
+        report
+            .error(
+                format!("{at}.service"),
+                format!("the service `{}` takes connections, not requests", destination.name),
+            )
+            .hint("use it in `streams` of a listener, or begin its URLs with `http://`");
+    }
     if let Some(host) = &route.host {
         check_host(host, &format!("{at}.host"), report);
     }
@@ -362,7 +378,8 @@ fn compile_listeners(
     // Most listeners offer the same routes: their router is made once.
     let mut routers: Vec<(Vec<usize>, Arc<Router>)> = Vec::new();
     let mut listeners = Vec::with_capacity(model.listeners.len());
-    for (index, listener) in model.listeners.iter().enumerate() {
+    let listening = model.listeners.iter().enumerate();
+    for (index, listener) in listening.filter(|(_, one)| one.protocol == ListenerProtocol::Http) {
         let own = chain::compile(&listener.policies, &format!("listeners[{index}]"), kinds, report);
         let offered =
             |route: &Route| route.listeners.is_empty() || route.listeners.contains(&listener.name);
@@ -452,6 +469,15 @@ fn check_addresses(model: &Model, report: &mut Report) {
 fn check_listener_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
     for Written { route, at, .. } in written {
         for (index, name) in route.listeners.iter().enumerate() {
+            let named = model.listeners.iter().find(|listener| listener.name == *name);
+            if named.is_some_and(|listener| listener.protocol != ListenerProtocol::Http) {
+                report
+                    .error(
+                        format!("{at}.listeners[{index}]"),
+                        format!("the listener `{name}` passes connections on, without requests"),
+                    )
+                    .hint("its `streams` say where they go; routes are for `protocol: http`");
+            }
             if !model.listeners.iter().any(|listener| listener.name == *name) {
                 let hint =
                     nearest(name, model.listeners.iter().map(|listener| listener.name.as_str()))
@@ -530,7 +556,7 @@ fn condition(value: &ValueMatch) -> Condition {
 
 /// What can be used, but hardly means what was intended.
 fn warn(listeners: &[ListenerPlan], written: &[Written<'_>], report: &mut Report) {
-    if written.is_empty() && !report.has_errors() {
+    if written.is_empty() && !listeners.is_empty() && !report.has_errors() {
         report
             .warning("routes", "there is no route, so every request is answered with 404")
             .hint("add one");

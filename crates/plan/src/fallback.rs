@@ -100,7 +100,16 @@ impl Fallback {
                         .error(format!("{at}.service"), "a service cannot stand in for itself")
                         .hint("name another one; `retries` ask the same one again");
                 }
-                Substitute::Service(Arc::clone(services.destinations.get(place)?.as_ref()?))
+                let substitute = services.destinations.get(place)?.as_ref()?;
+                if substitute.is_raw {
+                    report
+                        .error(
+                            format!("{at}.service"),
+                            format!("the service `{name}` takes connections, not requests"),
+                        )
+                        .hint("name one whose URLs begin with `http://` or `https://`");
+                }
+                Substitute::Service(Arc::clone(substitute))
             }
             _ => {
                 report

@@ -14,6 +14,7 @@ mod http2;
 mod http3;
 mod question;
 mod route;
+mod stream;
 mod tls;
 
 pub use acme::AcmePlan;
@@ -36,7 +37,7 @@ use yumen_upstream::Destination;
 pub struct Plan {
     /// Counts the plans of this process, from 1.
     pub revision: u64,
-    /// The listeners, in written order.
+    /// The listeners: those for requests in written order, then those that pass connections on.
     pub listeners: Vec<ListenerPlan>,
     /// All routes; [`Offer::route`] is a position here.
     pub routes: Vec<RoutePlan>,

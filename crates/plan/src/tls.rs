@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use yumen_model::report::Report;
 use yumen_model::{
-    ClientCertificateMode, ClientCertificates, Listener, ListenerTls, Span, TlsVersion,
+    ClientCertificateMode, ClientCertificates, Listener, ListenerProtocol, ListenerTls, Span,
+    TlsVersion,
 };
 use yumen_tls::{ClientsText, DemandText, Oldest, Pair, Server, ServerText};
 
@@ -13,6 +14,9 @@ use crate::ListenerPlan;
 
 /// The protocols that a listener speaks inside TLS, the best first (RFC 7301).
 fn protocols(listener: &Listener) -> Vec<&'static [u8]> {
+    if listener.protocol != ListenerProtocol::Http {
+        return Vec::new();
+    }
     let http2 = listener.http2.enabled.then_some(&b"h2"[..]);
     http2.into_iter().chain([&b"http/1.1"[..]]).collect()
 }

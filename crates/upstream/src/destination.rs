@@ -19,6 +19,7 @@ use crate::http2;
 
 use crate::breaker::Terms;
 use crate::bulkhead::Room;
+use crate::raw;
 use crate::resolve::{Names, Watched};
 use crate::retry::Retries;
 use crate::seal::{Proof, Seal};
@@ -38,6 +39,8 @@ pub struct Destination {
     pub name: Arc<str>,
     /// The revision of the plan that it belongs to.
     pub(crate) revision: u64,
+    /// Whether it gets connections as they are, not requests.
+    pub is_raw: bool,
     /// Put in front of every path; empty or without a slash at its end.
     pub base_path: String,
     /// The `Host` field for the service.
@@ -151,6 +154,7 @@ impl Destination {
         report: &mut Report,
     ) -> Option<Self> {
         let proof = Proof::compile(service, at, report);
+        let is_raw = raw::check(service, at, report);
         let (balance, targets, base_path) = match (&service.url, &service.upstream) {
             (Some(url), None) => {
                 let (spot, path) = read_url(url, 1, &proof, (&format!("{at}.url"), report))?;
@@ -189,6 +193,7 @@ impl Destination {
         Some(Self {
             name: service.name.as_str().into(),
             revision,
+            is_raw,
             base_path,
             host: service.host.clone(),
             told: service.client_certificate.as_slice().into(),
@@ -413,16 +418,19 @@ fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
     if let Some(name) = url.strip_prefix(SERVICE) {
         return parse_service(name);
     }
-    let (rest, usual_port) = match (url.strip_prefix("http://"), url.strip_prefix(SECURE)) {
-        (Some(rest), _) => (rest, 80),
-        (None, Some(rest)) => (rest, 443),
-        (None, None) if PRIOR_KNOWLEDGE.iter().any(|scheme| url.starts_with(scheme)) => {
-            return Err((
-                "HTTP/2 is not named by the scheme".to_owned(),
-                "write `http://` or `https://`, and `protocol: http2` in the service",
-            ));
-        }
-        (None, None) => return Err(fail("the scheme is neither `http://` nor `https://`")),
+    let (rest, usual_port) = if let Some(rest) = url.strip_prefix("http://") {
+        (rest, Some(80))
+    } else if let Some(rest) = url.strip_prefix(SECURE) {
+        (rest, Some(443))
+    } else if let Some(rest) = url.strip_prefix(raw::SCHEME) {
+        (rest, None)
+    } else if PRIOR_KNOWLEDGE.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err((
+            "HTTP/2 is not named by the scheme".to_owned(),
+            "write `http://` or `https://`, and `protocol: http2` in the service",
+        ));
+    } else {
+        return Err(fail("the scheme is none of `http://`, `https://` and `tcp://`"));
     };
     let (authority, path) = match rest.find('/') {
         Some(slash) => rest.split_at_checked(slash).unwrap_or((rest, "")),
@@ -430,12 +438,16 @@ fn parse_url(url: &str) -> Result<Parsed, (String, &'static str)> {
     };
     let read =
         Authority::read(authority.as_bytes()).map_err(|malformed| (malformed.to_string(), FORM))?;
-    let port = read.port().unwrap_or(usual_port);
+    let port = read.port().or(usual_port);
+    let port = port.ok_or(("a port is missing".to_owned(), "write it as `tcp://host:port`"))?;
     if port == 0 {
         return Err(fail("port 0 is no port to connect to"));
     }
     let bare = read.host().trim_start_matches('[').trim_end_matches(']');
     let host = bare.parse().map_or_else(|_name| Host::Name(read.host().to_owned()), Host::Address);
+    if url.starts_with(raw::SCHEME) && !path.is_empty() {
+        return Err(("a connection has no path".to_owned(), "write it as `tcp://host:port`"));
+    }
     if path.contains(['?', '#']) {
         return Err(fail("a service's URL has no query and no fragment"));
     }
@@ -498,6 +510,7 @@ mod tests {
             ("https://a:80", 80, "a:80", ""),
             ("http://127.0.0.1/v1", 80, "127.0.0.1", "/v1"),
             ("srv://_http._tcp.a.example", 0, "_http._tcp.a.example", ""),
+            ("tcp://db:5432", 5432, "db:5432", ""),
         ] {
             let (_, found_port, found_authority, found_path) = parse_url(url).unwrap();
             assert_eq!(
@@ -519,6 +532,8 @@ mod tests {
             "srv://_http._tcp.a/x",
             "srv://_http..a",
             "srv://",
+            "tcp://a",
+            "tcp://a:1/",
         ] {
             assert!(parse_url(url).is_err(), "{url}");
         }

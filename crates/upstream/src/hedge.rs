@@ -16,8 +16,8 @@ use crate::attempt::{Attempt, Failed};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::ledger::Leave;
-use crate::outcome::{Outcome, Try};
-use crate::send::{Road, conclude};
+use crate::outcome::{Outcome, Try, conclude};
+use crate::send::Road;
 
 /// Whom a request is sent to too.
 pub(crate) struct Other<'a> {

@@ -23,6 +23,7 @@ mod outbound;
 mod outcome;
 mod patience;
 mod pool;
+mod raw;
 mod replay;
 pub mod resolve;
 mod retry;

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
-use yumen_policy::FailureKind;
+use yumen_policy::{Exchange, FailureKind};
 
 use crate::breaker::Grade;
 use crate::endpoint::{Endpoint, Watch};
+use crate::ledger::Leave;
 
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,5 +111,17 @@ impl Drop for Try {
         {
             watch.pulse.end();
         }
+    }
+}
+
+/// Tells the breaker how an attempt went.
+pub(crate) fn conclude(
+    leave: Option<Leave<'_>>,
+    outcome: Outcome,
+    endpoint: &Endpoint,
+    exchange: &mut Exchange,
+) {
+    if let Some(change) = leave.and_then(|leave| leave.end(outcome.grade())) {
+        exchange.trail.decide(change.decided(), Some(Arc::clone(&endpoint.name)), None);
     }
 }

@@ -21,10 +21,11 @@ use crate::hedge::{self, Other, Raced};
 use crate::http2::{self, Entered};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
-use crate::outcome::{Outcome, Try};
+use crate::outcome::{Outcome, Try, conclude};
 use crate::pool::Pool;
 use crate::replay::{Kept, keep, restore};
 use crate::retry::{Cause, Retries, Setback};
+use crate::tunnel::pass_on;
 
 /// Endpoints that are tried at once, without asking the budget, while none can be connected to.
 const ENDPOINTS_TRIED_MAX: u32 = 3;
@@ -284,7 +285,12 @@ impl Course {
         let since = timeouts.per_try.map(|_| Instant::now());
         let at_hand = !matches!(exchange.request.body, Body::Stream(..));
         let current = Try::begin(endpoint, at_hand);
-        let kept = self.reuse(endpoint, exchange);
+        // What is not a request has a connection for itself, from its begin.
+        let is_raw = !exchange.request.head.version().is_http();
+        if is_raw {
+            exchange.trail.asked.get_or_insert(exchange.trail.began.elapsed());
+        }
+        let kept = if is_raw { None } else { self.reuse(endpoint, exchange) };
         let entered = match kept {
             Some(connection) => Entered::Text(connection),
             None => match self.open(road, endpoint, exchange).await {
@@ -323,6 +329,7 @@ impl Course {
         let elsewhere: Option<&mut dyn FnMut() -> bool> =
             if may_leave { Some(&mut elsewhere) } else { None };
         let response = match entered {
+            Entered::Text(connection) if is_raw => Ok(pass_on(connection, exchange)),
             Entered::Text(connection) => {
                 attempt(road, connection, since, exchange, elsewhere).await
             }
@@ -361,6 +368,7 @@ impl Course {
     /// Whether the request may be sent to another endpoint too, while this one is waited for.
     fn may_hedge(&self, road: &Road<'_>, exchange: &Exchange) -> bool {
         self.retries == 0
+            && exchange.request.head.version().is_http()
             && !matches!(exchange.request.body, Body::Stream(..))
             && road.way.retries.allows(exchange.request.head.method())
     }
@@ -450,7 +458,8 @@ impl Course {
         let patience = timeouts.within_total(patience, exchange.trail.began);
         let worker = road.outbound.worker();
         // A WebSocket needs a connection of its own.
-        if endpoint.shares() && !exchange.request.head.is_websocket() {
+        let head = &exchange.request.head;
+        if endpoint.shares() && head.version().is_http() && !head.is_websocket() {
             let entered = http2::enter(endpoint, road, patience, self.fresh).await?;
             if let Some(entered) = entered {
                 return Ok(entered);
@@ -549,18 +558,6 @@ impl Course {
         }
         self.retries += 1;
         true
-    }
-}
-
-/// Tells the breaker how an attempt went.
-pub(crate) fn conclude(
-    leave: Option<Leave<'_>>,
-    outcome: Outcome,
-    endpoint: &Endpoint,
-    exchange: &mut Exchange,
-) {
-    if let Some(change) = leave.and_then(|leave| leave.end(outcome.grade())) {
-        exchange.trail.decide(change.decided(), Some(Arc::clone(&endpoint.name)), None);
     }
 }
 

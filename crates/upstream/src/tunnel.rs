@@ -1,12 +1,21 @@
-//! The service's end of an upgraded connection.
+//! The service's end of a tunnel: an upgraded connection, or one that is passed on as it is.
 
 use std::task::{Context, Poll};
 
-use yumen_http::{BodyError, Tunnel};
+use yumen_http::{Body, BodyError, Response, ResponseHead, Status, Tunnel};
+use yumen_policy::Exchange;
 
 use crate::connection::Connection;
 
-/// The service's end of an upgraded connection.
+/// A connection that stands is all that is asked for: it becomes a tunnel.
+pub(crate) fn pass_on(connection: Connection, exchange: &mut Exchange) -> Response {
+    exchange.trail.answered = Some(exchange.trail.began.elapsed());
+    let mut response = Response::new(Box::new(ResponseHead::new(Status::OK)), Body::Empty);
+    response.tunnel = Some(Box::new(ServiceTunnel(connection)));
+    response
+}
+
+/// The service's end of a tunnel.
 #[derive(Debug)]
 pub(crate) struct ServiceTunnel(pub(crate) Connection);
 

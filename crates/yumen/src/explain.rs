@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use yumen_http::{Forwarding, HeadIndex, HeadLimits, Malformed, Refusal, RequestHead};
-use yumen_plan::Plan;
+use yumen_model::ListenerProtocol;
+use yumen_plan::{ListenerPlan, Plan};
 use yumen_policy::{Client, Failure};
 
 use crate::config::{Origin, compile};
@@ -82,7 +83,7 @@ fn try_explain(options: &Options) -> Result<String, String> {
 fn on<'a>(
     plan: &'a Plan,
     options: &'a Options,
-) -> Result<impl Iterator<Item = &'a yumen_plan::ListenerPlan>, String> {
+) -> Result<impl Iterator<Item = &'a ListenerPlan>, String> {
     let wanted = options.listener.as_ref();
     let is_wanted = move |name: &str| wanted.is_none_or(|wanted| wanted == name);
     if !plan.listeners.iter().any(|one| is_wanted(&one.listener.name)) {
@@ -90,7 +91,15 @@ fn on<'a>(
             plan.listeners.iter().map(|one| one.listener.name.as_str()).collect();
         return Err(format!("yumen: there is no such listener; there are: {}\n", names.join(", ")));
     }
-    Ok(plan.listeners.iter().filter(move |one| is_wanted(&one.listener.name)))
+    let are_requests = |one: &&ListenerPlan| one.listener.protocol == ListenerProtocol::Http;
+    let mut on = plan.listeners.iter().filter(move |one| is_wanted(&one.listener.name));
+    if !on.clone().any(|one| are_requests(&one)) {
+        let names = on.next().map_or("", |one| &one.listener.name);
+        return Err(format!(
+            "yumen: the listener {names} passes connections on, without requests\n"
+        ));
+    }
+    Ok(on.filter(are_requests))
 }
 
 /// The head that a client would send for this.

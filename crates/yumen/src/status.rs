@@ -81,6 +81,7 @@ pub(crate) fn plain_listener(name: &str) -> Listener {
     Listener {
         name: name.to_owned(),
         address: String::new(),
+        protocol: yumen_model::ListenerProtocol::default(),
         trusted_proxies: Vec::new(),
         proxy_protocol: None,
         tls: None,
@@ -91,6 +92,7 @@ pub(crate) fn plain_listener(name: &str) -> Listener {
         limits: yumen_model::ListenerLimits::default(),
         timeouts: yumen_model::ListenerTimeouts::default(),
         policies: Vec::new(),
+        streams: Vec::new(),
     }
 }
 

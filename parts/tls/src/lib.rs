@@ -6,6 +6,7 @@ mod certificate;
 mod client;
 mod demand;
 mod fault;
+mod hello;
 mod names;
 mod pem;
 #[cfg(feature = "quic")]
@@ -18,6 +19,7 @@ pub use certificate::{Dates, Facts, Holder};
 pub use client::{Client, ClientText, Name};
 pub use demand::{ClientsText, DemandText, Met};
 pub use fault::{Fault, Problem};
+pub use hello::{Greeting, Hello};
 pub use server::{Acceptor, Pair, Server, ServerText};
 pub use session::{Negotiated, Session};
 

@@ -120,6 +120,7 @@ impl<S: Serve> Stream<S> {
             idle: self.door.patience.tunnel_idle,
             lifetime: self.door.patience.tunnel_lifetime,
             is_cutting: &|| gate.is_cutting(),
+            goodbye: true,
         };
         let parting = tunnel::carry(&mut client, service.as_mut(), &terms).await;
         if parting.broken().is_none() {
