@@ -394,23 +394,24 @@ fn what_takes_long_is_asked_of_another_too() {
     let counted =
         metric(&gateway, "yumen_upstream_retries_total{service=\"backend\",reason=\"hedge\"}");
     assert!(counted >= 1.0, "{counted}");
-    // What cannot be sent twice waits.
+    // What cannot be sent twice waits: who got it answers it. Each worker chooses by itself, so there
+    // are enough for both.
     let mark = fast.mark();
-    let posts: Vec<_> = (0..2)
+    let posts: Vec<_> = (0..16)
         .map(|_| {
             let mut client = Client::connect(gateway.web());
             client.send(body_request("POST", "hello"));
             client
         })
         .collect();
-    let mut texts: Vec<String> = posts
+    let texts: Vec<String> = posts
         .into_iter()
         .map(|mut client| client.answer("POST", SOON).expect("an answer").text())
         .collect();
-    texts.sort_unstable();
-    assert_eq!(texts, ["fast", "slow"]);
     let posts: usize = fast.since(&mark).iter().map(|one| one.requests().0.len()).sum();
-    assert_eq!(posts, 1);
+    let answered = texts.iter().filter(|text| *text == "fast").count();
+    assert!(answered < texts.len(), "{texts:?}");
+    assert_eq!(posts, answered, "{texts:?}");
 }
 
 /// So many clients ask without end, with a pause; what each answer was, and how long it took.
