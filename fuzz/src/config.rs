@@ -110,7 +110,7 @@ const REQUESTS: [&str; 6] = [
 fn check_plan(plan: &Plan) {
     let peer: SocketAddr = SocketAddr::from(([192, 0, 2, 7], 5));
     let forwarding = Forwarding::direct("192.0.2.7".into(), "http", false);
-    let client = Client { peer, address: peer.ip(), forwarding, secured: None };
+    let client = Client { peer, address: peer.ip(), forwarding, misdirected: false, secured: None };
     for request in REQUESTS {
         let mut index = HeadIndex::default();
         assert_eq!(index.find(request.as_bytes(), &LIMITS), Ok(Some(request.len())));
