@@ -190,7 +190,8 @@ fn uploads_are_held_back() {
     println!("{sent} bytes were taken that nobody reads, memory grew by {grown} KiB");
     // What fits into the sockets between gateway and service, and one window.
     assert!(sent > 65_536 && sent < 16 << 20, "{sent}");
-    assert!(grown < 4 << 10, "{grown} KiB");
+    // The allocator takes two MiB at a time.
+    assert!(grown < 8 << 10, "{grown} KiB");
 }
 
 #[test]
