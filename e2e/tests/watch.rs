@@ -102,7 +102,7 @@ fn a_log_that_nobody_reads() {
     let report = load.stop();
     assert!(enough && report.failed.is_empty(), "{report:?}");
     let grown = gateway.memory().saturating_sub(before);
-    assert!(grown < 4 << 10, "the log queue grows: {grown} KiB");
+    assert!(grown < 8 << 10, "the log queue grows: {grown} KiB");
     assert!(report.slowest < Duration::from_secs(1), "{report:?}");
     gateway.signal("TERM");
     let status = gateway.exit(Duration::from_secs(10)).expect("it ends although its log hangs");
