@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use yumen_http::Authority;
 use yumen_model::report::Report;
 use yumen_model::{
-    Balance, HashOn, Health, HostHeader, Protocol, Service, ServiceTimeouts, Span, Target,
+    Balance, HashOn, Health, HostHeader, Probe, Protocol, Service, ServiceTimeouts, Span, Target,
 };
 
 use yumen_policy::Told;
@@ -181,6 +181,7 @@ impl Destination {
             }
         };
         let may_share = may_share(service.protocol, &targets);
+        check_probe(service, at, report);
         let rules = match &service.upstream {
             Some(upstream) => {
                 health::check(&upstream.health, &format!("{at}.upstream.health"), report);
@@ -279,6 +280,22 @@ fn retries(
             .hint("write `protocol: http1` in the service, or leave `hedge` out");
     }
     Arc::new(Retries::compile(retries, at, report))
+}
+
+/// Probes over HTTP speak HTTP/1.1, which a target that is known to speak HTTP/2 need not understand.
+fn check_probe(service: &Service, at: &str, report: &mut Report) {
+    let active = service.upstream.as_ref().and_then(|upstream| upstream.health.active.as_ref());
+    let asks = |active: &yumen_model::Active| {
+        matches!(active.probe, Probe::Http(_)) && active.port.is_none()
+    };
+    if service.protocol == Protocol::Http2 && active.is_some_and(asks) {
+        report
+            .error(
+                format!("{at}.upstream.health.active.probe"),
+                "probes over HTTP speak HTTP/1.1, and this service HTTP/2",
+            )
+            .hint("write `probe: tcp`, or the `port` of a place that answers HTTP/1.1");
+    }
 }
 
 /// Checks a `Host` field that a config sets.
@@ -498,6 +515,28 @@ mod tests {
         }
         let many: Vec<(u8, &str)> = (0..5).flat_map(|one| [(one, "a"), (one, "b")]).collect();
         assert_eq!(priorities(&many, Some("a")).1, 10);
+    }
+
+    #[test]
+    fn probes_that_a_service_does_not_understand_are_refused() {
+        use yumen_model::document::{Document, NoEnvironment, Source};
+        for (protocol, more, refused) in [
+            ("http2", "probe: {http: {path: /}}", true),
+            ("http2", "probe: {http: {path: /}}, port: 81", false),
+            ("http2", "probe: tcp", false),
+            ("auto", "probe: {http: {path: /}}", false),
+        ] {
+            let text = format!(
+                "{{name: s, protocol: {protocol}, upstream: {{health: {{active: {{{more}}}}}, targets: [{{url: 'http://127.0.0.1:1'}}]}}}}"
+            );
+            let mut report = Report::default();
+            let source = Source { name: "s.yaml".to_owned(), text };
+            let document = Document::read(&[source], &NoEnvironment, &mut report);
+            let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
+            assert!(!report.has_errors(), "{more}");
+            Destination::compile(&service, 1, None, "", &mut report);
+            assert_eq!(report.has_errors(), refused, "{protocol} {more}");
+        }
     }
 
     #[test]
