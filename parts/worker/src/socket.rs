@@ -43,6 +43,10 @@ impl Socket {
     /// Takes a connection that is made.
     #[must_use]
     pub(crate) fn new(connected: TcpStream) -> Self {
+        // Tokio takes it that an accepted connection has sent something already. Hardly any has, so
+        // that it would be asked in vain; what comes is told by an event.
+        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        drop(connected.try_io(Interest::READABLE, nothing));
         Self(Rc::new(Inner {
             tcp: connected,
             posted: Cell::new(false),
