@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use yumen_http::Version;
 use yumen_listen::{Broken, Door, End};
 use yumen_observe::{Record, Side, Size, Source, Times};
-use yumen_policy::{Client, Exchange, Failure};
+use yumen_policy::{Attempt, Client, Exchange, Failure};
 
 use crate::{Engine, Mark};
 
@@ -30,13 +30,16 @@ impl Engine {
                     .zip(trail.asked)
                     .map(|(answered, asked)| answered.saturating_sub(asked)),
                 overhead: trail.asked.unwrap_or(total),
+                queued: trail.queued,
+                policies: trail.policies,
+                connect: trail.attempts.current().and_then(Attempt::connect),
             },
             request_id: &trail.id,
             client: SocketAddr::new(client.address, client.peer.port()),
             listener: &door.name,
             route: route.map_or("", |route| &route.name),
             service: route.map_or("", |route| &route.service),
-            target: trail.target.as_deref().unwrap_or_default(),
+            target: trail.target().map_or("", |target| target),
             method: if is_http { head.method().as_str().as_bytes() } else { b"" },
             host: head.host().as_bytes(),
             path: if is_http { head.path_bytes() } else { b"" },
@@ -46,7 +49,8 @@ impl Engine {
             source: if from_service { Source::Upstream } else { Source::Gateway },
             failure: trail.failure.map(yumen_policy::FailureKind::code),
             cause: trail.cause.as_deref(),
-            attempts: trail.attempts,
+            attempts: &trail.attempts,
+            decider: trail.decider.as_ref(),
             decisions: &trail.decisions,
             grpc_status: trail.watch.grpc_status.get(),
             received: Size { head: head.size() as u64, body: trail.watch.received.get() },

@@ -1,6 +1,8 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
+use std::time::Instant;
+
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version, grpc};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
@@ -177,16 +179,29 @@ fn answer(fixed: &Fixed) -> Result<Response, Failure> {
 
 /// Through the policies, until one answers or refuses.
 async fn inward(chain: &Chain, exchange: &mut Exchange) -> Result<Option<Response>, Failure> {
+    if chain.0.is_empty() {
+        return Ok(None);
+    }
+    let since = Instant::now();
+    let decided = decide(chain, exchange).await;
+    exchange.trail.policies = since.elapsed();
+    decided
+}
+
+/// As [`inward`], and writes down who decided.
+async fn decide(chain: &Chain, exchange: &mut Exchange) -> Result<Option<Response>, Failure> {
     for link in chain.0.iter() {
         let verdict = match link.policy.on_request(exchange) {
             Step::Now(verdict) => verdict,
             Step::Later(verdict) => verdict.await,
         };
-        match verdict {
-            Verdict::Next => {}
-            Verdict::Answer(response) => return Ok(Some(*response)),
-            Verdict::Fail(failure) => return Err(failure),
-        }
+        let decided = match verdict {
+            Verdict::Next => continue,
+            Verdict::Answer(response) => Ok(Some(*response)),
+            Verdict::Fail(failure) => Err(failure),
+        };
+        exchange.trail.decider = Some(link.decider());
+        return decided;
     }
     Ok(None)
 }
@@ -208,8 +223,14 @@ async fn outward(
         };
         match verdict {
             Verdict::Next => {}
-            Verdict::Answer(response) => exchange.response = Some(*response),
-            Verdict::Fail(failure) => return Err(failure),
+            Verdict::Answer(response) => {
+                exchange.trail.decider = Some(link.decider());
+                exchange.response = Some(*response);
+            }
+            Verdict::Fail(failure) => {
+                exchange.trail.decider = Some(link.decider());
+                return Err(failure);
+            }
         }
     }
     exchange

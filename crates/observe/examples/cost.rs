@@ -13,19 +13,29 @@ use std::{
 
 use yumen_model::{AccessLog, LogFormat, LogSink};
 use yumen_observe::{LogTally, LogWriter, Record, Registry, Size, Source, Times};
+use yumen_policy::{AttemptEnd, Attempts};
 
 const TURNS: u32 = 100;
 const ROUNDS: u32 = 20_000;
 const ROUTES: usize = 10_000;
 const WORKERS: usize = 2;
 
-fn record() -> Record<'static> {
+fn attempts() -> Attempts {
+    let mut attempts = Attempts::default();
+    let number = attempts.begin(&"10.0.0.5:8080".into(), Duration::from_micros(40));
+    attempts.connected(number, Duration::from_micros(40), true);
+    attempts.end(number, Duration::from_micros(1_140), AttemptEnd::Answered(200));
+    attempts
+}
+
+fn record(attempts: &Attempts) -> Record<'_> {
     Record {
         began: SystemTime::now(),
         times: Times {
             total: Duration::from_micros(1_234),
             upstream: Some(Duration::from_micros(1_100)),
             overhead: Duration::from_micros(41),
+            ..Times::default()
         },
         request_id: b"0b2d7c1e55aa4f1099e2a7c14d1c2b3a",
         client: SocketAddr::from(([192, 0, 2, 7], 51_234)),
@@ -40,7 +50,7 @@ fn record() -> Record<'static> {
         protocol: "HTTP/1.1",
         status: 200,
         source: Source::Upstream,
-        attempts: 1,
+        attempts,
         received: Size { head: 311, body: 0 },
         sent: Size { head: 205, body: 1_700 },
         referer: Some(b"https://shop.example/cart"),
@@ -66,7 +76,8 @@ fn log(what: &str, to: LogSink, format: LogFormat) -> Result<(), Box<dyn Error>>
     let tally = Arc::new(LogTally::default());
     let writer = LogWriter::start(AccessLog { to, format }, Arc::clone(&tally), |_| {})?;
     let mut buffer = writer.buffer();
-    let record = record();
+    let attempts = attempts();
+    let record = record(&attempts);
     measure(what, || buffer.write(black_box(&record)));
     buffer.flush();
     let left = writer.finish(Duration::from_secs(30));
@@ -83,7 +94,8 @@ fn resident() -> Result<u64, Box<dyn Error>> {
 
 fn metrics() -> Result<(), Box<dyn Error>> {
     let registry = Registry::new("0", Arc::new(LogTally::default()), Registry::GRACE);
-    let record = record();
+    let attempts = attempts();
+    let record = record(&attempts);
     let before = resident()?;
     let workers: Vec<_> = (0..WORKERS).map(|_| registry.worker()).collect();
     let mut routes = Vec::with_capacity(WORKERS * ROUTES);

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use yumen_policy::Decision;
+use yumen_policy::{Attempts, Decider, Decision};
+
+static NO_ATTEMPTS: Attempts = Attempts::NONE;
 
 /// One exchange after its end, borrowed from whoever served it.
 ///
@@ -48,8 +50,10 @@ pub struct Record<'a> {
     pub failure: Option<&'a str>,
     /// The operator's part of the reason; never shown to a client.
     pub cause: Option<&'a str>,
-    /// How often a service was asked: 0 when it never was.
-    pub attempts: u32,
+    /// The attempts to get an answer from a service; none when it was never asked.
+    pub attempts: &'a Attempts,
+    /// The policy that answered or refused.
+    pub decider: Option<&'a Decider>,
     /// What was decided on the way to the service.
     pub decisions: &'a [Decision],
     /// How a call of gRPC ended.
@@ -79,6 +83,12 @@ pub struct Times {
     pub upstream: Option<Duration>,
     /// What the gateway itself added, without waiting for client or service.
     pub overhead: Duration,
+    /// How long it waited until its service could have one more request.
+    pub queued: Duration,
+    /// How long its policies took on the way in.
+    pub policies: Duration,
+    /// How long the connection took over which it was answered; `None` if that was there already.
+    pub connect: Option<Duration>,
 }
 
 /// Bytes of one direction, as they were on the wire.
@@ -129,7 +139,8 @@ impl Default for Record<'_> {
             source: Source::Gateway,
             failure: None,
             cause: None,
-            attempts: 0,
+            attempts: &NO_ATTEMPTS,
+            decider: None,
             decisions: &[],
             grpc_status: None,
             received: Size::default(),

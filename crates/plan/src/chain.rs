@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use yumen_model::report::{Report, nearest};
 use yumen_model::{Broader, PolicyUse};
-use yumen_policy::{Kind, Phase, Policy, Scope};
+use yumen_policy::{Decider, Kind, Phase, Policy, Scope};
 
 /// One policy where it is used.
 #[derive(Debug, Clone)]
@@ -18,6 +18,14 @@ pub struct Link {
     pub(crate) broader: Broader,
     /// The policy.
     pub policy: Arc<dyn Policy>,
+}
+
+impl Link {
+    /// Says that this policy decided.
+    #[must_use]
+    pub fn decider(&self) -> Decider {
+        Decider { kind: self.kind, at: Arc::clone(&self.at) }
+    }
 }
 
 /// The policies of a route, in the order in which they see the request; answers meet them in the

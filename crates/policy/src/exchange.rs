@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use yumen_http::{Forwarding, Request, Response, ResponseHead};
 
+use crate::attempts::{AttemptEnd, Attempts};
 use crate::decision::{Decided, Decision};
 use crate::failure::{Failure, FailureKind};
 use crate::identity::Identity;
@@ -58,6 +59,15 @@ pub struct Secured {
     pub identity: Option<Identity>,
 }
 
+/// A policy that ended an exchange's way to its service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decider {
+    /// The name of its kind.
+    pub kind: &'static str,
+    /// Where it is written, such as `services[0].policies[1]`.
+    pub at: Arc<str>,
+}
+
 /// What happened to an exchange, for logs and metrics. Written by the rooms it passes.
 #[derive(Debug)]
 pub struct Trail {
@@ -65,10 +75,8 @@ pub struct Trail {
     pub id: [u8; 32],
     /// When the head was complete.
     pub began: Instant,
-    /// The target that answered, or was tried last.
-    pub target: Option<Arc<str>>,
-    /// Targets tried.
-    pub attempts: u32,
+    /// The attempts to get an answer from a service.
+    pub attempts: Attempts,
     /// What was decided on the way to the service, in order.
     pub decisions: Vec<Decision>,
     /// Connections that were opened for it, beside those that were there already.
@@ -77,6 +85,12 @@ pub struct Trail {
     pub asked: Option<Duration>,
     /// From the start to the service's answer head.
     pub answered: Option<Duration>,
+    /// How long it waited for its turn, as its service had as many requests as it may.
+    pub queued: Duration,
+    /// How long its policies took on the way in.
+    pub policies: Duration,
+    /// The policy that answered or refused it.
+    pub decider: Option<Decider>,
     /// Why there was no answer from a service.
     pub failure: Option<FailureKind>,
     /// Another service answered after that.
@@ -94,12 +108,14 @@ impl Trail {
         Self {
             id,
             began,
-            target: None,
-            attempts: 0,
+            attempts: Attempts::default(),
             decisions: Vec::new(),
             opened: 0,
             asked: None,
             answered: None,
+            queued: Duration::ZERO,
+            policies: Duration::ZERO,
+            decider: None,
             failure: None,
             substituted: false,
             cause: None,
@@ -118,6 +134,34 @@ impl Trail {
         if self.decisions.len() < DECISIONS_MAX {
             self.decisions.push(Decision { what, target, status, at: self.began.elapsed() });
         }
+    }
+
+    /// Begins an attempt at a target, which was chosen so long after the start; returns its number.
+    pub fn attempt(&mut self, target: &Arc<str>, began: Duration) -> u32 {
+        self.attempts.begin(target, began)
+    }
+
+    /// The attempt of this number has its connection.
+    pub fn connected(&mut self, number: u32, at: Duration, reused: bool) {
+        self.asked.get_or_insert(at);
+        self.opened += u32::from(!reused);
+        self.attempts.connected(number, at, reused);
+    }
+
+    /// The attempt of this number has ended.
+    pub fn attempt_ended(&mut self, number: u32, end: AttemptEnd) {
+        let at = match (end, self.answered) {
+            // The clock was looked at when the answer came.
+            (AttemptEnd::Answered(_), Some(answered)) => answered,
+            _ => self.began.elapsed(),
+        };
+        self.attempts.end(number, at, end);
+    }
+
+    /// The target that answered, or was tried last.
+    #[must_use]
+    pub fn target(&self) -> Option<&Arc<str>> {
+        self.attempts.current().map(|attempt| &attempt.target)
     }
 
     /// The id as text.

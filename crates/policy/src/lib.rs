@@ -4,6 +4,7 @@
 //! config ([`Settings`]) and then runs on every exchange of the routes it is attached to; it may
 //! answer at once ([`Verdict`]) and only one that must wait returns a future ([`Step`]).
 
+mod attempts;
 mod decision;
 mod exchange;
 mod failure;
@@ -11,8 +12,9 @@ mod identity;
 mod kind;
 pub mod testing;
 
+pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
-pub use exchange::{Client, Exchange, Secured, Trail, Watch};
+pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
 pub use failure::{Failure, FailureKind};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};

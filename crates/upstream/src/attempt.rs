@@ -96,8 +96,6 @@ impl Attempt {
         exchange: &mut Exchange,
     ) -> Self {
         let destination = road.pool.destination();
-        let asked = exchange.trail.began.elapsed();
-        exchange.trail.asked.get_or_insert(asked);
         let upload = start(context, &mut connection, &destination, exchange, road.way);
         let limits = HeadLimits {
             head: destination.head_max,

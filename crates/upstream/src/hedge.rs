@@ -4,7 +4,6 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use crate::attempt::{Attempt, Failed};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::ledger::Leave;
-use crate::outcome::{Outcome, Try, conclude};
+use crate::outcome::{Outcome, Try};
 use crate::send::Road;
 
 /// Whom a request is sent to too.
@@ -47,9 +46,7 @@ struct Race<'a> {
 }
 
 struct Second<'a> {
-    endpoint: Rc<Endpoint>,
-    leave: Option<Leave<'a>>,
-    current: Try,
+    current: Try<'a>,
     stage: Stage<'a>,
 }
 
@@ -95,11 +92,8 @@ pub(crate) async fn race<'a>(
             Raced { response: attempt.finish(head, exchange, road), is_other: false, lost }
         }
         Winner::Second(second, head) => {
-            let Second { endpoint, leave, current, stage } = second;
-            let outcome = Outcome::Answered(head.status().code());
-            conclude(leave, outcome, &endpoint, exchange);
-            current.end(outcome);
-            exchange.trail.target = Some(Arc::clone(&endpoint.name));
+            let Second { current, stage } = second;
+            current.end(Outcome::Answered(head.status().code()), &mut exchange.trail);
             let response = match stage {
                 Stage::Asking(attempt) => attempt.finish(head, exchange, road),
                 // Who has an answer has asked.
@@ -131,7 +125,7 @@ impl<'a> Race<'a> {
             && wait.as_mut().poll(context).is_ready()
         {
             self.wait = None;
-            self.second = choose(exchange).map(|other| Second::new(other, road));
+            self.second = choose(exchange).map(|other| Second::new(other, road, exchange));
         }
         if let Some(second) = self.second.take() {
             match second.poll(context, road, exchange, self.since) {
@@ -154,17 +148,17 @@ impl<'a> Race<'a> {
 }
 
 impl<'a> Second<'a> {
-    fn new(other: Other<'a>, road: &Road<'a>) -> Self {
+    fn new(other: Other<'a>, road: &Road<'a>, exchange: &mut Exchange) -> Self {
         let Other { endpoint, leave } = other;
-        let current = Try::begin(&endpoint, true);
-        let (own, outbound, timeouts) = (Rc::clone(&endpoint), road.outbound, road.way.timeouts);
+        let current = Try::begin(&endpoint, leave, true, &mut exchange.trail);
+        let (outbound, timeouts) = (road.outbound, road.way.timeouts);
         let opening = async move {
-            match Connection::reuse(&own, false) {
+            match Connection::reuse(&endpoint, false) {
                 Some(kept) => Ok(kept),
-                None => Connection::open(&own, outbound.worker(), timeouts.connect).await,
+                None => Connection::open(&endpoint, outbound.worker(), timeouts.connect).await,
             }
         };
-        Self { endpoint, leave, current, stage: Stage::Opening(Box::pin(opening)) }
+        Self { current, stage: Stage::Opening(Box::pin(opening)) }
     }
 
     /// Goes on with it. `None` if it has failed: then nobody hears of it but its endpoint.
@@ -179,13 +173,14 @@ impl<'a> Second<'a> {
             match opening.as_mut().poll(context) {
                 Poll::Pending => return Some((self, Poll::Pending)),
                 Poll::Ready(Ok(connection)) => {
-                    exchange.trail.opened += u32::from(!connection.reused);
+                    let connected = exchange.trail.began.elapsed();
+                    exchange.trail.connected(self.current.number, connected, connection.reused);
                     let since = since.map(|_| Instant::now());
                     let attempt = Attempt::begin(context, connection, road, exchange).since(since);
                     self.stage = Stage::Asking(Box::new(attempt));
                 }
                 Poll::Ready(Err(error)) => {
-                    self.end(Outcome::unconnected(&error), exchange);
+                    self.current.end(Outcome::unconnected(&error), &mut exchange.trail);
                     return None;
                 }
             }
@@ -196,21 +191,15 @@ impl<'a> Second<'a> {
             Poll::Pending => Some((self, Poll::Pending)),
             Poll::Ready(Ok(head)) => Some((self, Poll::Ready(head))),
             Poll::Ready(Err(failure)) => {
-                self.end(Outcome::failed(failure.kind(), kept), exchange);
+                self.current.end(Outcome::failed(failure.kind(), kept), &mut exchange.trail);
                 None
             }
         }
-    }
-
-    fn end(self, outcome: Outcome, exchange: &mut Exchange) {
-        conclude(self.leave, outcome, &self.endpoint, exchange);
-        self.current.end(outcome);
     }
 }
 
 /// Writes down that the request is sent to another endpoint too.
 pub(crate) fn note(exchange: &mut Exchange) {
-    exchange.trail.attempts += 1;
-    let slow = exchange.trail.target.clone();
+    let slow = exchange.trail.target().cloned();
     exchange.trail.decide(Decided::Hedge, slow, None);
 }

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use yumen_policy::{Exchange, FailureKind};
+use yumen_policy::{AttemptEnd, FailureKind, Trail};
 
 use crate::breaker::Grade;
 use crate::endpoint::{Endpoint, Watch};
@@ -63,6 +62,19 @@ impl Outcome {
         }
     }
 
+    /// As logs and traces tell it.
+    fn end(self) -> AttemptEnd {
+        match self {
+            Self::Answered(status) => AttemptEnd::Answered(status),
+            Self::Unreachable => AttemptEnd::Unreachable,
+            Self::TimedOut => AttemptEnd::TimedOut,
+            Self::Left => AttemptEnd::Left,
+            Self::Lost { .. } => AttemptEnd::Lost,
+            Self::BadAnswer => AttemptEnd::BadAnswer,
+            Self::Unjudged => AttemptEnd::Broken,
+        }
+    }
+
     /// Of an attempt that failed on a connection. `kept`: the connection had served before.
     pub(crate) fn failed(kind: FailureKind, kept: bool) -> Self {
         match kind {
@@ -78,50 +90,57 @@ impl Outcome {
 /// One attempt at an endpoint, from the choice to the head of the answer. One that is dropped
 /// without an outcome (the client left) says nothing of the endpoint.
 #[derive(Debug)]
-pub(crate) struct Try {
+pub(crate) struct Try<'a> {
+    /// Its number among the attempts of its exchange.
+    pub(crate) number: u32,
+    /// When it began, from the start of the exchange.
+    pub(crate) began: Duration,
+    /// The breaker's leave, if there is a breaker.
+    leave: Option<Leave<'a>>,
     /// `None` if nobody wants to know.
     watch: Option<Rc<Watch>>,
     /// When it began, if the time it takes is the endpoint's alone.
-    began: Option<Instant>,
+    since: Option<Instant>,
 }
 
-impl Try {
+impl<'a> Try<'a> {
     /// Begins one. `at_hand`: the whole request is here, so that waiting is for the service only.
-    pub(crate) fn begin(endpoint: &Endpoint, at_hand: bool) -> Self {
+    pub(crate) fn begin(
+        endpoint: &Endpoint,
+        leave: Option<Leave<'a>>,
+        at_hand: bool,
+        trail: &mut Trail,
+    ) -> Self {
+        let now = Instant::now();
+        let began = now.saturating_duration_since(trail.began);
+        let number = trail.attempt(&endpoint.name, began);
         let watch = endpoint.watched();
-        let began = watch.as_ref().filter(|_| at_hand).map(|watch| {
+        let since = watch.as_ref().filter(|_| at_hand).map(|watch| {
             watch.pulse.begin();
-            Instant::now()
+            now
         });
-        Self { watch, began }
+        Self { number, began, leave, watch, since }
     }
 
-    /// Ends it.
-    pub(crate) fn end(self, outcome: Outcome) {
+    /// Ends it, and tells the breaker, the endpoint's health and the trail.
+    pub(crate) fn end(mut self, outcome: Outcome, trail: &mut Trail) {
+        trail.attempt_ended(self.number, outcome.end());
+        if let Some(change) = self.leave.take().and_then(|leave| leave.end(outcome.grade())) {
+            let target = trail.attempts.target(self.number).cloned();
+            trail.decide(change.decided(), target, None);
+        }
         if let Some(watch) = &self.watch {
-            watch.pulse.note(outcome, self.began.map(|began| began.elapsed()));
+            watch.pulse.note(outcome, self.since.map(|since| since.elapsed()));
         }
     }
 }
 
-impl Drop for Try {
+impl Drop for Try<'_> {
     fn drop(&mut self) {
-        if self.began.is_some()
+        if self.since.is_some()
             && let Some(watch) = &self.watch
         {
             watch.pulse.end();
         }
-    }
-}
-
-/// Tells the breaker how an attempt went.
-pub(crate) fn conclude(
-    leave: Option<Leave<'_>>,
-    outcome: Outcome,
-    endpoint: &Endpoint,
-    exchange: &mut Exchange,
-) {
-    if let Some(change) = leave.and_then(|leave| leave.end(outcome.grade())) {
-        exchange.trail.decide(change.decided(), Some(Arc::clone(&endpoint.name)), None);
     }
 }

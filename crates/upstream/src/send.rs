@@ -3,7 +3,6 @@
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use yumen_http::{Body, Response};
@@ -21,7 +20,7 @@ use crate::hedge::{self, Other, Raced};
 use crate::http2::{self, Entered};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
-use crate::outcome::{Outcome, Try, conclude};
+use crate::outcome::{Outcome, Try};
 use crate::pool::Pool;
 use crate::replay::{Kept, keep, restore};
 use crate::retry::{Cause, Retries, Setback};
@@ -75,10 +74,12 @@ pub async fn enter(way: &Way<'_>, exchange: &mut Exchange) -> Result<Option<Plac
     if let Some(receiver) = receiver {
         exchange.trail.decide(Decided::Queued, None, None);
         let patience = way.timeouts.within_total(room.patience, exchange.trail.began);
+        let since = Instant::now();
         let place = match patience {
             Some(patience) => tokio::time::timeout(patience, receiver).await.ok(),
             None => Some(receiver.await),
         };
+        exchange.trail.queued += since.elapsed();
         if let Some(Ok(place)) = place {
             return Ok(Some(place));
         }
@@ -136,7 +137,7 @@ fn learn(
     let trail = &exchange.trail;
     let took = match (trail.asked, trail.answered) {
         // A pause between tries, or a client that is slow to send, is not the service's doing.
-        (Some(asked), Some(answered)) if trail.attempts == 1 && !streams => {
+        (Some(asked), Some(answered)) if trail.attempts.count() == 1 && !streams => {
             Some(answered.saturating_sub(asked))
         }
         _ => None,
@@ -207,8 +208,6 @@ impl Course {
                 return Err(self.last.take().unwrap_or_else(busy));
             };
             let leave = self.ask_leave(way, exchange)?;
-            exchange.trail.attempts += 1;
-            exchange.trail.target = Some(Arc::clone(&endpoint.name));
             match self.try_at(road, (index, &endpoint), leave, exchange).await {
                 Ok(response) => {
                     let status = response.head.status();
@@ -284,11 +283,11 @@ impl Course {
         let timeouts = &road.way.timeouts;
         let since = timeouts.per_try.map(|_| Instant::now());
         let at_hand = !matches!(exchange.request.body, Body::Stream(..));
-        let current = Try::begin(endpoint, at_hand);
+        let current = Try::begin(endpoint, leave, at_hand, &mut exchange.trail);
         // What is not a request has a connection for itself, from its begin.
         let is_raw = !exchange.request.head.version().is_http();
         if is_raw {
-            exchange.trail.asked.get_or_insert(exchange.trail.began.elapsed());
+            exchange.trail.asked.get_or_insert(current.began);
         }
         let kept = if is_raw { None } else { self.reuse(endpoint, exchange) };
         let entered = match kept {
@@ -296,15 +295,14 @@ impl Course {
             None => match self.open(road, endpoint, exchange).await {
                 Ok(entered) => entered,
                 Err(error) => {
-                    let outcome = Outcome::unconnected(&error);
-                    conclude(leave, outcome, endpoint, exchange);
-                    current.end(outcome);
+                    current.end(Outcome::unconnected(&error), &mut exchange.trail);
                     return Err(unconnected(&error, endpoint));
                 }
             },
         };
         let kept = entered.is_reused();
-        exchange.trail.opened += u32::from(!kept);
+        let connected = if kept { current.began } else { exchange.trail.began.elapsed() };
+        exchange.trail.connected(current.number, connected, kept);
         let hedge = road.way.retries.hedge.filter(|_| self.may_hedge(road, exchange));
         let entered = match (entered, hedge) {
             (Entered::Text(connection), Some(after)) => {
@@ -314,13 +312,11 @@ impl Course {
                 if is_other {
                     // Of one that was called off nothing is known.
                     if let Some(kind) = lost {
-                        let outcome = Outcome::failed(kind, kept);
-                        conclude(leave, outcome, endpoint, exchange);
-                        current.end(outcome);
+                        current.end(Outcome::failed(kind, kept), &mut exchange.trail);
                     }
                     return response.map_err(|failed| failed.setback);
                 }
-                return self.settle(response, (leave, current), (endpoint, kept), exchange);
+                return self.settle(response, current, kept, exchange);
             }
             (entered, _) => entered,
         };
@@ -335,15 +331,15 @@ impl Course {
             }
             Entered::Lane(lane) => http2::attempt(road, lane, since, exchange, elsewhere).await,
         };
-        self.settle(response, (leave, current), (endpoint, kept), exchange)
+        self.settle(response, current, kept, exchange)
     }
 
     /// Tells how a try went that has ended.
     fn settle(
         &mut self,
         response: Result<Response, Failed>,
-        (leave, current): (Option<Leave<'_>>, Try),
-        (endpoint, kept): (&Endpoint, bool),
+        current: Try<'_>,
+        kept: bool,
         exchange: &mut Exchange,
     ) -> Result<Response, Setback> {
         let outcome = match &response {
@@ -353,8 +349,7 @@ impl Course {
             }
             Err(failed) => Outcome::failed(failed.setback.failure.kind(), kept),
         };
-        conclude(leave, outcome, endpoint, exchange);
-        current.end(outcome);
+        current.end(outcome, &mut exchange.trail);
         response.map_err(|Failed { setback, body, begun }| {
             match (&self.kept, body) {
                 (Some(_), _) => {}
@@ -501,7 +496,7 @@ impl Course {
         } else if cause != Cause::Silent && !self.may_go_on(road, cause, index, exchange) {
             return false;
         }
-        let target = exchange.trail.target.clone();
+        let target = exchange.trail.target().cloned();
         exchange.trail.decide(cause.decided(), target, cause.status());
         true
     }

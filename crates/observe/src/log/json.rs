@@ -3,9 +3,10 @@
 use std::{
     io::Write,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
-use yumen_policy::Decision;
+use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision};
 
 use super::{escape, redact, stamp::Stamp};
 use crate::{
@@ -34,9 +35,14 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
     object.text("protocol", record.protocol.as_bytes());
     object.number("status", u64::from(record.status));
     object.text("source", record.source.name().as_bytes());
+    if let Some(decider) = record.decider {
+        object.text("policy", decider.kind.as_bytes());
+        object.text("policy_at", decider.at.as_bytes());
+    }
     object.text("failure", record.failure.unwrap_or_default().as_bytes());
     object.text("cause", record.cause.unwrap_or_default().as_bytes());
-    object.number("attempts", u64::from(record.attempts));
+    object.number("attempts", u64::from(record.attempts.count()));
+    object.attempts(record.attempts);
     object.decisions(record.decisions);
     if let Some(status) = record.grpc_status {
         object.number("grpc_status", u64::from(status));
@@ -91,6 +97,30 @@ impl Object<'_> {
         self.out.push(b'"');
     }
 
+    /// How the attempts went, unless it is told already: one, that was answered.
+    fn attempts(&mut self, attempts: &Attempts) {
+        let answered = |one: &Attempt| matches!(one.end, Some((_, AttemptEnd::Answered(_))));
+        if attempts.count() == 0 || attempts.count() == 1 && attempts.iter().all(answered) {
+            return;
+        }
+        self.key("attempt_list");
+        for (place, attempt) in attempts.iter().enumerate() {
+            self.out.extend_from_slice(if place == 0 { b"[{" } else { b",{" });
+            self.out.extend_from_slice(b"\"at_ms\":");
+            thousandths(self.out, micros(attempt.began));
+            self.text("target", attempt.target.as_bytes());
+            self.time("connect_ms", attempt.connect());
+            self.time("took_ms", attempt.took());
+            let end = attempt.end.map(|(_, end)| end);
+            self.text("end", end.map_or("called_off", AttemptEnd::name).as_bytes());
+            if let Some(AttemptEnd::Answered(status)) = end {
+                self.number("status", u64::from(status));
+            }
+            self.out.push(b'}');
+        }
+        self.out.push(b']');
+    }
+
     /// A list of objects; none if the list is empty.
     fn decisions(&mut self, decisions: &[Decision]) {
         if decisions.is_empty() {
@@ -132,11 +162,18 @@ impl Object<'_> {
             ("total_ms", Some(times.total)),
             ("upstream_ms", times.upstream),
             ("overhead_ms", Some(times.overhead)),
+            ("queued_ms", Some(times.queued).filter(|time| !time.is_zero())),
+            ("policies_ms", Some(times.policies).filter(|time| !time.is_zero())),
+            ("connect_ms", times.connect),
         ] {
-            if let Some(time) = time {
-                self.key(key);
-                thousandths(self.out, micros(time));
-            }
+            self.time(key, time);
+        }
+    }
+
+    fn time(&mut self, key: &'static str, time: Option<Duration>) {
+        if let Some(time) = time {
+            self.key(key);
+            thousandths(self.out, micros(time));
         }
     }
 }

@@ -1,14 +1,29 @@
-use yumen_policy::{Decided, Decision};
-
 use std::{
     net::SocketAddr,
+    sync::LazyLock,
     time::{Duration, SystemTime},
 };
 
 use serde_json::{Value, json};
+use yumen_policy::{AttemptEnd, Attempts, Decided, Decider, Decision};
 
 use super::{combined, escape::FIELD_BYTES_MAX, json, stamp::Stamp};
 use crate::{Record, Side, Size, Source, Times};
+
+static DECIDER: LazyLock<Decider> =
+    LazyLock::new(|| Decider { kind: "ip-restriction", at: "policies[0]".into() });
+
+/// One that found nobody, and one that was answered over a kept connection.
+static ATTEMPTS: LazyLock<Attempts> = LazyLock::new(|| {
+    let at = Duration::from_micros;
+    let mut attempts = Attempts::default();
+    let first = attempts.begin(&"10.0.0.4:8080".into(), at(60));
+    attempts.end(first, at(360), AttemptEnd::Unreachable);
+    let second = attempts.begin(&"10.0.0.5:8080".into(), at(361));
+    attempts.connected(second, at(361), true);
+    attempts.end(second, at(12_060), AttemptEnd::Answered(201));
+    attempts
+});
 
 /// A record with everything in it.
 pub(super) fn full() -> Record<'static> {
@@ -18,6 +33,9 @@ pub(super) fn full() -> Record<'static> {
             total: Duration::from_nanos(12_345_678),
             upstream: Some(Duration::from_micros(11_999)),
             overhead: Duration::from_nanos(61_500),
+            queued: Duration::from_micros(5),
+            policies: Duration::from_micros(7),
+            connect: Some(Duration::from_micros(300)),
         },
         request_id: b"0b2d7c1e55aa4f10",
         client: SocketAddr::from(([192, 0, 2, 7], 51_234)),
@@ -34,7 +52,8 @@ pub(super) fn full() -> Record<'static> {
         source: Source::Upstream,
         failure: None,
         cause: None,
-        attempts: 2,
+        attempts: &ATTEMPTS,
+        decider: Some(&DECIDER),
         decisions: &[],
         grpc_status: Some(4),
         received: Size { head: 311, body: 1_024 },
@@ -68,8 +87,12 @@ fn a_full_record_as_json() {
             r#""client":"192.0.2.7","client_port":51234,"listener":"web","route":"orders","#,
             r#""service":"shop","target":"10.0.0.5:8080","method":"POST","host":"shop.example","#,
             r#""path":"/orders/17","query":"page=2&api_key=***","protocol":"HTTP/1.1","#,
-            r#""status":201,"source":"upstream","attempts":2,"grpc_status":4,"total_ms":12.346,"#,
-            r#""upstream_ms":11.999,"overhead_ms":0.062,"received_head_bytes":311,"#,
+            r#""status":201,"source":"upstream","policy":"ip-restriction","#,
+            r#""policy_at":"policies[0]","attempts":2,"attempt_list":[{"at_ms":0.060,"#,
+            r#""target":"10.0.0.4:8080","took_ms":0.300,"end":"unreachable"},{"at_ms":0.361,"#,
+            r#""target":"10.0.0.5:8080","took_ms":11.699,"end":"answered","status":201}],"#,
+            r#""grpc_status":4,"total_ms":12.346,"upstream_ms":11.999,"overhead_ms":0.062,"#,
+            r#""queued_ms":0.005,"policies_ms":0.007,"connect_ms":0.300,"received_head_bytes":311,"#,
             r#""received_body_bytes":1024,"sent_head_bytes":205,"sent_body_bytes":17,"#,
             r#""referer":"https://shop.example/cart?token=***","user_agent":"curl/8.5.0","#,
             r#""revision":7}"#,

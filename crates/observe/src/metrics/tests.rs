@@ -34,6 +34,7 @@ fn record(micros: u64) -> Record<'static> {
             total: Duration::from_micros(micros),
             upstream: Some(Duration::from_micros(micros / 2)),
             overhead: Duration::from_micros(60),
+            ..Times::default()
         },
         received: Size { head: 100, body: 10 },
         sent: Size { head: 200, body: 1_000 },

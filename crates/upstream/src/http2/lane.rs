@@ -36,8 +36,6 @@ pub(crate) async fn attempt(
     exchange: &mut Exchange,
     leave: Option<&mut dyn FnMut() -> bool>,
 ) -> Result<Response, Failed> {
-    let asked = exchange.trail.began.elapsed();
-    exchange.trail.asked.get_or_insert(asked);
     let mut asking = Asking::begin(road, lane, since, exchange)?;
     asking.vigil = Vigil::new(&asking.lane.endpoint, leave.is_some());
     let mut leave = leave;

@@ -1,9 +1,11 @@
 use super::*;
 use crate::health::{Event, Keeper};
 use crate::outcome::{Outcome, Try};
+use std::time::Instant;
 use yumen_model::Service;
 use yumen_model::document::{Document, NoEnvironment, Source};
 use yumen_model::report::Report;
+use yumen_policy::Trail;
 
 fn destination(revision: u64, port: u16) -> Arc<Destination> {
     let mut report = Report::default();
@@ -49,13 +51,12 @@ fn ask(pool: &Pool, requests: u64, fails: &[u16]) -> Vec<u16> {
     let one = |number: u64| {
         let ask = Ask { random: mix(number), key: mix(number), ..Ask::default() };
         let (_, endpoint) = pool.choose(&ask).unwrap();
-        let current = Try::begin(&endpoint, true);
+        let mut trail = Trail::new([b'0'; 32], Instant::now(), Rc::default());
+        let current = Try::begin(&endpoint, None, true, &mut trail);
         let port = endpoint.address.port();
-        current.end(if fails.contains(&port) {
-            Outcome::Unreachable
-        } else {
-            Outcome::Answered(200)
-        });
+        let fails = fails.contains(&port);
+        let outcome = if fails { Outcome::Unreachable } else { Outcome::Answered(200) };
+        current.end(outcome, &mut trail);
         port
     };
     (0..requests).map(one).collect()
