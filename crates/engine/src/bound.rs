@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use yumen_observe::{RouteMeter, ServiceMeter, WorkerMetrics};
-use yumen_plan::{Action, ListenerPlan, Plan, Substitute};
+use yumen_observe::{PolicyMeter, RouteMeter, ServiceMeter, WorkerMetrics};
+use yumen_plan::{Action, ListenerPlan, Offer, Plan, RoutePlan, Substitute};
 use yumen_upstream::{Clerk, Destination, Ledgers, Outbound, Pool};
 
 /// The plan of the moment, for all workers.
@@ -67,10 +67,10 @@ pub(crate) struct Bound {
     plan: Arc<Plan>,
     /// How often plans had been swapped, at least, when this one was taken.
     swaps: u64,
-    /// For each route.
-    routes: Box<[OnceCell<Ends>]>,
-    /// For requests without a route.
-    astray: OnceCell<RouteMeter>,
+    /// For each offer of each listener.
+    offers: Box<[Box<[OnceCell<Ends>]>]>,
+    /// For each listener, of requests without a route.
+    astray: Box<[OnceCell<RouteMeter>]>,
     ledgers: Arc<Ledgers>,
 }
 
@@ -89,17 +89,30 @@ pub(crate) async fn let_go(old: Rc<Bound>) {
         }
         tokio::time::sleep(PAUSE).await;
     };
-    let mut routes = Vec::from(bound.routes);
-    while !routes.is_empty() {
-        routes.truncate(routes.len().saturating_sub(AT_ONCE));
-        tokio::task::yield_now().await;
+    for offers in bound.offers {
+        let mut offers = Vec::from(offers);
+        while !offers.is_empty() {
+            offers.truncate(offers.len().saturating_sub(AT_ONCE));
+            tokio::task::yield_now().await;
+        }
     }
 }
 
-/// One route's ends on one worker.
+/// Where an exchange is in a plan: its listener, and the offer there that it goes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stand {
+    /// By its place among the plan's listeners.
+    pub(crate) listener: usize,
+    /// By the router's number; `None` if no route matches.
+    pub(crate) rule: Option<usize>,
+}
+
+/// One offer's ends on one worker.
 #[derive(Debug)]
 pub(crate) struct Ends {
     pub(crate) meter: RouteMeter,
+    /// Of the policies of its chain, in their order.
+    pub(crate) policies: Box<[PolicyMeter]>,
     pub(crate) service: Option<ServiceEnds>,
     /// Of the service that stands in for it.
     pub(crate) substitute: Option<ServiceEnds>,
@@ -118,9 +131,11 @@ impl Bound {
         // In this order: a plan that is swapped in between is taken again, never missed.
         let swaps = present.swaps();
         let plan = present.plan();
-        let routes = plan.routes.iter().map(|_| OnceCell::new()).collect();
+        let cells = |one: &ListenerPlan| one.offers.iter().map(|_| OnceCell::new()).collect();
+        let offers = plan.listeners.iter().map(cells).collect();
+        let astray = plan.listeners.iter().map(|_| OnceCell::new()).collect();
         let ledgers = Arc::clone(&present.ledgers);
-        Self { plan, swaps, routes, astray: OnceCell::new(), ledgers }
+        Self { plan, swaps, offers, astray, ledgers }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
@@ -131,18 +146,34 @@ impl Bound {
         self.swaps == present.swaps()
     }
 
-    pub(crate) fn listener(&self, name: &str) -> Option<&ListenerPlan> {
-        self.plan.listeners.iter().find(|listener| listener.listener.name == name)
+    /// The listener of this name, and its place.
+    pub(crate) fn listener(&self, name: &str) -> Option<(usize, &ListenerPlan)> {
+        let mut listeners = self.plan.listeners.iter().enumerate();
+        listeners.find(|(_, listener)| listener.listener.name == name)
+    }
+
+    fn offer(&self, stand: Stand) -> Option<(&ListenerPlan, &Offer, &RoutePlan)> {
+        let listener = self.plan.listeners.get(stand.listener)?;
+        let offer = listener.offers.get(stand.rule?)?;
+        Some((listener, offer, self.plan.routes.get(offer.route)?))
+    }
+
+    /// The route that an exchange goes by.
+    pub(crate) fn route(&self, stand: Stand) -> Option<&RoutePlan> {
+        self.offer(stand).map(|(_, _, route)| route)
     }
 
     pub(crate) fn ends(
         &self,
-        route: usize,
+        stand: Stand,
         metrics: &WorkerMetrics,
         outbound: &Outbound,
     ) -> Option<&Ends> {
-        let cell = self.routes.get(route)?;
-        let route = self.plan.routes.get(route)?;
+        let cell = self.offers.get(stand.listener)?.get(stand.rule?)?;
+        if let Some(ends) = cell.get() {
+            return Some(ends);
+        }
+        let (listener, offer, route) = self.offer(stand)?;
         let ends_of = |destination: &Arc<Destination>| ServiceEnds {
             pool: outbound.pool(destination),
             meter: metrics.service(&destination.name),
@@ -159,11 +190,15 @@ impl Bound {
                 Substitute::Service(destination) => Some(ends_of(destination)),
                 Substitute::Answer(_) => None,
             });
-            Ends { meter: metrics.route(&route.service, &route.name), service, substitute }
+            let meter = metrics.route(&listener.listener.name, &route.service, &route.name);
+            let policies = offer.chain.0.iter().map(|link| metrics.policy(link.kind)).collect();
+            Ends { meter, policies, service, substitute }
         }))
     }
 
-    pub(crate) fn astray(&self, metrics: &WorkerMetrics) -> &RouteMeter {
-        self.astray.get_or_init(|| metrics.route("", ""))
+    /// Counts exchanges of this listener that no route matches.
+    pub(crate) fn astray(&self, listener: usize, metrics: &WorkerMetrics) -> Option<&RouteMeter> {
+        let name = &self.plan.listeners.get(listener)?.listener.name;
+        Some(self.astray.get(listener)?.get_or_init(|| metrics.route(name, "", "")))
     }
 }

@@ -21,7 +21,7 @@ use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
 use yumen_upstream::{Outbound, Place, Reading};
 
-use crate::bound::Bound;
+use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
 
 /// One worker's engine.
@@ -42,8 +42,8 @@ pub struct Engine {
 pub struct Mark {
     /// The plan that the exchange began under.
     bound: Option<Rc<Bound>>,
-    /// Its route there.
-    route: Option<usize>,
+    /// Where it is in that.
+    stand: Option<Stand>,
     listener: Option<Rc<ListenerMeter>>,
     /// Its place among the requests of its service, if those are limited.
     place: Option<Place>,

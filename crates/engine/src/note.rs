@@ -8,6 +8,7 @@ use yumen_listen::{Broken, Door, End};
 use yumen_observe::{Record, Side, Size, Source, Times};
 use yumen_policy::{Attempt, Client, Exchange, Failure};
 
+use crate::bound::Stand;
 use crate::{Engine, Mark};
 
 impl Engine {
@@ -15,7 +16,7 @@ impl Engine {
     pub(crate) fn note(&self, door: &Door, exchange: &Exchange, mark: &Mark, end: End) {
         let Exchange { client, request, trail, .. } = exchange;
         let bound = mark.bound.as_deref();
-        let route = bound.zip(mark.route).and_then(|(bound, route)| bound.plan().routes.get(route));
+        let route = bound.zip(mark.stand).and_then(|(bound, stand)| bound.route(stand));
         let total = trail.began.elapsed();
         let head = &request.head;
         let is_http = head.version().is_http();
@@ -65,15 +66,20 @@ impl Engine {
             tunnelled: end.tunnel,
         };
         self.log.borrow_mut().write(&record);
-        self.count(exchange, mark, &record);
+        self.count(door, exchange, mark, &record);
     }
 
-    fn count(&self, exchange: &Exchange, mark: &Mark, record: &Record<'_>) {
+    fn count(&self, door: &Door, exchange: &Exchange, mark: &Mark, record: &Record<'_>) {
         let Some(bound) = &mark.bound else { return };
-        let Some(ends) =
-            mark.route.and_then(|route| bound.ends(route, &self.metrics, &self.outbound))
-        else {
-            bound.astray(&self.metrics).count(record);
+        let at_the_door = || {
+            let (listener, _) = bound.listener(&door.name)?;
+            Some(Stand { listener, rule: None })
+        };
+        let Some(stand) = mark.stand.or_else(at_the_door) else { return };
+        let Some(ends) = bound.ends(stand, &self.metrics, &self.outbound) else {
+            if let Some(astray) = bound.astray(stand.listener, &self.metrics) {
+                astray.count(record);
+            }
             return;
         };
         ends.meter.count(record);
@@ -84,6 +90,7 @@ impl Engine {
         if trail.asked.is_some() && trail.opened == 0 {
             service.connection_reused();
         }
+        trail.attempts.iter().for_each(|one| service.attempted(one.end.map(|(_, end)| end)));
         trail.decisions.iter().for_each(|decision| service.decided(decision.what));
     }
 

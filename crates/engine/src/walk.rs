@@ -9,7 +9,7 @@ use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
 use yumen_upstream::{Pool, Way};
 
-use crate::bound::{Bound, Ends, ServiceEnds};
+use crate::bound::{Bound, Ends, ServiceEnds, Stand};
 use crate::{Engine, Mark, secured};
 
 impl Engine {
@@ -22,9 +22,11 @@ impl Engine {
         mark: &mut Mark,
     ) -> Result<Response, Failure> {
         let lost = || Failure::new(FailureKind::NoRoute);
-        let listener = bound.listener(&door.name);
-        let listener = listener.filter(|one| one.takes(exchange.request.head.version()));
-        let listener = listener.ok_or_else(lost)?;
+        let (place, listener) = bound.listener(&door.name).ok_or_else(lost)?;
+        mark.stand = Some(Stand { listener: place, rule: None });
+        if !listener.takes(exchange.request.head.version()) {
+            return Err(lost());
+        }
         if let Some(response) = secured::turn_away(door, exchange)? {
             return Ok(response);
         }
@@ -32,7 +34,9 @@ impl Engine {
         let found = listener.find(&asked).map_err(malformed)?.ok_or_else(lost)?;
         let offer = listener.offers.get(found.rule).ok_or_else(lost)?;
         let route = bound.plan().routes.get(offer.route).ok_or_else(lost)?;
-        mark.route = Some(offer.route);
+        let stand = Stand { listener: place, rule: Some(found.rule) };
+        mark.stand = Some(stand);
+        let ends = bound.ends(stand, &self.metrics, &self.outbound).ok_or_else(lost)?;
         check_length(exchange, route.body_max.unwrap_or(door.body_max))?;
         let head = &exchange.request.head;
         let parameters = listener.router.parameters(found, head.path_bytes());
@@ -42,14 +46,12 @@ impl Engine {
             Action::Forward { .. } | Action::Answer(_) => Vec::new(),
         };
         exchange.path = path.map_err(malformed)?;
-        if let Some(answer) = inward(&offer.chain, exchange).await? {
-            return outward(&offer.chain, exchange, answer).await;
+        if let Some(answer) = inward(&offer.chain, ends, exchange).await? {
+            return outward(&offer.chain, ends, exchange, answer).await;
         }
         let response = match &route.action {
             Action::Forward { destination, timeouts, host, told, retries, fallback } => {
                 secured::tell(exchange, told, &Told::default())?;
-                let ends =
-                    bound.ends(offer.route, &self.metrics, &self.outbound).ok_or_else(lost)?;
                 let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
                 let timeouts = timeouts.bounded(grpc::timeout(&exchange.request.head));
                 let way = Way { destination, timeouts, host, retries, clerk };
@@ -67,7 +69,7 @@ impl Engine {
             }
             Action::Answer(fixed) => answer(fixed)?,
         };
-        outward(&offer.chain, exchange, response).await
+        outward(&offer.chain, ends, exchange, response).await
     }
 
     /// Asks a service, when it is the exchange's turn.
@@ -178,27 +180,44 @@ fn answer(fixed: &Fixed) -> Result<Response, Failure> {
 }
 
 /// Through the policies, until one answers or refuses.
-async fn inward(chain: &Chain, exchange: &mut Exchange) -> Result<Option<Response>, Failure> {
+async fn inward(
+    chain: &Chain,
+    ends: &Ends,
+    exchange: &mut Exchange,
+) -> Result<Option<Response>, Failure> {
     if chain.0.is_empty() {
         return Ok(None);
     }
     let since = Instant::now();
-    let decided = decide(chain, exchange).await;
+    let decided = decide(chain, ends, exchange).await;
     exchange.trail.policies = since.elapsed();
     decided
 }
 
 /// As [`inward`], and writes down who decided.
-async fn decide(chain: &Chain, exchange: &mut Exchange) -> Result<Option<Response>, Failure> {
-    for link in chain.0.iter() {
+async fn decide(
+    chain: &Chain,
+    ends: &Ends,
+    exchange: &mut Exchange,
+) -> Result<Option<Response>, Failure> {
+    for (link, meter) in chain.0.iter().zip(&ends.policies) {
         let verdict = match link.policy.on_request(exchange) {
             Step::Now(verdict) => verdict,
             Step::Later(verdict) => verdict.await,
         };
         let decided = match verdict {
-            Verdict::Next => continue,
-            Verdict::Answer(response) => Ok(Some(*response)),
-            Verdict::Fail(failure) => Err(failure),
+            Verdict::Next => {
+                meter.passed();
+                continue;
+            }
+            Verdict::Answer(response) => {
+                meter.answered();
+                Ok(Some(*response))
+            }
+            Verdict::Fail(failure) => {
+                meter.refused(failure.kind());
+                Err(failure)
+            }
         };
         exchange.trail.decider = Some(link.decider());
         return decided;
@@ -209,6 +228,7 @@ async fn decide(chain: &Chain, exchange: &mut Exchange) -> Result<Option<Respons
 /// Back through the policies in the opposite order.
 async fn outward(
     chain: &Chain,
+    ends: &Ends,
     exchange: &mut Exchange,
     response: Response,
 ) -> Result<Response, Failure> {
@@ -216,7 +236,7 @@ async fn outward(
         return Ok(response);
     }
     exchange.response = Some(response);
-    for link in chain.0.iter().rev() {
+    for (link, meter) in chain.0.iter().zip(&ends.policies).rev() {
         let verdict = match link.policy.on_response(exchange) {
             Step::Now(verdict) => verdict,
             Step::Later(verdict) => verdict.await,
@@ -224,10 +244,12 @@ async fn outward(
         match verdict {
             Verdict::Next => {}
             Verdict::Answer(response) => {
+                meter.answered();
                 exchange.trail.decider = Some(link.decider());
                 exchange.response = Some(*response);
             }
             Verdict::Fail(failure) => {
+                meter.refused(failure.kind());
                 exchange.trail.decider = Some(link.decider());
                 return Err(failure);
             }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use yumen_model::{AccessLog, LogFormat, LogSink};
-use yumen_observe::{LogTally, LogWriter, Record, Registry, Size, Source, Times};
+use yumen_observe::{Format, LogTally, LogWriter, Record, Registry, Size, Source, Times};
 use yumen_policy::{AttemptEnd, Attempts};
 
 const TURNS: u32 = 100;
@@ -103,7 +103,7 @@ fn metrics() -> Result<(), Box<dyn Error>> {
     for worker in &workers {
         for number in 0..ROUTES {
             let service = format!("service-{}", number / 10);
-            routes.push(worker.route(&service, &format!("route-{number}")));
+            routes.push(worker.route("web", &service, &format!("route-{number}")));
         }
     }
     let find = began.elapsed() / u32::try_from(WORKERS * ROUTES)?;
@@ -124,7 +124,7 @@ fn metrics() -> Result<(), Box<dyn Error>> {
     for _ in 0..3 {
         text.clear();
         let began = Instant::now();
-        registry.render(Instant::now(), &mut text)?;
+        registry.render(Format::Text, Instant::now(), &mut text)?;
         println!("{:<48} {:>8.1?}, {} KiB", "scrape", began.elapsed(), text.len() / 1_024);
     }
     Ok(())

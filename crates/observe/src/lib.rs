@@ -13,7 +13,7 @@ mod record;
 
 pub use log::{LogBuffer, LogError, LogTally, LogWriter};
 pub use metrics::{
-    AcmeFigures, Expiring, ListenerMeter, Names, Registry, RouteMeter, RouteName, ServiceMeter,
-    TargetHealth, WorkerMetrics, names,
+    AcmeFigures, Expiring, Format, ListenerMeter, Names, PolicyMeter, Registry, RouteMeter,
+    RouteName, ServiceMeter, TargetHealth, WorkerMetrics, names,
 };
 pub use record::{Record, Side, Size, Source, Times};

@@ -6,6 +6,7 @@
 
 mod count;
 mod exposition;
+mod format;
 mod histogram;
 mod meter;
 mod outcome;
@@ -19,14 +20,15 @@ use std::{
     collections::BTreeSet,
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
-use meter::{ListenerCells, RouteCells, ServiceCells};
-pub use meter::{ListenerMeter, RouteMeter, ServiceMeter, WorkerMetrics};
+pub use format::Format;
+use meter::{ListenerCells, PolicyCells, RouteCells, ServiceCells};
+pub use meter::{ListenerMeter, PolicyMeter, RouteMeter, ServiceMeter, WorkerMetrics};
 pub use series::names;
 use table::Table;
 
@@ -46,6 +48,7 @@ pub struct Registry {
     routes: Table<RouteName, RouteCells>,
     services: Table<String, ServiceCells>,
     listeners: Table<String, ListenerCells>,
+    policies: Table<&'static str, PolicyCells>,
     config: ConfigCells,
     targets: Mutex<Vec<TargetHealth>>,
     expiring: Mutex<Vec<Expiring>>,
@@ -93,9 +96,11 @@ pub struct TargetHealth {
     pub ejections: Vec<(&'static str, u64)>,
 }
 
-/// A route is counted under the name of its service and its own.
+/// A route is counted under the names of its listener and its service, and its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RouteName {
+    /// The name of the listener that exchanges came in by.
+    pub listener: String,
     /// The name of its service; empty if it has none.
     pub service: String,
     /// Its own name.
@@ -111,6 +116,8 @@ pub struct Names {
     pub services: BTreeSet<String>,
     /// Names of routes, as they are given to [`WorkerMetrics::route`].
     pub routes: BTreeSet<RouteName>,
+    /// Kinds of policies.
+    pub policies: BTreeSet<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -118,6 +125,20 @@ struct ConfigCells {
     revision: AtomicU64,
     failures: AtomicU64,
     applied_micros: AtomicU64,
+    /// Since when there is a newer configuration that was refused.
+    refused: Mutex<Option<Instant>>,
+}
+
+impl ConfigCells {
+    fn refused(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For how long what is in force has been older than what there is.
+    fn stale(&self, now: Instant) -> Duration {
+        let since = *self.refused();
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
 }
 
 impl Registry {
@@ -134,6 +155,7 @@ impl Registry {
             routes: Table::default(),
             services: Table::default(),
             listeners: Table::default(),
+            policies: Table::default(),
             config: ConfigCells::default(),
             targets: Mutex::default(),
             expiring: Mutex::default(),
@@ -153,17 +175,23 @@ impl Registry {
         let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.config.revision.store(revision, Ordering::Relaxed);
         self.config.applied_micros.store(micros(at), Ordering::Relaxed);
-        // Exchanges without a route are counted under no name.
+        *self.config.refused() = None;
+        // Exchanges without a route are counted under the name of their listener.
+        let astray =
+            |listener: &String| RouteName { listener: listener.clone(), ..RouteName::default() };
+        names.routes.extend(names.listeners.iter().map(astray));
         names.routes.insert(RouteName::default());
         self.routes.keep(names.routes);
         self.services.keep(names.services);
         self.listeners.keep(names.listeners);
+        self.policies.keep(names.policies);
         self.sweep(now);
     }
 
-    /// A configuration was refused; the one before it stays in force.
-    pub fn config_failed(&self) {
+    /// A configuration was refused `now`; the one before it stays in force.
+    pub fn config_failed(&self, now: Instant) {
         self.config.failures.fetch_add(1, Ordering::Relaxed);
+        self.config.refused().get_or_insert(now);
     }
 
     /// How all targets fare now, to be shown from now on.
@@ -181,24 +209,21 @@ impl Registry {
         *self.acme.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }
 
-    /// Writes everything in the Prometheus text format 0.0.4 ([`Registry::CONTENT_TYPE`]), in an
-    /// order that depends on names only. Takes milliseconds and, for thousands of routes, writes
+    /// Writes everything in this format, in an order that depends on names only. Takes milliseconds and, for thousands of routes, writes
     /// megabytes: it is called on a thread that serves no exchange.
     ///
     /// # Errors
     /// Those of `out`; a vector has none.
-    pub fn render(&self, now: Instant, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn render(&self, format: Format, now: Instant, out: &mut dyn io::Write) -> io::Result<()> {
         self.sweep(now);
-        render::render(self, out)
+        render::render(self, format, now, out)
     }
-
-    /// The `Content-Type` of what [`Registry::render`] writes.
-    pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
     fn sweep(&self, now: Instant) {
         self.routes.sweep(now, self.grace);
         self.services.sweep(now, self.grace);
         self.listeners.sweep(now, self.grace);
+        self.policies.sweep(now, self.grace);
     }
 }
 

@@ -57,6 +57,21 @@ pub enum AttemptEnd {
 }
 
 impl AttemptEnd {
+    /// The word for an attempt that was called off, as it had no end of its own.
+    pub const CALLED_OFF: &str = "called_off";
+
+    /// All words for how an attempt ends.
+    pub const NAMES: [&str; 8] = [
+        "answered",
+        "unreachable",
+        "timed_out",
+        "left",
+        "lost",
+        "bad_answer",
+        "broken",
+        Self::CALLED_OFF,
+    ];
+
     /// The word for it in logs and traces.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -248,7 +248,7 @@ impl Control {
     fn take_in(&mut self) {
         let registry = Arc::clone(&self.equipment.registry);
         let refuse = |text: String| {
-            registry.config_failed();
+            registry.config_failed(Instant::now());
             say::tell(format_args!("yumen: configuration refused:\n{text}"));
         };
         let sources = match self.place.origin.read() {

@@ -2,7 +2,7 @@
 
 use yumen_model::document::Source;
 use yumen_observe::{Names, RouteName};
-use yumen_plan::Plan;
+use yumen_plan::{Offer, Plan};
 
 use crate::expiry::Expiry;
 use crate::last_good::Written;
@@ -21,14 +21,24 @@ pub(crate) struct Ready {
 
 impl Ready {
     pub(crate) fn new(plan: Plan, sources: &[Source]) -> Self {
-        let route = |one: &yumen_plan::RoutePlan| RouteName {
-            service: one.service.to_string(),
-            route: one.name.to_string(),
+        let offers = || {
+            plan.listeners.iter().flat_map(|listener| {
+                listener.offers.iter().map(|offer| (listener.listener.name.as_str(), offer))
+            })
+        };
+        let route = |(listener, offer): (&str, &Offer)| {
+            let route = plan.routes.get(offer.route)?;
+            let (service, route) = (route.service.to_string(), route.name.to_string());
+            Some(RouteName { listener: listener.to_owned(), service, route })
         };
         let counted = Names {
             listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),
             services: plan.destinations.keys().map(ToString::to_string).collect(),
-            routes: plan.routes.iter().map(route).collect(),
+            routes: offers().filter_map(route).collect(),
+            policies: offers()
+                .flat_map(|(_, offer)| offer.chain.0.iter())
+                .map(|link| link.kind)
+                .collect(),
         };
         Self { expiry: Expiry::new(&plan), plan, counted, written: Written::new(sources) }
     }

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use yumen_http::{Body, Refusal, Response, ResponseHead, Status};
+use yumen_http::{Body, Refusal, RequestHead, Response, ResponseHead, Status};
 use yumen_listen::{Bound, Connections, Door, End, Gate, Serve};
 use yumen_model::Listener;
-use yumen_observe::Registry;
+use yumen_observe::{Format, Registry};
 use yumen_policy::{Client, Exchange, Failure};
 use yumen_upstream::health::Standings;
 use yumen_worker::Worker;
@@ -104,9 +104,9 @@ pub(crate) fn text(status: u16, content_type: &str, body: Vec<u8>) -> Response {
 }
 
 impl Pages {
-    fn page(&self, path: &str) -> Response {
+    fn page(&self, head: &RequestHead) -> Response {
         const PLAIN: &str = "text/plain; charset=utf-8";
-        match path {
+        match head.path() {
             "/livez" => text(200, PLAIN, b"alive\n".to_vec()),
             "/readyz" if self.ready.load(Ordering::Relaxed) => {
                 text(200, PLAIN, b"ready\n".to_vec())
@@ -116,8 +116,9 @@ impl Pages {
                 let mut page = Vec::new();
                 self.registry.acme(self.showcase.figures());
                 self.registry.targets(upstreams::targets(&self.standings));
-                match self.registry.render(Instant::now(), &mut page) {
-                    Ok(()) => text(200, Registry::CONTENT_TYPE, page),
+                let format = Format::wanted(head.fields().first("accept"));
+                match self.registry.render(format, Instant::now(), &mut page) {
+                    Ok(()) => text(200, format.content_type(), page),
                     Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
                 }
             }
@@ -137,7 +138,7 @@ impl Serve for Pages {
     }
 
     async fn answer(&self, _door: &Door, exchange: &mut Exchange, _mark: &mut ()) {
-        exchange.response = Some(self.page(exchange.request.head.path()));
+        exchange.response = Some(self.page(&exchange.request.head));
     }
 
     fn refuse(&self, _door: &Door, _client: &Client, refusal: Refusal) -> Response {

@@ -1,8 +1,8 @@
-//! The Prometheus text format: lines of samples, written in pieces.
+//! The text formats of Prometheus and OpenMetrics: lines of samples, written in pieces.
 
 use std::io;
 
-use super::series::Series;
+use super::{format::Format, series::Series};
 use crate::digits::{decimal, millionths};
 
 /// Bytes that are collected before they are written.
@@ -19,19 +19,25 @@ pub(super) enum Value {
 
 /// A text under way.
 pub(super) struct Exposition<'o> {
+    format: Format,
     out: &'o mut dyn io::Write,
     piece: Vec<u8>,
 }
 
 impl<'o> Exposition<'o> {
-    pub(super) fn new(out: &'o mut dyn io::Write) -> Self {
-        Self { out, piece: Vec::with_capacity(2 * PIECE_BYTES) }
+    pub(super) fn new(format: Format, out: &'o mut dyn io::Write) -> Self {
+        Self { format, out, piece: Vec::with_capacity(2 * PIECE_BYTES) }
     }
 
     /// Begins a metric; its samples follow.
     pub(super) fn begin(&mut self, series: Series) {
+        let name = match self.format {
+            Format::Text => series.name,
+            // The name of a counter there is that of its samples without their ending.
+            Format::OpenMetrics => series.name.strip_suffix("_total").unwrap_or(series.name),
+        };
         for (word, text) in [("HELP", series.help), ("TYPE", series.kind.name())] {
-            for part in ["# ", word, " ", series.name, " ", text, "\n"] {
+            for part in ["# ", word, " ", name, " ", text, "\n"] {
                 self.piece.extend_from_slice(part.as_bytes());
             }
         }
@@ -60,8 +66,20 @@ impl<'o> Exposition<'o> {
         if piece.len() >= PIECE_BYTES { self.write() } else { Ok(()) }
     }
 
+    /// The upper bound of a bucket, as the value of a label.
+    pub(super) fn bound(&self, seconds: f64) -> String {
+        match self.format {
+            Format::Text => seconds.to_string(),
+            // Numbers there have a point.
+            Format::OpenMetrics => format!("{seconds:?}"),
+        }
+    }
+
     /// Writes what is left.
     pub(super) fn finish(mut self) -> io::Result<()> {
+        if self.format == Format::OpenMetrics {
+            self.piece.extend_from_slice(b"# EOF\n");
+        }
         self.write()
     }
 

@@ -5,7 +5,7 @@
 
 use std::{marker::PhantomData, rc::Rc, sync::Arc};
 
-use yumen_policy::Decided;
+use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
 use super::{
     Registry, RouteName,
@@ -32,6 +32,13 @@ pub struct WorkerMetrics {
 #[derive(Debug, Clone)]
 pub struct RouteMeter {
     cells: Arc<RouteCells>,
+    one_thread: OneThread,
+}
+
+/// Counts what one kind of policy decides.
+#[derive(Debug, Clone)]
+pub struct PolicyMeter {
+    cells: Arc<PolicyCells>,
     one_thread: OneThread,
 }
 
@@ -77,10 +84,20 @@ pub(super) struct ServiceCells {
     pub(super) reused: Count,
     /// By the place of what was decided in the list of all, from 1.
     pub(super) decisions: Slots,
+    /// By the place of how they ended in the list of all, from 1.
+    pub(super) attempts: Slots,
     pub(super) breaker: Count,
     pub(super) requests: Count,
     pub(super) pending: Count,
     pub(super) limit: Count,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct PolicyCells {
+    pub(super) passed: Count,
+    pub(super) answered: Count,
+    /// By the place of the failure in the list of all, from 1.
+    pub(super) refused: Slots,
 }
 
 impl WorkerMetrics {
@@ -88,10 +105,18 @@ impl WorkerMetrics {
         Self { registry, worker, one_thread: PhantomData }
     }
 
-    /// The cells of a route. Both names are empty for exchanges that no route matched.
-    pub fn route(&self, service: &str, route: &str) -> RouteMeter {
-        let name = RouteName { service: service.to_owned(), route: route.to_owned() };
+    /// The cells of a route on a listener. The names of service and route are empty for exchanges
+    /// that no route matched.
+    pub fn route(&self, listener: &str, service: &str, route: &str) -> RouteMeter {
+        let [listener, service, route] = [listener, service, route].map(str::to_owned);
+        let name = RouteName { listener, service, route };
         RouteMeter { cells: self.registry.routes.cells(self.worker, name), one_thread: PhantomData }
+    }
+
+    /// The cells of a kind of policy.
+    pub fn policy(&self, kind: &'static str) -> PolicyMeter {
+        let cells = self.registry.policies.cells(self.worker, kind);
+        PolicyMeter { cells, one_thread: PhantomData }
     }
 
     /// The cells of a listener.
@@ -124,6 +149,24 @@ impl RouteMeter {
         cells.overhead.observe(&OVERHEAD, micros(times.overhead));
         cells.received.add(record.received.whole());
         cells.sent.add(record.sent.whole());
+    }
+}
+
+impl PolicyMeter {
+    /// It let an exchange go on.
+    pub fn passed(&self) {
+        self.cells.passed.add(1);
+    }
+
+    /// It answered.
+    pub fn answered(&self) {
+        self.cells.answered.add(1);
+    }
+
+    /// It refused, with this failure.
+    pub fn refused(&self, failure: FailureKind) {
+        let place = FailureKind::ALL.iter().position(|one| *one == failure).unwrap_or(0);
+        self.cells.refused.count(u16::try_from(place + 1).unwrap_or(u16::MAX));
     }
 }
 
@@ -195,6 +238,13 @@ impl ServiceMeter {
         self.cells.requests.set(requests);
         self.cells.pending.set(pending);
         self.cells.limit.set(limit);
+    }
+
+    /// An attempt ended like this; `None` if it was called off.
+    pub fn attempted(&self, end: Option<AttemptEnd>) {
+        let name = end.map_or(AttemptEnd::CALLED_OFF, AttemptEnd::name);
+        let place = AttemptEnd::NAMES.iter().position(|one| *one == name).unwrap_or(0);
+        self.cells.attempts.count(u16::try_from(place + 1).unwrap_or(u16::MAX));
     }
 
     /// Something was decided on the way of a request to a target.

@@ -1,18 +1,20 @@
 //! Everything that is counted, as text: sums first, then one metric after the other.
 
-use std::{collections::BTreeMap, io, sync::PoisonError};
+use std::{collections::BTreeMap, io, sync::PoisonError, time::Instant};
 
-use yumen_policy::Decided;
+use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
 use super::{
     AcmeFigures, Registry, RouteName, TargetHealth,
     count::Count,
     exposition::{Exposition, Value, label},
+    format::Format,
     histogram::{self, HistogramSum, Scale},
-    meter::{ListenerCells, RouteCells, ServiceCells},
+    meter::{ListenerCells, PolicyCells, RouteCells, ServiceCells},
     outcome, process,
     series::{self, Series},
 };
+use crate::record::micros;
 
 /// The sum of a route over all workers. All metrics of one scrape are made of the same sums.
 #[derive(Default)]
@@ -42,26 +44,40 @@ struct ServiceSum {
     opened: u64,
     reused: u64,
     decisions: BTreeMap<u16, u64>,
+    attempts: BTreeMap<u16, u64>,
     breaker: u64,
     requests: u64,
     pending: u64,
     limit: u64,
 }
 
+#[derive(Default)]
+struct PolicySum {
+    passed: u64,
+    answered: u64,
+    refused: BTreeMap<u16, u64>,
+}
+
 /// Rows of one metric: the labels that are written in front of every sample, and the sums.
 type Rows<S> = [(Vec<u8>, S)];
 
 /// Writes all metrics to `out`.
-pub(super) fn render(registry: &Registry, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut exposition = Exposition::new(out);
+pub(super) fn render(
+    registry: &Registry,
+    format: Format,
+    now: Instant,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut exposition = Exposition::new(format, out);
     let text = &mut exposition;
-    build_and_config(text, registry)?;
+    build_and_config(text, registry, now)?;
     expiring(text, registry)?;
     listeners(
         text,
         &labelled(registry.listeners.sums(add_listener), |name| label("listener", name)),
     )?;
     routes(text, &labelled(registry.routes.sums(add_route), route_labels))?;
+    policies(text, &labelled(registry.policies.sums(add_policy), |kind| label("policy", kind)))?;
     services(text, &labelled(registry.services.sums(add_service), |name| label("service", name)))?;
     targets(text, registry)?;
     acme(text, registry)?;
@@ -108,10 +124,17 @@ fn add_service(sum: &mut ServiceSum, cells: &ServiceCells) {
     add(&mut sum.opened, &cells.opened);
     add(&mut sum.reused, &cells.reused);
     cells.decisions.add_to(&mut sum.decisions);
+    cells.attempts.add_to(&mut sum.attempts);
     add(&mut sum.breaker, &cells.breaker);
     add(&mut sum.requests, &cells.requests);
     add(&mut sum.pending, &cells.pending);
     add(&mut sum.limit, &cells.limit);
+}
+
+fn add_policy(sum: &mut PolicySum, cells: &PolicyCells) {
+    add(&mut sum.passed, &cells.passed);
+    add(&mut sum.answered, &cells.answered);
+    cells.refused.add_to(&mut sum.refused);
 }
 
 fn add(sum: &mut u64, count: &Count) {
@@ -123,10 +146,15 @@ fn labelled<K, S>(sums: Vec<(K, S)>, labels: impl Fn(&K) -> Vec<u8>) -> Vec<(Vec
 }
 
 fn route_labels(name: &RouteName) -> Vec<u8> {
-    [label("service", &name.service), label("route", &name.route)].join(&b',')
+    let RouteName { listener, service, route } = name;
+    [label("listener", listener), label("service", service), label("route", route)].join(&b',')
 }
 
-fn build_and_config(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+fn build_and_config(
+    text: &mut Exposition<'_>,
+    registry: &Registry,
+    now: Instant,
+) -> io::Result<()> {
     use std::sync::atomic::Ordering::Relaxed;
     let config = &registry.config;
     text.begin(series::BUILD);
@@ -135,6 +163,7 @@ fn build_and_config(text: &mut Exposition<'_>, registry: &Registry) -> io::Resul
         (series::CONFIG_REVISION, Value::Whole(config.revision.load(Relaxed))),
         (series::CONFIG_SUCCESS, Value::Micros(config.applied_micros.load(Relaxed))),
         (series::CONFIG_FAILURES, Value::Whole(config.failures.load(Relaxed))),
+        (series::CONFIG_STALE, Value::Micros(micros(config.stale(now)))),
     ] {
         text.begin(series);
         text.sample((series, ""), &[], value)?;
@@ -186,7 +215,33 @@ fn routes(text: &mut Exposition<'_>, rows: &Rows<RouteSum>) -> io::Result<()> {
     Ok(())
 }
 
+fn policies(text: &mut Exposition<'_>, rows: &Rows<PolicySum>) -> io::Result<()> {
+    let series = series::POLICY_DECISIONS;
+    text.begin(series);
+    for (labels, sum) in rows {
+        let refused = sum.refused.iter().filter_map(|(place, count)| {
+            let kind = FailureKind::ALL.get(usize::from(*place).saturating_sub(1))?;
+            Some(("refused", kind.code(), *count))
+        });
+        let all = [("passed", "", sum.passed), ("answered", "", sum.answered)];
+        for (decision, code, count) in all.into_iter().chain(refused) {
+            let [decision, code] =
+                [("decision", decision), ("code", code)].map(|(key, value)| label(key, value));
+            text.sample((series, ""), &[labels, &decision, &code], Value::Whole(count))?;
+        }
+    }
+    Ok(())
+}
+
 fn services(text: &mut Exposition<'_>, rows: &Rows<ServiceSum>) -> io::Result<()> {
+    text.begin(series::UPSTREAM_ATTEMPTS);
+    for (labels, sum) in rows {
+        for (place, count) in &sum.attempts {
+            let end = AttemptEnd::NAMES.get(usize::from(*place).saturating_sub(1));
+            let end = label("end", end.copied().unwrap_or_default());
+            text.sample((series::UPSTREAM_ATTEMPTS, ""), &[labels, &end], Value::Whole(*count))?;
+        }
+    }
     plain(text, series::UPSTREAM_CONNECTIONS, rows, |sum| sum.open)?;
     plain(text, series::UPSTREAM_OPENED, rows, |sum| sum.opened)?;
     plain(text, series::UPSTREAM_REUSED, rows, |sum| sum.reused)?;
@@ -303,7 +358,7 @@ fn histograms<S>(
 ) -> io::Result<()> {
     let bounds: Vec<Vec<u8>> = scale
         .iter()
-        .map(|micros| (f64::from(*micros) / 1e6).to_string())
+        .map(|micros| text.bound(f64::from(*micros) / 1e6))
         .chain(["+Inf".to_owned()])
         .map(|bound| label("le", &bound))
         .collect();

@@ -129,6 +129,16 @@ pub(super) const CONFIG_FAILURES: Series = counter(
     "yumen_config_apply_failures_total",
     "Configurations that were refused; the one before stayed in force.",
 );
+pub(super) const CONFIG_STALE: Series = gauge(
+    "yumen_config_stale_seconds",
+    "For how long there has been a newer configuration that was refused; 0 if there is none.",
+);
+pub(super) const POLICY_DECISIONS: Series = counter(
+    "yumen_policy_decisions_total",
+    "What policies decided, by kind; refusals by the code of the failure too.",
+);
+pub(super) const UPSTREAM_ATTEMPTS: Series =
+    counter("yumen_upstream_attempts_total", "Attempts to get an answer, by how they ended.");
 pub(super) const CONFIG_SUCCESS: Series = gauge(
     "yumen_config_last_success_timestamp_seconds",
     "When the configuration in force was applied.",
@@ -153,11 +163,12 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 40] = [
+pub(super) const ALL: [Series; 43] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
     CONFIG_FAILURES,
+    CONFIG_STALE,
     CERTIFICATE_EXPIRY,
     CONNECTIONS,
     CONNECTIONS_TOTAL,
@@ -171,6 +182,8 @@ pub(super) const ALL: [Series; 40] = [
     UPSTREAM_DURATION,
     OVERHEAD,
     BYTES,
+    POLICY_DECISIONS,
+    UPSTREAM_ATTEMPTS,
     UPSTREAM_CONNECTIONS,
     UPSTREAM_OPENED,
     UPSTREAM_REUSED,

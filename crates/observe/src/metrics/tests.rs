@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Names, Registry, RouteName, names, series};
+use super::{Format, Names, Registry, RouteName, names, series};
+use yumen_policy::{AttemptEnd, Decided, FailureKind};
+
 use crate::{LogTally, Record, Size, Source, Times};
 use parser::parse;
 
@@ -17,7 +19,7 @@ fn registry() -> Arc<Registry> {
 
 fn text(registry: &Registry) -> String {
     let mut out = Vec::new();
-    registry.render(Instant::now(), &mut out).unwrap();
+    registry.render(Format::Text, Instant::now(), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -45,7 +47,7 @@ fn record(micros: u64) -> Record<'static> {
 #[test]
 fn one_route_as_prometheus_reads_it() {
     let registry = registry();
-    let route = registry.worker().route("shop", "orders");
+    let route = registry.worker().route("web", "shop", "orders");
     route.count(&record(700));
     route.count(&Record { method: b"BREW", status: 418, source: Source::Gateway, ..record(700) });
     route.count(&Record {
@@ -59,7 +61,7 @@ fn one_route_as_prometheus_reads_it() {
     let shown: Vec<&str> = text
         .lines()
         .skip_while(|line| !line.starts_with("# HELP yumen_http_requests_total"))
-        .take_while(|line| !line.starts_with("# HELP yumen_upstream_connections "))
+        .take_while(|line| !line.starts_with("# HELP yumen_policy_decisions_total "))
         .filter(|line| !line.starts_with("# HELP"))
         .collect();
     assert_eq!(shown.join("\n") + "\n", include_str!("tests/route.golden"));
@@ -98,11 +100,19 @@ fn listeners_services_config_and_log_are_counted() {
     service.connection_opened();
     service.connections_open(1);
     service.connection_reused();
-    service.decided(yumen_policy::Decided::Stale);
-    service.decided(yumen_policy::Decided::BudgetSpent);
+    service.decided(Decided::Stale);
+    service.decided(Decided::BudgetSpent);
+    service.attempted(Some(AttemptEnd::Answered(200)));
+    service.attempted(Some(AttemptEnd::TimedOut));
+    service.attempted(None);
+    let policy = worker.policy("ip-restriction");
+    (0..3).for_each(|_| policy.passed());
+    policy.answered();
+    policy.refused(FailureKind::Forbidden);
+    policy.refused(FailureKind::Forbidden);
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123);
     registry.config_applied(7, Names::default(), at, Instant::now());
-    registry.config_failed();
+    registry.config_failed(Instant::now());
     let samples = samples(&registry);
     for (key, expect) in [
         ("yumen_connections{listener=web}", 1.0),
@@ -117,6 +127,15 @@ fn listeners_services_config_and_log_are_counted() {
         ("yumen_upstream_connections_reused_total{service=shop}", 1.0),
         ("yumen_upstream_retries_total{service=shop|reason=stale}", 1.0),
         ("yumen_upstream_decisions_total{service=shop|decision=budget_spent}", 1.0),
+        ("yumen_upstream_attempts_total{service=shop|end=answered}", 1.0),
+        ("yumen_upstream_attempts_total{service=shop|end=timed_out}", 1.0),
+        ("yumen_upstream_attempts_total{service=shop|end=called_off}", 1.0),
+        ("yumen_policy_decisions_total{policy=ip-restriction|decision=passed|code=}", 3.0),
+        ("yumen_policy_decisions_total{policy=ip-restriction|decision=answered|code=}", 1.0),
+        (
+            "yumen_policy_decisions_total{policy=ip-restriction|decision=refused|code=forbidden}",
+            2.0,
+        ),
         ("yumen_config_revision{}", 7.0),
         ("yumen_config_apply_failures_total{}", 1.0),
         ("yumen_config_last_success_timestamp_seconds{}", 1_795_253_290.123),
@@ -134,15 +153,50 @@ fn listeners_services_config_and_log_are_counted() {
 }
 
 #[test]
+fn a_configuration_is_stale_while_a_newer_one_is_refused() {
+    let registry = registry();
+    let start = Instant::now();
+    let shown = |after: u64| {
+        let mut out = Vec::new();
+        registry.render(Format::Text, start + Duration::from_secs(after), &mut out).unwrap();
+        parse(std::str::from_utf8(&out).unwrap())["yumen_config_stale_seconds{}"]
+    };
+    assert_eq!(shown(5), 0.0);
+    registry.config_failed(start);
+    registry.config_failed(start + Duration::from_secs(3));
+    assert_eq!(shown(5), 5.0, "since the first that was refused");
+    registry.config_applied(2, Names::default(), SystemTime::UNIX_EPOCH, start);
+    assert_eq!(shown(6), 0.0);
+}
+
+#[test]
+fn openmetrics_names_counters_without_their_ending_and_has_an_end() {
+    let registry = registry();
+    registry.worker().route("web", "shop", "orders").count(&record(700));
+    let mut out = Vec::new();
+    registry.render(Format::OpenMetrics, Instant::now(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
+    for line in [
+        "# TYPE yumen_http_requests counter",
+        r#"yumen_http_requests_total{listener="web",service="shop",route="orders",method="GET",code="200",source="upstream"} 1"#,
+        r#"yumen_http_request_duration_seconds_bucket{listener="web",service="shop",route="orders",le="1.0"} 1"#,
+        "# TYPE yumen_http_request_duration_seconds histogram",
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line} in {text}");
+    }
+}
+
+#[test]
 fn any_name_is_a_label_value() {
     let registry = registry();
     let name = "a\"b\\c\nd,e}f=\"g\u{7389} ";
     registry.worker().listener(name).request_began();
-    registry.worker().route(name, name).count(&record(1));
+    registry.worker().route(name, name, name).count(&record(1));
     let samples = samples(&registry);
     assert_eq!(samples[&format!("yumen_http_active_requests{{listener={name}}}")], 1.0);
     let requests = format!(
-        "yumen_http_requests_total{{service={name}|route={name}|method=GET|code=200|source=upstream}}"
+        "yumen_http_requests_total{{listener={name}|service={name}|route={name}|method=GET|code=200|source=upstream}}"
     );
     assert_eq!(samples[&requests], 1.0);
 }
@@ -159,7 +213,7 @@ fn workers_that_count_at_once_lose_nothing_and_a_scrape_sees_whole_histograms() 
             scope.spawn(move || {
                 let metrics = registry.worker();
                 for round in 0..ROUNDS {
-                    let route = metrics.route("s", &(round % 100).to_string());
+                    let route = metrics.route("web", "s", &(round % 100).to_string());
                     route.count(&Record {
                         status: u16::try_from(200 + worker).unwrap(),
                         ..record(round)
@@ -181,7 +235,7 @@ fn workers_that_count_at_once_lose_nothing_and_a_scrape_sees_whole_histograms() 
     assert_eq!(sum("yumen_http_request_duration_seconds_count{"), exchanges);
     assert_eq!(sum("yumen_http_overhead_seconds_count{"), exchanges);
     assert_eq!(sum("yumen_http_bytes_total{"), exchanges * 1_310.0);
-    let one = "yumen_http_requests_total{service=s|route=7|method=GET|code=203|source=upstream}";
+    let one = "yumen_http_requests_total{listener=web|service=s|route=7|method=GET|code=203|source=upstream}";
     assert_eq!(samples[one], 50.0);
     let seconds = sum("yumen_http_request_duration_seconds_sum{");
     let expect = 4.0 * 4_999.0 * 5_000.0 / 2.0 / 1e6;
@@ -196,20 +250,21 @@ fn a_reload_resets_nothing_and_forgets_removed_names_after_their_grace_time() {
     let apply = |routes: &[&str], at: Instant| {
         let routes = routes
             .iter()
-            .map(|route| RouteName { service: "s".to_owned(), route: (*route).to_owned() })
+            .map(|route| ["web", "s", *route].map(str::to_owned))
+            .map(|[listener, service, route]| RouteName { listener, service, route })
             .collect();
-        let names =
-            Names { routes, services: BTreeSet::from(["s".to_owned()]), ..Names::default() };
+        let listeners = BTreeSet::from(["web".to_owned()]);
+        let names = Names { routes, listeners, ..Names::default() };
         registry.config_applied(1, names, SystemTime::UNIX_EPOCH, at);
     };
     let shown = |at: Instant| {
         let mut out = Vec::new();
-        registry.render(at, &mut out).unwrap();
+        registry.render(Format::Text, at, &mut out).unwrap();
         let mut requests = parse(std::str::from_utf8(&out).unwrap());
         requests.retain(|key, _| key.starts_with("yumen_http_requests_total{"));
         let mut routes: Vec<(String, f64)> = requests
             .into_iter()
-            .map(|(key, value)| (key.split('|').nth(1).unwrap().to_owned(), value))
+            .map(|(key, value)| (key.split('|').nth(2).unwrap().to_owned(), value))
             .collect();
         routes.sort_by(|one, other| one.0.cmp(&other.0));
         routes
@@ -223,10 +278,10 @@ fn a_reload_resets_nothing_and_forgets_removed_names_after_their_grace_time() {
     };
     apply(&["kept", "old"], start);
     for (service, route) in [("s", "kept"), ("s", "old"), ("", "")] {
-        worker.route(service, route).count(&record(1));
+        worker.route("web", service, route).count(&record(1));
     }
     apply(&["kept"], start);
-    worker.route("s", "kept").count(&record(1));
+    worker.route("web", "s", "kept").count(&record(1));
     assert_eq!(shown(start + Registry::GRACE - Duration::from_secs(1)), all(2.0));
     // It comes back, and goes again: the time begins anew.
     apply(&["kept", "old"], start + Registry::GRACE);
@@ -243,7 +298,7 @@ fn the_order_depends_on_names_only() {
         .map(|order| {
             let registry = registry();
             for name in order {
-                registry.worker().route("s", name).count(&record(1));
+                registry.worker().route("web", "s", name).count(&record(1));
                 registry.worker().listener(name).connection_opened();
             }
             text(&registry).lines().filter(|line| !line.starts_with("process_")).collect()
@@ -256,7 +311,7 @@ fn the_order_depends_on_names_only() {
 #[test]
 fn cardinality_is_bounded_whatever_clients_send() {
     let registry = registry();
-    let route = registry.worker().route("s", "r");
+    let route = registry.worker().route("web", "s", "r");
     for number in 0..100_000_u32 {
         let method = format!("M{number}");
         let status = u16::try_from(number % 1_000).unwrap();
