@@ -49,7 +49,7 @@ pub use tls::{
     CertificateAndKey, CertificateField, ClientCertificateMode, ClientCertificates, HostTls, Hsts,
     ListenerTls, ServiceTls, TlsVersion,
 };
-pub use watch::{AccessLog, LogFormat, LogSink, Status};
+pub use watch::{AccessLog, Compat, LogFormat, LogSink, Metrics, Status};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,8 @@ pub struct Model {
     pub acme: Option<Acme>,
     /// One line for each exchange.
     pub access_log: AccessLog,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
     /// The listener for `/metrics`, `/livez` and `/readyz`.
     pub status: Status,
     /// How long a stopping gateway waits for exchanges that are under way.
@@ -95,6 +97,7 @@ impl Default for Model {
             zone: None,
             acme: None,
             access_log: AccessLog::default(),
+            metrics: Metrics::default(),
             status: Status::default(),
             drain: Span::seconds(60),
             drain_delay: Span::OFF,

@@ -37,6 +37,23 @@ pub enum LogFormat {
     Combined,
 }
 
+/// What `/metrics` shows beside Yumen's own names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// The same counts under the names of other gateways too, so that dashboards made for those go
+    /// on showing something while you move. Counting costs no more; a scrape is larger.
+    pub compat: Vec<Compat>,
+}
+
+/// A gateway whose names of metrics are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compat {
+    /// Kong 3, its plugin `prometheus` with all its metrics switched on.
+    Kong,
+}
+
 /// The listener for `/metrics`, `/livez` and `/readyz`. It has no password, so it stays on
 /// loopback unless told otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

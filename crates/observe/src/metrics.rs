@@ -8,6 +8,7 @@ mod count;
 mod exposition;
 mod format;
 mod histogram;
+mod kong;
 mod meter;
 mod outcome;
 mod process;
@@ -21,7 +22,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -49,6 +50,7 @@ pub struct Registry {
     services: Table<String, ServiceCells>,
     listeners: Table<String, ListenerCells>,
     policies: Table<&'static str, PolicyCells>,
+    kong: AtomicBool,
     config: ConfigCells,
     targets: Mutex<Vec<TargetHealth>>,
     expiring: Mutex<Vec<Expiring>>,
@@ -118,6 +120,8 @@ pub struct Names {
     pub routes: BTreeSet<RouteName>,
     /// Kinds of policies.
     pub policies: BTreeSet<&'static str>,
+    /// Whether counts are shown under Kong's names too.
+    pub kong: bool,
 }
 
 #[derive(Debug, Default)]
@@ -156,6 +160,7 @@ impl Registry {
             services: Table::default(),
             listeners: Table::default(),
             policies: Table::default(),
+            kong: AtomicBool::default(),
             config: ConfigCells::default(),
             targets: Mutex::default(),
             expiring: Mutex::default(),
@@ -185,6 +190,7 @@ impl Registry {
         self.services.keep(names.services);
         self.listeners.keep(names.listeners);
         self.policies.keep(names.policies);
+        self.kong.store(names.kong, Ordering::Relaxed);
         self.sweep(now);
     }
 

@@ -85,6 +85,7 @@ impl Plan {
             destinations: destinations.map(|one| (Arc::clone(&one.name), one)).collect(),
             acme,
             access_log: model.access_log.clone(),
+            metrics: model.metrics.clone(),
             status: model.status.clone(),
             drain: model.drain,
             drain_delay: model.drain_delay,

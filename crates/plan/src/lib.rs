@@ -28,7 +28,7 @@ pub use route::{Rewrite, RoutePlan};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use yumen_model::{AccessLog, Listener, Span, Status};
+use yumen_model::{AccessLog, Listener, Metrics, Span, Status};
 use yumen_route::Router;
 use yumen_upstream::Destination;
 
@@ -47,6 +47,8 @@ pub struct Plan {
     pub acme: Option<AcmePlan>,
     /// Where exchanges are written down.
     pub access_log: AccessLog,
+    /// How what was counted is shown.
+    pub metrics: Metrics,
     /// The status listener.
     pub status: Status,
     /// How long a stopping gateway waits.

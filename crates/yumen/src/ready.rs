@@ -1,5 +1,6 @@
 //! A configuration that is ready to be taken up: whatever takes long was done before.
 
+use yumen_model::Compat;
 use yumen_model::document::Source;
 use yumen_observe::{Names, RouteName};
 use yumen_plan::{Offer, Plan};
@@ -32,6 +33,7 @@ impl Ready {
             Some(RouteName { listener: listener.to_owned(), service, route })
         };
         let counted = Names {
+            kong: plan.metrics.compat.contains(&Compat::Kong),
             listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),
             services: plan.destinations.keys().map(ToString::to_string).collect(),
             routes: offers().filter_map(route).collect(),

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{format::Format, series::Series};
-use crate::digits::{decimal, millionths};
+use crate::digits::{decimal, millionths, thousandths};
 
 /// Bytes that are collected before they are written.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -15,6 +15,8 @@ pub(super) enum Value {
     Whole(u64),
     /// Seconds, given in microseconds.
     Micros(u64),
+    /// Milliseconds, given in microseconds.
+    Millis(u64),
 }
 
 /// A text under way.
@@ -61,6 +63,7 @@ impl<'o> Exposition<'o> {
         match value {
             Value::Whole(number) => decimal(piece, number),
             Value::Micros(micros) => millionths(piece, micros),
+            Value::Millis(micros) => thousandths(piece, micros),
         }
         piece.push(b'\n');
         if piece.len() >= PIECE_BYTES { self.write() } else { Ok(()) }

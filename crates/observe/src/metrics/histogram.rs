@@ -56,6 +56,14 @@ impl HistogramSum {
         self.micros = self.micros.wrapping_add(histogram.micros.read());
     }
 
+    /// Adds another sum.
+    pub(super) fn join(&mut self, other: &Self) {
+        for (sum, bucket) in self.buckets.iter_mut().zip(other.buckets) {
+            *sum = sum.wrapping_add(bucket);
+        }
+        self.micros = self.micros.wrapping_add(other.micros);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.buckets.iter().all(|bucket| *bucket == 0)
     }

@@ -1,6 +1,11 @@
 //! Everything that is counted, as text: sums first, then one metric after the other.
 
-use std::{collections::BTreeMap, io, sync::PoisonError, time::Instant};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{PoisonError, atomic::Ordering},
+    time::Instant,
+};
 
 use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
@@ -10,6 +15,7 @@ use super::{
     exposition::{Exposition, Value, label},
     format::Format,
     histogram::{self, HistogramSum, Scale},
+    kong,
     meter::{ListenerCells, PolicyCells, RouteCells, ServiceCells},
     outcome, process,
     series::{self, Series},
@@ -18,20 +24,20 @@ use crate::record::micros;
 
 /// The sum of a route over all workers. All metrics of one scrape are made of the same sums.
 #[derive(Default)]
-struct RouteSum {
-    outcomes: BTreeMap<u16, u64>,
-    total: HistogramSum,
-    upstream: HistogramSum,
-    overhead: HistogramSum,
-    received: u64,
-    sent: u64,
+pub(super) struct RouteSum {
+    pub(super) outcomes: BTreeMap<u16, u64>,
+    pub(super) total: HistogramSum,
+    pub(super) upstream: HistogramSum,
+    pub(super) overhead: HistogramSum,
+    pub(super) received: u64,
+    pub(super) sent: u64,
 }
 
 #[derive(Default)]
-struct ListenerSum {
+pub(super) struct ListenerSum {
     active: u64,
-    open: u64,
-    accepted: u64,
+    pub(super) open: u64,
+    pub(super) accepted: u64,
     turned_away: u64,
     flooding: u64,
     unsecured: u64,
@@ -72,11 +78,13 @@ pub(super) fn render(
     let text = &mut exposition;
     build_and_config(text, registry, now)?;
     expiring(text, registry)?;
-    listeners(
-        text,
-        &labelled(registry.listeners.sums(add_listener), |name| label("listener", name)),
-    )?;
-    routes(text, &labelled(registry.routes.sums(add_route), route_labels))?;
+    let listener_sums = registry.listeners.sums(add_listener);
+    let route_sums = registry.routes.sums(add_route);
+    if registry.kong.load(Ordering::Relaxed) {
+        kong::render(text, registry, &listener_sums, &route_sums)?;
+    }
+    listeners(text, &labelled(listener_sums, |name| label("listener", name)))?;
+    routes(text, &labelled(route_sums, route_labels))?;
     policies(text, &labelled(registry.policies.sums(add_policy), |kind| label("policy", kind)))?;
     services(text, &labelled(registry.services.sums(add_service), |name| label("service", name)))?;
     targets(text, registry)?;
@@ -155,7 +163,7 @@ fn build_and_config(
     registry: &Registry,
     now: Instant,
 ) -> io::Result<()> {
-    use std::sync::atomic::Ordering::Relaxed;
+    use Ordering::Relaxed;
     let config = &registry.config;
     text.begin(series::BUILD);
     text.sample((series::BUILD, ""), &[&label("version", &registry.version)], Value::Whole(1))?;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Format, Names, Registry, RouteName, names, series};
+use super::{Format, Names, Registry, RouteName, TargetHealth, names, series};
 use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
 use crate::{LogTally, Record, Size, Source, Times};
@@ -184,6 +184,50 @@ fn openmetrics_names_counters_without_their_ending_and_has_an_end() {
         "# TYPE yumen_http_request_duration_seconds histogram",
     ] {
         assert!(text.lines().any(|one| one == line), "{line} in {text}");
+    }
+}
+
+#[test]
+fn kong_s_names_are_shown_where_they_are_asked_for() {
+    let registry = registry();
+    let worker = registry.worker();
+    for listener in ["web", "inside"] {
+        worker.route(listener, "shop", "orders").count(&record(700));
+        worker.route(listener, "", "").count(&record(1));
+        worker.listener(listener).connection_opened();
+    }
+    let cells = worker.route("web", "shop", "orders");
+    cells.count(&Record { method: b"POST", source: Source::Gateway, status: 429, ..record(10) });
+    registry.targets(vec![TargetHealth {
+        service: "shop".to_owned(),
+        target: "10.0.0.1:80".to_owned(),
+        ..TargetHealth::default()
+    }]);
+    let mut kong = samples(&registry);
+    kong.retain(|key, _| key.starts_with("kong_"));
+    assert!(kong.is_empty(), "{kong:?}");
+    let names = Names { kong: true, ..Names::default() };
+    registry.config_applied(1, names, SystemTime::UNIX_EPOCH, Instant::now());
+    let samples = samples(&registry);
+    let shop = "service=shop|route=orders|workspace=default";
+    for (key, expect) in [
+        (format!("kong_http_requests_total{{{shop}|code=200|source=service|consumer=}}"), 2.0),
+        (format!("kong_http_requests_total{{{shop}|code=429|source=kong|consumer=}}"), 1.0),
+        (format!("kong_request_latency_ms_bucket{{{shop}|le=1}}"), 3.0),
+        (format!("kong_request_latency_ms_sum{{{shop}}}"), 1.41),
+        (format!("kong_kong_latency_ms_count{{{shop}}}"), 3.0),
+        (format!("kong_upstream_latency_ms_count{{{shop}}}"), 3.0),
+        (format!("kong_bandwidth_bytes{{{shop}|direction=egress|consumer=}}"), 3_600.0),
+        ("kong_nginx_connections_total{node_id=|subsystem=http|state=active}".to_owned(), 2.0),
+        ("kong_nginx_requests_total{node_id=|subsystem=http}".to_owned(), 3.0),
+        (
+            "kong_upstream_target_health{upstream=shop|target=10.0.0.1:80|address=|\
+             state=unhealthy|subsystem=http}"
+                .to_owned(),
+            1.0,
+        ),
+    ] {
+        assert_eq!(samples.get(&key), Some(&expect), "{key} in {samples:#?}");
     }
 }
 
