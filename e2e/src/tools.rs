@@ -38,6 +38,12 @@ pub enum Tool {
     RedisServer,
     /// `redis-cli`.
     RedisCli,
+    /// `prometheus`.
+    Prometheus,
+    /// `promtool`, which checks rules and metrics.
+    Promtool,
+    /// `sh`.
+    Shell,
 }
 
 /// Where `scripts/setup` puts packages: `.tools` in the project, or `YUMEN_TOOLS`.
@@ -65,6 +71,9 @@ impl Tool {
             Self::Pebble => on_path("pebble").filter(|_| on_path("pebble-challtestsrv").is_some()),
             Self::RedisServer => on_path("redis-server"),
             Self::RedisCli => on_path("redis-cli"),
+            Self::Prometheus => on_path("prometheus"),
+            Self::Promtool => on_path("promtool"),
+            Self::Shell => on_path("sh"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
                 let packages = folder().join("node/node_modules/ws");
