@@ -166,6 +166,20 @@ fn a_body_that_fits_is_sent_again() {
     }
 }
 
+/// A body that was sent and not kept is gone, also where there was an answer: what is sent again must
+/// be the same request.
+#[test]
+fn a_body_that_is_gone_is_not_left_out() {
+    let (backend, count) = counting(|_, _| vec![Step::Body, status(503, "")]);
+    let more = "    retries: { statuses: [503], body: 1KiB }";
+    let gateway = Gateway::start(&config(&[backend.address], more));
+    // More than comes with the head.
+    let body = "x".repeat(400_000);
+    let answer = ask(&gateway, &body_request("PUT", &body));
+    assert_eq!((answer.status(), count.load(Ordering::SeqCst)), (503, 1));
+    assert!(logged(&gateway, "\"attempts\":1").contains("\"what\":\"body_gone\""));
+}
+
 /// Once the head of an answer was given on, nothing is sent again.
 #[test]
 fn an_answer_that_was_begun_is_not_tried_again() {

@@ -15,6 +15,7 @@ mod bulkhead;
 mod connection;
 mod destination;
 mod endpoint;
+mod entry;
 pub mod health;
 mod hedge;
 mod http2;
@@ -35,8 +36,9 @@ mod vigil;
 
 pub use bulkhead::Place;
 pub use destination::{Destination, Timeouts, check_host};
+pub use entry::enter;
 pub use ledger::{Clerk, Ledgers, Reading};
 pub use outbound::Outbound;
 pub use pool::Pool;
 pub use retry::Retries;
-pub use send::{Way, enter, send};
+pub use send::{Way, send};

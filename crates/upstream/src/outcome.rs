@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use yumen_http::{Response, Status, grpc};
 use yumen_policy::{Exchange, FailureKind};
 
 use crate::breaker::Grade;
@@ -14,7 +15,7 @@ use crate::ledger::Leave;
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The head of an answer came, with this status.
+    /// The head of an answer came, with this status; see [`status_of`].
     Answered(u16),
     /// No connection could be made.
     Unreachable,
@@ -111,6 +112,22 @@ impl Drop for Try {
         {
             watch.pulse.end();
         }
+    }
+}
+
+/// How a call of gRPC ended that was answered with a head and no message; `None` for everything
+/// else.
+pub(crate) fn ended_at_once(exchange: &Exchange) -> Option<u8> {
+    let status = exchange.trail.watch.grpc_status.get()?;
+    grpc::is_call(&exchange.request.head).then_some(status)
+}
+
+/// The status of an answer by which its service is judged: a call that has ended with the head of
+/// its answer is not well because its HTTP status is 200.
+pub(crate) fn status_of(response: &Response, exchange: &Exchange) -> u16 {
+    match ended_at_once(exchange) {
+        Some(status) if response.head.status() == Status::OK => grpc::http_status(status),
+        _ => response.head.status().code(),
     }
 }
 
