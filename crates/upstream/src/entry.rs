@@ -40,6 +40,7 @@ pub async fn enter(way: &Way<'_>, exchange: &mut Exchange) -> Result<Option<Plac
         Most::Fixed(_) => (Decided::Overloaded, FailureKind::UpstreamBusy),
         Most::Adaptive(_) => (Decided::Shed, FailureKind::UpstreamOverloaded),
     };
+    way.clerk.turned_away();
     exchange.trail.decide(what, None, None);
     Err(Failure::new(kind).because("`limits` of the service").after(OVERLOADED_WAIT))
 }
