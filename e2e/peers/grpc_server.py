@@ -1,5 +1,6 @@
 """A gRPC service of all four kinds with Google's own server. Messages are plain bytes."""
 
+import json
 import threading
 import time
 from concurrent import futures
@@ -11,6 +12,10 @@ LIMITS = [("grpc.max_receive_message_length", 16 << 20), ("grpc.max_send_message
 
 # What calls saw that their clients cannot see.
 SEEN = {}
+
+# How calls of `Try` and its kin fare, and how many there were.
+MOOD = {}
+TRIES = []
 
 
 def echo(request, context):
@@ -79,6 +84,49 @@ def chat(requests, _context):
         yield b"you said " + request
 
 
+def mood(request, _context):
+    """Sets how tries fare from now on, and forgets those before."""
+    MOOD.clear()
+    MOOD.update(json.loads(request))
+    TRIES.clear()
+    return b""
+
+
+def tries(_request, _context):
+    return str(len(TRIES)).encode()
+
+
+def fare(context):
+    """Fails as often as the mood says, before anything is sent."""
+    TRIES.append(time.monotonic())
+    if len(TRIES) <= MOOD.get("times", 0):
+        if "pushback" in MOOD:
+            context.set_trailing_metadata([("grpc-retry-pushback-ms", MOOD["pushback"])])
+        if MOOD.get("head"):
+            context.send_initial_metadata([("x-head", "sent")])
+        context.abort(getattr(grpc.StatusCode, MOOD["code"]), "in a mood")
+
+
+def try_one(request, context):
+    fare(context)
+    return request
+
+
+def try_count(requests, context):
+    """Fails at the first message; the others are still to come, maybe."""
+    first = next(requests)
+    fare(context)
+    return str(len(first) + sum(len(request) for request in requests)).encode()
+
+
+def try_list(request, context):
+    fare(context)
+    yield request
+    if MOOD.get("half"):
+        context.abort(grpc.StatusCode.UNAVAILABLE, "half of it")
+    yield request
+
+
 HANDLERS = {
     "Echo": grpc.unary_unary_rpc_method_handler(echo),
     "Fail": grpc.unary_unary_rpc_method_handler(fail),
@@ -89,6 +137,11 @@ HANDLERS = {
     "List": grpc.unary_stream_rpc_method_handler(list_all),
     "Drip": grpc.unary_stream_rpc_method_handler(drip),
     "Quiet": grpc.unary_stream_rpc_method_handler(quiet),
+    "Mood": grpc.unary_unary_rpc_method_handler(mood),
+    "Tries": grpc.unary_unary_rpc_method_handler(tries),
+    "Try": grpc.unary_unary_rpc_method_handler(try_one),
+    "TryCount": grpc.stream_unary_rpc_method_handler(try_count),
+    "TryList": grpc.unary_stream_rpc_method_handler(try_list),
     "Chat": grpc.stream_stream_rpc_method_handler(chat),
 }
 

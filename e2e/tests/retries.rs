@@ -166,6 +166,20 @@ fn a_body_that_fits_is_sent_again() {
     }
 }
 
+/// A body that was sent and not kept is gone, also where there was an answer: what is sent again must
+/// be the same request.
+#[test]
+fn a_body_that_is_gone_is_not_left_out() {
+    let (backend, count) = counting(|_, _| vec![Step::Body, status(503, "")]);
+    let more = "    retries: { statuses: [503], body: 1KiB }";
+    let gateway = Gateway::start(&config(&[backend.address], more));
+    // More than comes with the head.
+    let body = "x".repeat(400_000);
+    let answer = ask(&gateway, &body_request("PUT", &body));
+    assert_eq!((answer.status(), count.load(Ordering::SeqCst)), (503, 1));
+    assert!(logged(&gateway, "\"attempts\":1").contains("\"what\":\"body_gone\""));
+}
+
 /// Once the head of an answer was given on, nothing is sent again.
 #[test]
 fn an_answer_that_was_begun_is_not_tried_again() {
@@ -414,6 +428,15 @@ fn what_takes_long_is_asked_of_another_too() {
     assert_eq!(posts, answered, "{texts:?}");
 }
 
+/// What the page of upstreams shows of the only service: limit, under way, waiting, sent away.
+fn crowd(gateway: &Gateway) -> [u64; 4] {
+    let text = get(gateway.status(), "/upstreams").text();
+    let page: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let limits = &page["services"][0]["limits"];
+    ["limit", "requests", "pending", "sent_away"]
+        .map(|name| limits[name].as_u64().unwrap_or_else(|| panic!("no {name} in {text}")))
+}
+
 /// So many clients ask without end, with a pause; what each answer was, and how long it took.
 fn hammer(gateway: &Gateway, clients: usize, pause: Duration, long: Duration) -> Vec<Asked> {
     let (web, until) = (gateway.web(), Instant::now() + long);
@@ -456,6 +479,7 @@ fn under_overload_the_adaptive_limit_keeps_the_service_busy_and_no_more() {
     });
     let more = "    limits: { adaptive: {} }";
     let gateway = Gateway::start(&config(&[backend.address], more));
+    assert_eq!(crowd(&gateway), [20, 0, 0, 0], "before anybody has asked");
     let long = Duration::from_secs(3);
     let peak = hammer(&gateway, 8, Duration::ZERO, long);
     assert!(peak.iter().all(|one| one.0 == 200), "nobody is sent away for nothing");
@@ -484,6 +508,10 @@ fn under_overload_the_adaptive_limit_keeps_the_service_busy_and_no_more() {
     assert!(median(&shed) < Duration::from_millis(100));
     assert!(median(&shed) < median(&good) / 2, "who is sent away does not wait");
     assert!((4.0..=40.0).contains(&limit), "{limit}");
+    let [shown, requests, pending, sent_away] = crowd(&gateway);
+    assert!((4..=40).contains(&shown) && (requests, pending) == (0, 0), "{shown} {requests}");
+    let all_shed = all.iter().filter(|one| one.0 == 503).count() as u64;
+    assert_eq!(sent_away, all_shed);
     logged(&gateway, "\"what\":\"shed\"");
 }
 
@@ -498,12 +526,15 @@ fn a_service_gets_no_more_than_it_may() {
         client.send(format!("GET /gate/{millis} HTTP/1.1\r\nHost: a\r\n\r\n"));
         client
     };
-    let mut inside = vec![ask(700), ask(700)];
-    assert!(backend.wait(SOON, |all| all.iter().filter(|one| one.holds("/gate/700")).count() == 2));
+    let mut inside = vec![ask(1500), ask(1500)];
+    assert!(
+        backend.wait(SOON, |all| all.iter().filter(|one| one.holds("/gate/1500")).count() == 2)
+    );
     inside.extend([ask(1), ask(1)]);
-    let pending = "yumen_upstream_pending_requests{service=\"backend\"}";
-    let deadline = Instant::now() + Duration::from_millis(600);
-    while Instant::now() < deadline && metric(&gateway, pending) < 1.5 {}
+    let deadline = Instant::now() + SOON;
+    while crowd(&gateway) != [2, 2, 2, 0] {
+        assert!(Instant::now() < deadline, "{:?}", crowd(&gateway));
+    }
     assert_eq!(count.load(Ordering::SeqCst), 2, "no more than two at once");
     let began = Instant::now();
     let answer = get(gateway.web(), "/gate/1");
@@ -516,6 +547,10 @@ fn a_service_gets_no_more_than_it_may() {
     logged(&gateway, "\"what\":\"queued\"");
     logged(&gateway, "\"what\":\"overloaded\"");
     assert_eq!(get(gateway.web(), "/gate/1").status(), 200, "all places are free again");
+    let deadline = Instant::now() + SOON;
+    while crowd(&gateway) != [2, 0, 0, 1] {
+        assert!(Instant::now() < deadline, "{:?}", crowd(&gateway));
+    }
 }
 
 /// Places come back however an exchange ends.

@@ -19,7 +19,7 @@ use yumen_http::{Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
 use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
-use yumen_upstream::{Outbound, Place, Reading};
+use yumen_upstream::{Outbound, Place};
 
 use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
@@ -75,21 +75,17 @@ impl Engine {
     pub fn tidy(&self) {
         self.outbound.sweep();
         self.outbound.each_open(|name, count| self.metrics.service(name).connections_open(count));
-        // What all workers share is shown once.
-        if self.outbound.worker().index() == 0 {
-            let show = |name: &str, now: Reading| {
-                self.metrics.service(name).reading(
-                    now.breaker,
-                    now.requests,
-                    now.pending,
-                    now.limit,
-                );
-            };
-            self.present.ledgers().each(show);
-        }
         self.log.borrow_mut().flush();
         // Plans that nobody uses any more are let go of even when no request comes.
-        let _bound = self.bound();
+        let bound = self.bound();
+        // What all workers share is shown once.
+        if self.outbound.worker().index() == 0 {
+            for (name, destination) in &bound.plan().destinations {
+                if let Some(reading) = self.present.ledgers().read(destination) {
+                    note::show(&self.metrics.service(name), reading);
+                }
+            }
+        }
     }
 
     /// The plan of the moment with this worker's ends of it.

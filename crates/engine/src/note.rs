@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use yumen_http::Version;
 use yumen_listen::{Broken, Door, End};
-use yumen_observe::{Record, Side, Size, Source, Times};
+use yumen_observe::{Record, ServiceMeter, Side, Size, Source, Times};
 use yumen_policy::{Attempt, Client, Exchange, Failure};
+use yumen_upstream::{BreakerState, Reading};
 
 use crate::bound::Stand;
 use crate::{Engine, Mark};
@@ -124,6 +125,19 @@ impl Engine {
         self.log.borrow_mut().write(&record);
         self.listener(door).request_refused(status);
     }
+}
+
+/// Shows how a service stands, as numbers.
+pub(crate) fn show(service: &ServiceMeter, reading: Reading) {
+    let breaker = match reading.breaker {
+        None | Some(BreakerState::Closed) => 0,
+        Some(BreakerState::HalfOpen) => 1,
+        Some(BreakerState::Open) => 2,
+    };
+    let [requests, pending, limit] = reading
+        .limits
+        .map_or([0; 3], |crowd| [crowd.requests, crowd.pending, crowd.limit].map(u64::from));
+    service.reading(breaker, requests, pending, limit);
 }
 
 /// So long ago, by the clock on the wall.

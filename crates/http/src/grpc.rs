@@ -65,6 +65,34 @@ pub fn read_status(value: &[u8]) -> Option<u8> {
     digits(value).and_then(|code| u8::try_from(code).ok())
 }
 
+/// The status of HTTP that says the same as that of a call, so that both are judged by one measure. A
+/// number that is none is taken for `UNKNOWN`, as clients do.
+#[must_use]
+pub fn http_status(status: u8) -> u16 {
+    match status {
+        0 => 200,
+        1 => 499,
+        3 | 9 | 11 => 400,
+        DEADLINE_EXCEEDED => 504,
+        // A method that is not there is the caller's mistake, or anybody could have a service taken
+        // for broken. Google's own table has 501.
+        5 | 12 => 404,
+        6 | 10 => 409,
+        7 => 403,
+        8 => 429,
+        14 => 503,
+        16 => 401,
+        _ => 500,
+    }
+}
+
+/// How long a service asks to be left alone before a call is sent to it again, in milliseconds;
+/// `None` if it asks not to be sent it at all: whatever is no such number means that.
+#[must_use]
+pub fn read_pushback(value: &[u8]) -> Option<Duration> {
+    digits(value).map(Duration::from_millis)
+}
+
 /// A sentence as `grpc-message` has it: percent-encoded, but for what can be printed.
 #[must_use]
 pub fn encode_message(text: &str) -> String {
@@ -119,6 +147,31 @@ mod tests {
     fn messages_are_encoded() {
         assert_eq!(encode_message("No route matches."), "No route matches.");
         assert_eq!(encode_message("100%\nä"), "100%25%0A%C3%A4");
+    }
+
+    #[test]
+    fn a_pushback_that_is_no_time_means_never() {
+        for (text, expect) in [
+            ("0", Some(Duration::ZERO)),
+            ("250", Some(Duration::from_millis(250))),
+            ("-1", None),
+            ("", None),
+            ("soon", None),
+            ("1.5", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(read_pushback(text.as_bytes()), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn statuses_of_calls_are_judged_like_those_of_http() {
+        let failed: Vec<u8> = (0..=17).filter(|status| http_status(*status) >= 500).collect();
+        assert_eq!(failed, [2, 4, 13, 14, 15, 17]);
+        let overloaded: Vec<u8> =
+            (0..=17).filter(|status| matches!(http_status(*status), 429 | 503)).collect();
+        assert_eq!(overloaded, [8, 14]);
+        assert_eq!(http_status(0), 200);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use pem::{Pem, Secret};
 pub use policy_use::{Broader, PolicyUse};
 pub use protocol::{Protocol, ServiceHttp2};
 pub use read::read;
-pub use retries::{Backoff, Retries, RetryBudget, RetryOn};
+pub use retries::{Backoff, GrpcStatus, Retries, RetryBudget, RetryOn};
 pub use route::{Answer, HostHeader, Match, Redirect, Route, RouteLimits, ValueMatch};
 pub use service::{Balance, HashOn, Pool, Service, ServiceTimeouts, Target, Upstream};
 pub use stream::{ListenerProtocol, Stream};

@@ -17,6 +17,10 @@ pub struct Retries {
     /// Answers of these statuses, 400 to 599, are tried again too; usual are 502, 503 and 504. The
     /// last one is passed on.
     pub statuses: Vec<u16>,
+    /// Calls of gRPC that end so before there was a message are tried again too, whatever `methods`
+    /// says; usual are `unavailable` and `resource_exhausted`. The last answer is passed on. Only for
+    /// services that speak HTTP/2.
+    pub grpc: Vec<GrpcStatus>,
     /// Methods that may be sent twice. If empty, those that do no more harm the second time:
     /// `GET`, `HEAD`, `PUT`, `DELETE`, `OPTIONS`. A request of which nothing was sent, because
     /// there was no connection, is tried again whatever its method.
@@ -26,8 +30,8 @@ pub struct Retries {
     pub body: Bytes,
     /// The pause before the same target is asked again.
     pub backoff: Backoff,
-    /// The longest `Retry-After` of an answer that is waited for; an answer that asks for more is
-    /// passed on.
+    /// The longest `Retry-After` of an answer, or `grpc-retry-pushback-ms`, that is waited for; an
+    /// answer that asks for more is passed on.
     pub retry_after: Span,
     /// A request that has waited for so long for its answer's head is sent to another target too,
     /// once; the first answer counts and the other request is called off. Only for methods that may
@@ -44,6 +48,7 @@ impl Default for Retries {
             attempts: 2,
             on: vec![RetryOn::Connect, RetryOn::Reset, RetryOn::Timeout],
             statuses: Vec::new(),
+            grpc: Vec::new(),
             methods: Vec::new(),
             body: Bytes::kib(64),
             backoff: Backoff::default(),
@@ -65,6 +70,52 @@ pub enum RetryOn {
     /// There was no answer within `per_try`; or none within `first_byte`, and there is another
     /// target; or the target answers nobody while others do.
     Timeout,
+}
+
+/// How a call of gRPC ends that does not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrpcStatus {
+    /// Somebody called it off.
+    Cancelled = 1,
+    /// Nobody knows why; what many servers make of an exception.
+    Unknown = 2,
+    /// What was asked makes no sense.
+    InvalidArgument = 3,
+    /// It took too long.
+    DeadlineExceeded = 4,
+    /// Something is not there.
+    NotFound = 5,
+    /// Something is there already.
+    AlreadyExists = 6,
+    /// The caller may not.
+    PermissionDenied = 7,
+    /// A quota is used up, or there is too much to do.
+    ResourceExhausted = 8,
+    /// It is not the time for it.
+    FailedPrecondition = 9,
+    /// Others came in between.
+    Aborted = 10,
+    /// Beyond the end of something.
+    OutOfRange = 11,
+    /// There is no such method.
+    Unimplemented = 12,
+    /// Something broke.
+    Internal = 13,
+    /// The service is not there for the moment.
+    Unavailable = 14,
+    /// Something is lost for good.
+    DataLoss = 15,
+    /// Nobody knows who the caller is.
+    Unauthenticated = 16,
+}
+
+impl GrpcStatus {
+    /// The number in `grpc-status`.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
 }
 
 /// The pause before the same target is asked again: a random part of a time that doubles with each

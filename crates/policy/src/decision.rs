@@ -11,7 +11,7 @@ pub struct Decision {
     pub what: Decided,
     /// The target that gave cause for it.
     pub target: Option<Arc<str>>,
-    /// The status of the answer that gave cause for it.
+    /// The status of the answer that gave cause for it, of HTTP or gRPC.
     pub status: Option<u16>,
     /// When: from the start of the exchange.
     pub at: Duration,
@@ -36,10 +36,14 @@ pub enum Decided {
     Hedge,
     /// Tried again: the answer's status.
     Status,
+    /// Tried again: how a call of gRPC ended.
+    GrpcStatus,
     /// Not tried again: the budget for retries is spent.
     BudgetSpent,
     /// Not tried again: too much of the request body is gone.
     BodyGone,
+    /// Not tried again: the service asks to be left alone, for longer than it is waited for.
+    PushedBack,
     /// Not asked: the breaker is open.
     BreakerOpen,
     /// The breaker opened with this attempt.
@@ -60,7 +64,7 @@ pub enum Decided {
 
 impl Decided {
     /// All of them, causes of further attempts first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Connect,
         Self::Stale,
         Self::Unprocessed,
@@ -69,8 +73,10 @@ impl Decided {
         Self::Silent,
         Self::Hedge,
         Self::Status,
+        Self::GrpcStatus,
         Self::BudgetSpent,
         Self::BodyGone,
+        Self::PushedBack,
         Self::BreakerOpen,
         Self::BreakerOpened,
         Self::BreakerTrial,
@@ -93,8 +99,10 @@ impl Decided {
             Self::Silent => "silent",
             Self::Hedge => "hedge",
             Self::Status => "status",
+            Self::GrpcStatus => "grpc_status",
             Self::BudgetSpent => "budget_spent",
             Self::BodyGone => "body_gone",
+            Self::PushedBack => "pushed_back",
             Self::BreakerOpen => "breaker_open",
             Self::BreakerOpened => "breaker_opened",
             Self::BreakerTrial => "breaker_trial",
@@ -119,6 +127,7 @@ impl Decided {
                 | Self::Silent
                 | Self::Hedge
                 | Self::Status
+                | Self::GrpcStatus
         )
     }
 }

@@ -130,11 +130,6 @@ impl Bulkhead {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// How many may be, as of the last one that came.
-    pub(crate) fn limit(&self) -> u32 {
-        self.limit.load(Ordering::Relaxed)
-    }
-
     /// How many are under way.
     pub(crate) fn under_way(&self) -> u32 {
         self.under_way.load(Ordering::SeqCst)

@@ -279,6 +279,11 @@ fn retries(
             .error(format!("{at}.hedge"), "requests over HTTP/2 are not hedged")
             .hint("write `protocol: http1` in the service, or leave `hedge` out");
     }
+    if !may_share && !retries.grpc.is_empty() {
+        report
+            .error(format!("{at}.grpc"), "calls of gRPC need HTTP/2, which is not spoken here")
+            .hint("write `protocol: http2` in the service, or leave `grpc` out");
+    }
     Arc::new(Retries::compile(retries, at, report))
 }
 

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use crate::adaptive::{Adaptive, Bounds, Observed};
 use crate::breaker::{Breaker, Change, Grade, Pass, State, Terms};
 use crate::budget::{Allowance, Budget};
 use crate::bulkhead::{Bulkhead, Entry, Most, Room};
+use crate::destination::Destination;
 
 /// Requests that one worker counts by itself before it tells the others.
 const UNTOLD_MAX: u32 = 32;
@@ -28,14 +29,36 @@ pub struct Ledgers {
 /// How one service stands at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// 0: its breaker is closed, or it has none; 1: half open; 2: open.
-    pub breaker: u64,
-    /// Requests under way, if there is a limit for them.
-    pub requests: u64,
-    /// Requests that wait for their turn.
-    pub pending: u64,
-    /// How many there may be under way; 0 if that is not limited.
-    pub limit: u64,
+    /// Its breaker, if it has one.
+    pub breaker: Option<BreakerState>,
+    /// Its requests, if there is a limit for them.
+    pub limits: Option<Crowd>,
+}
+
+/// How a breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Everybody is let through.
+    Closed,
+    /// Some are, to see how they fare.
+    HalfOpen,
+    /// Nobody is.
+    Open,
+}
+
+/// The requests of a service that limits them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowd {
+    /// How many may be under way now.
+    pub limit: u32,
+    /// Whether that moves by itself.
+    pub is_adaptive: bool,
+    /// How many are under way.
+    pub requests: u32,
+    /// How many wait for their turn.
+    pub pending: u32,
+    /// How many were sent away so far, at once or after a wait.
+    pub sent_away: u64,
 }
 
 /// What all workers know together of one service.
@@ -52,8 +75,8 @@ struct Ledger {
     adaptive: Mutex<Adaptive>,
     /// How many it lets through now; 0 if it was never asked.
     limit: AtomicU32,
-    /// Whether the two were ever used.
-    guarded: AtomicBool,
+    /// Requests that got no place.
+    sent_away: AtomicU64,
     news: Arc<Mutex<Vec<String>>>,
 }
 
@@ -92,7 +115,7 @@ impl Ledgers {
                 bulkhead: Arc::default(),
                 adaptive: Mutex::default(),
                 limit: AtomicU32::new(0),
-                guarded: AtomicBool::new(false),
+                sent_away: AtomicU64::new(0),
                 news: Arc::clone(&self.news),
             })
         };
@@ -105,21 +128,21 @@ impl Ledgers {
         lock(&self.ledgers).retain(|name, _| is_kept(name));
     }
 
-    /// How every service stands that has a breaker or limits.
-    pub fn each(&self, mut tell: impl FnMut(&str, Reading)) {
-        let ledgers = lock(&self.ledgers);
-        let guarded = ledgers.iter().filter(|(_, one)| one.guarded.load(Ordering::Relaxed));
-        for (name, ledger) in guarded {
-            let breaker = match lock(&ledger.breaker).state() {
-                State::Closed => 0,
-                State::Trying { .. } => 1,
-                State::Open { .. } => 2,
-            };
-            let requests = u64::from(ledger.bulkhead.under_way());
-            let pending = u64::from(ledger.bulkhead.waiting());
-            let limit = u64::from(ledger.bulkhead.limit());
-            tell(name, Reading { breaker, requests, pending, limit });
+    /// How a service stands; `None` if it has neither breaker nor limits. Takes locks that requests
+    /// take too, for a moment.
+    #[must_use]
+    pub fn read(&self, destination: &Destination) -> Option<Reading> {
+        let Destination { name, breaker, room, .. } = destination;
+        if breaker.is_none() && room.is_none() {
+            return None;
         }
+        // One that nobody has asked yet has no ledger.
+        let ledger = lock(&self.ledgers).get(name).cloned();
+        let ledger = ledger.as_deref();
+        Some(Reading {
+            breaker: breaker.is_some().then(|| ledger.map_or(BreakerState::Closed, Ledger::state)),
+            limits: room.as_ref().map(|room| Crowd::read(room, ledger)),
+        })
     }
 
     /// What changed since the last call, as sentences for the operator.
@@ -152,12 +175,13 @@ impl Clerk {
 
     /// Asks for a place among the requests under way.
     pub(crate) fn enter(&self, room: &Room) -> Entry {
-        self.ledger.guard();
-        let limit = match &room.most {
-            Most::Fixed(requests) => *requests,
-            Most::Adaptive(bounds) => bounds.within(self.ledger.limit.load(Ordering::Relaxed)),
-        };
+        let limit = limit(room, self.ledger.limit.load(Ordering::Relaxed));
         self.ledger.bulkhead.enter(limit, room.pending)
+    }
+
+    /// Counts a request that got no place.
+    pub(crate) fn turned_away(&self) {
+        self.ledger.sent_away.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes in how a request fared that had a place.
@@ -196,7 +220,6 @@ impl Clerk {
         &'a self,
         terms: &'a Terms,
     ) -> Result<(Leave<'a>, Option<Change>), Duration> {
-        self.ledger.guard();
         let began = Instant::now();
         let gate = self.ledger.gate.load(Ordering::Acquire);
         let (pass, change) = if gate & 1 == 0 {
@@ -220,10 +243,11 @@ impl Ledger {
         now.saturating_duration_since(self.opened)
     }
 
-    fn guard(&self) {
-        // Read first: a store would take the line from the other workers.
-        if !self.guarded.load(Ordering::Relaxed) {
-            self.guarded.store(true, Ordering::Relaxed);
+    fn state(&self) -> BreakerState {
+        match lock(&self.breaker).state() {
+            State::Closed => BreakerState::Closed,
+            State::Trying { .. } => BreakerState::HalfOpen,
+            State::Open { .. } => BreakerState::Open,
         }
     }
 
@@ -236,6 +260,28 @@ impl Ledger {
         if news.len() < NEWS_MAX {
             news.push(format!("the breaker of service {} {}", self.name, change.news()));
         }
+    }
+}
+
+impl Crowd {
+    /// `ledger`: none if nobody was let in yet.
+    fn read(room: &Room, ledger: Option<&Ledger>) -> Self {
+        let found = ledger.map_or(0, |ledger| ledger.limit.load(Ordering::Relaxed));
+        Self {
+            limit: limit(room, found),
+            is_adaptive: matches!(room.most, Most::Adaptive(_)),
+            requests: ledger.map_or(0, |ledger| ledger.bulkhead.under_way()),
+            pending: ledger.map_or(0, |ledger| ledger.bulkhead.waiting()),
+            sent_away: ledger.map_or(0, |ledger| ledger.sent_away.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+/// How many may be under way; `found`: what an adaptive limit has come to, 0 if nothing yet.
+fn limit(room: &Room, found: u32) -> u32 {
+    match &room.most {
+        Most::Fixed(requests) => *requests,
+        Most::Adaptive(bounds) => bounds.within(found),
     }
 }
 
@@ -314,18 +360,14 @@ mod tests {
             yumen_model::Breaker { consecutive: Some(3), ..yumen_model::Breaker::default() };
         let terms = Terms::compile(&breaker, "", &mut report);
         let (one, other) = (ledgers.clerk(&name), ledgers.clerk(&name));
-        let reading = |ledgers: &Ledgers| {
-            let mut all = Vec::new();
-            ledgers.each(|_, reading| all.push(reading.breaker));
-            all
-        };
+        let state = |ledgers: &Ledgers| lock(&ledgers.ledgers).get("a").map(|one| one.state());
         for clerk in [&one, &other, &one] {
-            assert!(reading(&ledgers).iter().all(|state| *state == 0));
+            assert_eq!(state(&ledgers), Some(BreakerState::Closed));
             let (leave, change) = clerk.admit(&terms).unwrap();
             assert_eq!(change, None);
             leave.end(Grade::Failed);
         }
-        assert_eq!(reading(&ledgers), [2]);
+        assert_eq!(state(&ledgers), Some(BreakerState::Open));
         ledgers.retain(|_| true);
         let wait = ledgers.clerk(&name).admit(&terms).unwrap_err();
         assert!(wait > Duration::from_secs(4) && wait <= Duration::from_secs(5), "{wait:?}");
@@ -333,6 +375,42 @@ mod tests {
         let news = ledgers.news();
         assert!(news.len() == 1 && news[0].contains("service a opened"), "{news:?}");
         assert!(ledgers.news().is_empty());
+    }
+
+    #[test]
+    fn what_is_read_is_what_is() {
+        let ledgers = Ledgers::default();
+        let clerk = ledgers.clerk(&"a".into());
+        let room = |limits: yumen_model::ServiceLimits| {
+            Room::compile(&limits, "", &mut yumen_model::report::Report::default()).unwrap()
+        };
+        let pending = 1;
+        let fixed = room(yumen_model::ServiceLimits {
+            requests: Some(2),
+            pending,
+            ..yumen_model::ServiceLimits::default()
+        });
+        let read = |room: &Room, ledger: Option<&Ledger>| {
+            let Crowd { limit, is_adaptive, requests, pending, sent_away } =
+                Crowd::read(room, ledger);
+            (limit, is_adaptive, requests, pending, sent_away)
+        };
+        assert_eq!(read(&fixed, None), (2, false, 0, 0, 0));
+        let held: Vec<Entry> = (0..4).map(|_| clerk.enter(&fixed)).collect();
+        assert!(matches!(held.last(), Some(Entry::Never)));
+        clerk.turned_away();
+        assert_eq!(read(&fixed, Some(&clerk.ledger)), (2, false, 2, 1, 1));
+        drop(held);
+        // Another plan, another kind of limit.
+        let adaptive = yumen_model::AdaptiveLimit::default();
+        let adaptive = room(yumen_model::ServiceLimits {
+            adaptive: Some(adaptive),
+            pending,
+            ..yumen_model::ServiceLimits::default()
+        });
+        assert_eq!(read(&adaptive, Some(&clerk.ledger)), (20, true, 0, 0, 1));
+        clerk.ledger.limit.store(33, Ordering::Relaxed);
+        assert_eq!(read(&adaptive, Some(&clerk.ledger)), (33, true, 0, 0, 1));
     }
 
     #[test]

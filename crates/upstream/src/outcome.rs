@@ -4,7 +4,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use yumen_policy::{AttemptEnd, FailureKind, Trail};
+use yumen_http::{Response, Status, grpc};
+use yumen_policy::{AttemptEnd, Exchange, FailureKind, Trail};
 
 use crate::breaker::Grade;
 use crate::endpoint::{Endpoint, Watch};
@@ -13,7 +14,7 @@ use crate::ledger::Leave;
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The head of an answer came, with this status.
+    /// The head of an answer came, with this status; see [`status_of`].
     Answered(u16),
     /// No connection could be made.
     Unreachable,
@@ -142,5 +143,21 @@ impl Drop for Try<'_> {
         {
             watch.pulse.end();
         }
+    }
+}
+
+/// How a call of gRPC ended that was answered with a head and no message; `None` for everything
+/// else.
+pub(crate) fn ended_at_once(exchange: &Exchange) -> Option<u8> {
+    let status = exchange.trail.watch.grpc_status.get()?;
+    grpc::is_call(&exchange.request.head).then_some(status)
+}
+
+/// The status of an answer by which its service is judged: a call that has ended with the head of
+/// its answer is not well because its HTTP status is 200.
+pub(crate) fn status_of(response: &Response, exchange: &Exchange) -> u16 {
+    match ended_at_once(exchange) {
+        Some(status) if response.head.status() == Status::OK => grpc::http_status(status),
+        _ => response.head.status().code(),
     }
 }

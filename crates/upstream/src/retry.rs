@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use yumen_http::{Method, Status};
+use yumen_http::{Method, Response, Status, grpc};
 use yumen_model::RetryOn;
 use yumen_model::report::Report;
-use yumen_policy::{Decided, Failure};
+use yumen_policy::{Decided, Exchange, Failure};
 
 use crate::backoff::Backoff;
 use crate::budget::Allowance;
+use crate::outcome::ended_at_once;
 
 /// More further attempts than this help nobody.
 const ATTEMPTS_MAX: u32 = 10;
@@ -23,6 +24,8 @@ pub struct Retries {
     pub(crate) attempts: u32,
     on: Vec<RetryOn>,
     statuses: Vec<u16>,
+    /// Of each `grpc-status` whether it is one to try again on, as a bit.
+    calls: u32,
     methods: Vec<String>,
     pub(crate) body_max: usize,
     pub(crate) backoff: Backoff,
@@ -49,6 +52,16 @@ pub(crate) enum Cause {
     Silent,
     /// An answer of this status.
     Status(Status),
+    /// A call of gRPC ended with this status, before there was a message.
+    Call(u8),
+}
+
+/// What in an answer there is to try again on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Again {
+    pub(crate) cause: Cause,
+    /// How long the service asks to be left alone before.
+    pub(crate) wait: Duration,
 }
 
 /// A try without an answer.
@@ -77,12 +90,14 @@ impl Cause {
             Self::Timeout => Decided::Timeout,
             Self::Silent => Decided::Silent,
             Self::Status(_) => Decided::Status,
+            Self::Call(_) => Decided::GrpcStatus,
         }
     }
 
     pub(crate) fn status(self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.code()),
+            Self::Call(status) => Some(u16::from(status)),
             Self::Connect
             | Self::Stale
             | Self::Unprocessed
@@ -138,6 +153,7 @@ impl Retries {
             attempts: retries.attempts,
             on: retries.on.clone(),
             statuses: retries.statuses.clone(),
+            calls: retries.grpc.iter().fold(0, |calls, status| calls | bit(status.code())),
             methods: retries.methods.clone(),
             body_max: usize::try_from(retries.body.0).unwrap_or(usize::MAX),
             backoff: Backoff { first: first.unwrap_or_default(), max: max.unwrap_or_default() },
@@ -163,6 +179,7 @@ impl Retries {
             Cause::Reset => self.on.contains(&RetryOn::Reset),
             Cause::Timeout | Cause::Silent => self.on.contains(&RetryOn::Timeout),
             Cause::Status(status) => self.statuses.contains(&status.code()),
+            Cause::Call(status) => self.calls & bit(status) != 0,
         }
     }
 
@@ -176,16 +193,49 @@ impl Retries {
         Allowance { share, per_second_min: least }
     }
 
-    /// Whether an answer of this status may be tried again.
-    pub(crate) fn are_for_status(&self, status: Status) -> bool {
-        !self.statuses.is_empty() && self.are_for(Cause::Status(status))
+    /// What in this answer there is to try again on, if there is anything.
+    pub(crate) fn find(&self, response: &Response, exchange: &Exchange) -> Option<Again> {
+        let cause = Cause::Status(response.head.status());
+        if !self.statuses.is_empty() && self.are_for(cause) {
+            return Some(Again { cause, wait: retry_after(response) });
+        }
+        if self.calls == 0 {
+            return None;
+        }
+        let cause = Cause::Call(ended_at_once(exchange)?);
+        self.are_for(cause).then(|| Again { cause, wait: pushback(response) })
+    }
+}
+
+/// The place of a `grpc-status` among the bits; none for a number that is none.
+fn bit(status: u8) -> u32 {
+    1_u32.checked_shl(status.into()).unwrap_or(0)
+}
+
+/// How long the service asks to be left alone, if it says so in seconds (RFC 9110 section 10.2.3).
+fn retry_after(response: &Response) -> Duration {
+    let value = response.head.fields().first("retry-after");
+    let seconds = value.and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
+    Duration::from_secs(seconds.unwrap_or_default())
+}
+
+/// How long a service asks to be left alone before a call is sent to it again: for ever if it asks
+/// not to be sent it at all.
+fn pushback(response: &Response) -> Duration {
+    let mut asked = response.head.fields().all("grpc-retry-pushback-ms");
+    match (asked.next(), asked.next()) {
+        (None, _) => Duration::ZERO,
+        (Some(one), None) => grpc::read_pushback(one).unwrap_or(Duration::MAX),
+        // Which of them is meant?
+        (Some(_), Some(_)) => Duration::MAX,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yumen_model::Span;
+    use yumen_http::{Body, HeadLimits, Pseudo, RequestHead, ResponseHead, Version};
+    use yumen_model::{GrpcStatus, Span};
 
     fn problems(retries: &yumen_model::Retries) -> Vec<String> {
         let mut report = Report::default();
@@ -217,6 +267,7 @@ mod tests {
             methods: vec!["POST".to_owned()],
             on: Vec::new(),
             statuses: vec![503],
+            grpc: vec![GrpcStatus::Unavailable, GrpcStatus::Unauthenticated],
             ..yumen_model::Retries::default()
         };
         let told = Retries::compile(&told, "", &mut report);
@@ -235,8 +286,72 @@ mod tests {
             (Cause::Silent, true, false),
             (status(503), false, true),
             (status(502), false, false),
+            (Cause::Call(0), false, false),
+            (Cause::Call(13), false, false),
+            (Cause::Call(14), false, true),
+            (Cause::Call(16), false, true),
+            (Cause::Call(14 + 32), false, false),
+            (Cause::Call(u8::MAX), false, false),
         ] {
             assert_eq!((usual.are_for(cause), told.are_for(cause)), (by_usual, by_told));
         }
+    }
+
+    /// An exchange over HTTP/2 with a request of this kind.
+    fn exchange(kind: &str) -> Exchange {
+        let limits = HeadLimits { head: 4096, target: 4096, field: 4096, fields: 100 };
+        let pseudo = Pseudo {
+            version: Version::Http2,
+            method: "POST",
+            scheme: Some("http"),
+            authority: Some("a"),
+            path: Some("/a.B/C"),
+            protocol: None,
+            ended: false,
+        };
+        let fields = [("content-type", kind.as_bytes())].into_iter();
+        let mut exchange = yumen_policy::testing::exchange("GET / HTTP/1.1\nHost: a");
+        *exchange.request.head = RequestHead::assemble(&pseudo, fields, &limits).unwrap();
+        exchange
+    }
+
+    #[test]
+    fn an_answer_says_what_to_try_again_on_and_when() {
+        let retries = yumen_model::Retries {
+            statuses: vec![503],
+            grpc: vec![GrpcStatus::Unavailable],
+            ..yumen_model::Retries::default()
+        };
+        let retries = Retries::compile(&retries, "", &mut Report::default());
+        let (call, other) = ("application/grpc+proto", "application/grpc-web");
+        let check = |kind: &str, status: u16, fields: &[(&str, &str)], expect| {
+            let exchange = exchange(kind);
+            let mut head = ResponseHead::new(Status::new(status).unwrap());
+            for (name, value) in fields {
+                head.fields_mut().add(name, value.as_bytes()).unwrap();
+            }
+            let ended = head.fields().first("grpc-status").and_then(grpc::read_status);
+            exchange.trail.watch.grpc_status.set(ended);
+            let response = Response::new(Box::new(head), Body::Empty);
+            let found = retries.find(&response, &exchange).map(|again| {
+                let millis = again.wait.min(Duration::from_secs(1000)).as_millis();
+                (again.cause.decided(), again.cause.status(), millis)
+            });
+            assert_eq!(found, expect, "{kind} {status} {fields:?}");
+        };
+        let ended = ("grpc-status", "14");
+        let pushed = |wait| ("grpc-retry-pushback-ms", wait);
+        let again = |wait| Some((Decided::GrpcStatus, Some(14), wait));
+        check(call, 200, &[ended], again(0));
+        check(call, 200, &[ended, pushed("250")], again(250));
+        check(call, 200, &[ended, pushed("-1")], again(1_000_000));
+        check(call, 200, &[ended, pushed("1"), pushed("2")], again(1_000_000));
+        check(call, 200, &[("grpc-status", "0")], None);
+        check(call, 200, &[("grpc-status", "13")], None);
+        check(call, 200, &[], None);
+        check(other, 200, &[ended], None);
+        let by_status = |wait| Some((Decided::Status, Some(503), wait));
+        check(call, 503, &[], by_status(0));
+        check(call, 503, &[ended, ("retry-after", "2"), pushed("250")], by_status(2000));
     }
 }

@@ -9,18 +9,17 @@ use yumen_http::{Body, Response};
 use yumen_model::HostHeader;
 use yumen_policy::{Decided, Exchange, Failure, FailureKind};
 
-use crate::adaptive::Bounds;
 use crate::attempt::{Failed, attempt};
 use crate::balance::Ask;
-use crate::bulkhead::{Entry, Most, Place, Room};
 use crate::connection::Connection;
 use crate::destination::{Destination, Timeouts};
 use crate::endpoint::Endpoint;
+use crate::entry;
 use crate::hedge::{self, Other, Raced};
 use crate::http2::{self, Entered};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
-use crate::outcome::{Outcome, Try};
+use crate::outcome::{Outcome, Try, status_of};
 use crate::pool::Pool;
 use crate::replay::{Kept, keep, restore};
 use crate::retry::{Cause, Retries, Setback};
@@ -32,9 +31,6 @@ const ENDPOINTS_TRIED_MAX: u32 = 3;
 /// Times that a request is sent again at once, without asking the budget, because the service says
 /// that it has not looked at it; then its retries decide.
 const UNPROCESSED_MAX: u32 = 2;
-
-/// How long a client is asked to stay away when there are too many requests.
-const OVERLOADED_WAIT: Duration = Duration::from_secs(1);
 
 /// How one route sends to a service.
 #[derive(Debug)]
@@ -59,39 +55,6 @@ pub(crate) struct Road<'a> {
     pub(crate) way: &'a Way<'a>,
 }
 
-/// Waits until the service may have one more request. What comes back is to be kept until the
-/// answer's last byte; it is none if there is no limit.
-///
-/// # Errors
-/// When there are too many already, and too many wait, or the wait was too long.
-pub async fn enter(way: &Way<'_>, exchange: &mut Exchange) -> Result<Option<Place>, Failure> {
-    let Some(room) = &way.destination.room else { return Ok(None) };
-    let receiver = match way.clerk.enter(room) {
-        Entry::Now(place) => return Ok(Some(place)),
-        Entry::Later(receiver) => Some(receiver),
-        Entry::Never => None,
-    };
-    if let Some(receiver) = receiver {
-        exchange.trail.decide(Decided::Queued, None, None);
-        let patience = way.timeouts.within_total(room.patience, exchange.trail.began);
-        let since = Instant::now();
-        let place = match patience {
-            Some(patience) => tokio::time::timeout(patience, receiver).await.ok(),
-            None => Some(receiver.await),
-        };
-        exchange.trail.queued += since.elapsed();
-        if let Some(Ok(place)) = place {
-            return Ok(Some(place));
-        }
-    }
-    let (what, kind) = match room.most {
-        Most::Fixed(_) => (Decided::Overloaded, FailureKind::UpstreamBusy),
-        Most::Adaptive(_) => (Decided::Shed, FailureKind::UpstreamOverloaded),
-    };
-    exchange.trail.decide(what, None, None);
-    Err(Failure::new(kind).because("`limits` of the service").after(OVERLOADED_WAIT))
-}
-
 /// Sends the request of an exchange to a service and returns its answer, of which at least the
 /// head is there. What could not be connected to is tried elsewhere; what was lost on a kept
 /// connection that the service closed at that moment is sent again, if it can do no harm; beyond
@@ -111,11 +74,8 @@ pub async fn send(
     way.clerk.offer(exchange.trail.began);
     let road = Road { outbound, pool, way };
     let mut course = Course::new(&road, exchange);
-    let streams = course.kept.is_some() || matches!(exchange.request.body, Body::Stream(..));
     let result = course.run(&road, exchange).await;
-    if let Some(Room { most: Most::Adaptive(bounds), .. }) = &way.destination.room {
-        learn(way.clerk, bounds, &result, (exchange, streams));
-    }
+    entry::learn(way, &result, (exchange, course.streams));
     if let Some(kept) = &course.kept {
         match &result {
             Ok(_) => kept.release(),
@@ -125,33 +85,6 @@ pub async fn send(
         }
     }
     result
-}
-
-/// Tells the adaptive limit how the request fared.
-fn learn(
-    clerk: &Clerk,
-    bounds: &Bounds,
-    result: &Result<Response, Failure>,
-    (exchange, streams): (&Exchange, bool),
-) {
-    let trail = &exchange.trail;
-    let took = match (trail.asked, trail.answered) {
-        // A pause between tries, or a client that is slow to send, is not the service's doing.
-        (Some(asked), Some(answered)) if trail.attempts.count() == 1 && !streams => {
-            Some(answered.saturating_sub(asked))
-        }
-        _ => None,
-    };
-    match result {
-        Ok(response) => {
-            let overloaded = matches!(response.head.status().code(), 429 | 503);
-            clerk.learn(bounds, took.filter(|_| !overloaded), overloaded);
-        }
-        Err(failure) if failure.kind() == FailureKind::UpstreamTimeout => {
-            clerk.learn(bounds, None, true);
-        }
-        Err(_) => {}
-    }
 }
 
 type Chosen = (usize, Rc<Endpoint>);
@@ -174,6 +107,8 @@ struct Course {
     unprocessed: u32,
     /// Retries so far, beside those that need no leave.
     retries: u32,
+    /// The body was still to come when the first try began.
+    streams: bool,
     /// The body, where it is kept to be sent again.
     kept: Option<Rc<Kept>>,
     /// The body is gone and was not kept.
@@ -184,6 +119,7 @@ struct Course {
 
 impl Course {
     fn new(road: &Road<'_>, exchange: &mut Exchange) -> Self {
+        let streams = matches!(exchange.request.body, Body::Stream(..));
         Self {
             key: road.pool.key(&exchange.client, &exchange.request.head),
             tried: Vec::new(),
@@ -193,6 +129,7 @@ impl Course {
             unconnected: 0,
             unprocessed: 0,
             retries: 0,
+            streams,
             kept: keep(road.way, exchange),
             body_gone: false,
             last: None,
@@ -210,12 +147,12 @@ impl Course {
             let leave = self.ask_leave(way, exchange)?;
             match self.try_at(road, (index, &endpoint), leave, exchange).await {
                 Ok(response) => {
-                    let status = response.head.status();
+                    self.body_gone = self.streams && self.kept.is_none();
                     // If so, its connection is closed with it, unless all of it is here already.
-                    let again = way.retries.are_for_status(status) && {
-                        self.pause = retry_after(&response);
-                        self.goes_on(road, Cause::Status(status), index, exchange)
-                    };
+                    let again = way.retries.find(&response, exchange).is_some_and(|again| {
+                        self.pause = again.wait;
+                        self.goes_on(road, again.cause, index, exchange)
+                    });
                     if !again {
                         return Ok(response);
                     }
@@ -343,7 +280,7 @@ impl Course {
         exchange: &mut Exchange,
     ) -> Result<Response, Setback> {
         let outcome = match &response {
-            Ok(response) => Outcome::Answered(response.head.status().code()),
+            Ok(response) => Outcome::Answered(status_of(response, exchange)),
             Err(Failed { setback: Setback { cause: Some(Cause::Silent), .. }, .. }) => {
                 Outcome::Left
             }
@@ -475,7 +412,8 @@ impl Course {
         let retries = road.way.retries;
         let method = exchange.request.head.method();
         let harmless = match cause {
-            Cause::Connect | Cause::Unprocessed => true,
+            // Who lists how calls end says that they may be sent again then.
+            Cause::Connect | Cause::Unprocessed | Cause::Call(_) => true,
             Cause::Stale => method.is_idempotent() || retries.allows(method),
             Cause::Reset | Cause::Timeout | Cause::Silent | Cause::Status(_) => {
                 retries.allows(method)
@@ -498,6 +436,8 @@ impl Course {
         }
         let target = exchange.trail.target().cloned();
         exchange.trail.decide(cause.decided(), target, cause.status());
+        // How the next try ends is another matter.
+        exchange.trail.watch.grpc_status.set(None);
         true
     }
 
@@ -527,6 +467,7 @@ impl Course {
             return false;
         }
         if self.pause > retries.retry_after {
+            exchange.trail.decide(Decided::PushedBack, None, None);
             return false;
         }
         self.next = self.choose_other(road);
@@ -566,13 +507,6 @@ fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Setback {
     let failure =
         Failure::new(kind).because(format!("cannot connect to {}: {error}", endpoint.name));
     Setback { failure, cause: Some(Cause::Connect) }
-}
-
-/// How long the service asks to be left alone, if it says so in seconds (RFC 9110 section 10.2.3).
-fn retry_after(response: &Response) -> Duration {
-    let value = response.head.fields().first("retry-after");
-    let seconds = value.and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
-    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 /// Waits for the first answer of the DNS, for as long as a connection may take.

@@ -443,6 +443,7 @@ impl Control {
         let Some(bound) = bound else { return Ok(()) };
         let pages = Pages {
             registry: Arc::clone(&self.equipment.registry),
+            present: Arc::clone(&self.equipment.present),
             standings: self.equipment.standings.clone(),
             showcase: Arc::clone(&self.place.certificates.showcase),
             ready: Arc::clone(&self.ready),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use yumen_engine::Present;
 use yumen_http::{Body, Refusal, RequestHead, Response, ResponseHead, Status};
 use yumen_listen::{Bound, Connections, Door, End, Gate, Serve};
 use yumen_model::Listener;
@@ -38,6 +39,7 @@ pub(crate) struct StatusPages {
 #[derive(Debug)]
 pub(crate) struct Pages {
     pub(crate) registry: Arc<Registry>,
+    pub(crate) present: Arc<Present>,
     pub(crate) standings: Standings,
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) ready: Arc<AtomicBool>,
@@ -123,7 +125,8 @@ impl Pages {
                 }
             }
             "/upstreams" => {
-                text(200, "application/json", upstreams::page(&self.standings).into_bytes())
+                let page = upstreams::page(&self.present, &self.standings);
+                text(200, "application/json", page.into_bytes())
             }
             _ => text(404, PLAIN, b"there are /metrics, /upstreams, /livez and /readyz\n".to_vec()),
         }

@@ -1,11 +1,22 @@
 //! How endpoints fare, as the status listener shows it: a page for people, figures for metrics.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use yumen_engine::Present;
 use yumen_observe::TargetHealth;
 use yumen_upstream::health::{Reason, Standings};
+use yumen_upstream::{BreakerState, Reading};
 
-/// Every endpoint whose health is watched, as JSON.
-pub(crate) fn page(standings: &Standings) -> String {
+/// Every service that has limits or a breaker, and every endpoint whose health is watched, as JSON.
+pub(crate) fn page(present: &Present, standings: &Standings) -> String {
+    let plan = present.plan();
+    let mut services: Vec<_> = plan
+        .destinations
+        .iter()
+        .filter_map(|(name, destination)| Some((name, present.ledgers().read(destination)?)))
+        .collect();
+    services.sort_unstable_by_key(|(name, _)| *name);
+    let services: Vec<Value> =
+        services.into_iter().map(|(name, reading)| service(name, reading)).collect();
     let endpoints: Vec<Value> = standings
         .report()
         .iter()
@@ -23,7 +34,31 @@ pub(crate) fn page(standings: &Standings) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", json!({ "endpoints": endpoints }))
+    format!("{:#}\n", json!({ "services": services, "endpoints": endpoints }))
+}
+
+fn service(name: &str, reading: Reading) -> Value {
+    let mut members = Map::new();
+    members.insert("service".to_owned(), json!(name));
+    if let Some(breaker) = reading.breaker {
+        let word = match breaker {
+            BreakerState::Closed => "closed",
+            BreakerState::HalfOpen => "half_open",
+            BreakerState::Open => "open",
+        };
+        members.insert("breaker".to_owned(), json!(word));
+    }
+    if let Some(crowd) = reading.limits {
+        let limits = json!({
+            "limit": crowd.limit,
+            "adaptive": crowd.is_adaptive,
+            "requests": crowd.requests,
+            "pending": crowd.pending,
+            "sent_away": crowd.sent_away,
+        });
+        members.insert("limits".to_owned(), limits);
+    }
+    Value::Object(members)
 }
 
 /// The same, summed up by target.
