@@ -17,6 +17,7 @@ pub mod reference;
 pub mod rig;
 pub mod tools;
 pub mod websocket;
+pub mod wire;
 
 pub use backend::{Backend, Call, Ended, Recorded, Step, ok, raw};
 pub use client::{Answer, Client, Lost, SOON, get};

@@ -170,11 +170,16 @@ impl Server {
 
     /// Starts a script of `e2e/peers` that prints `listening on ADDRESS`.
     pub fn script(tool: Tool, name: &str) -> (Self, SocketAddr) {
-        let server = Self::spawn(command(tool).arg(peer(name)));
+        Self::announced(command(tool).arg(peer(name)))
+    }
+
+    /// Starts a program that prints `listening on ADDRESS`.
+    pub fn announced(command: &mut Command) -> (Self, SocketAddr) {
+        let server = Self::spawn(command);
         let line = server
             .out
             .wait(0, Duration::from_secs(20), |line| line.starts_with("listening on "))
-            .unwrap_or_else(|| panic!("{name}: {:?}", server.err.all()));
+            .unwrap_or_else(|| panic!("{command:?}: {:?}", server.err.all()));
         let address = line["listening on ".len()..].parse().expect("an address");
         (server, address)
     }
