@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod http2;
 pub mod load;
 pub mod message;
+pub mod open_loop;
 pub mod pebble;
 pub mod reference;
 pub mod rig;

@@ -17,10 +17,35 @@ const ALL: i32 = 0x0003_u16.to_be() as i32;
 const ETHERNET: usize = 14;
 const TCP: u8 = 6;
 
+/// One TCP segment to or from the port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Segment {
+    /// The other port.
+    other: u16,
+    /// It comes from the service.
+    back: bool,
+    /// A connection begins with it.
+    begins: bool,
+    /// The service sends nothing more, or takes nothing more.
+    ends: bool,
+    payload: Vec<u8>,
+}
+
+/// How a request went over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// It was never sent.
+    Not,
+    /// It was sent.
+    InTime,
+    /// It was sent on a connection that the service had ended before.
+    TooLate,
+}
+
 /// Watches what is sent to one port.
 #[derive(Debug)]
 pub struct Wire {
-    payloads: Arc<Mutex<Vec<Vec<u8>>>>,
+    segments: Arc<Mutex<Vec<Segment>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -32,24 +57,37 @@ impl Wire {
         socket.set_read_timeout(Some(Duration::from_millis(50))).ok()?;
         // A busy machine may leave packets there for a while.
         socket.set_recv_buffer_size(16 << 20).ok()?;
-        let (payloads, stop) = <(Arc<Mutex<Vec<_>>>, Arc<AtomicBool>)>::default();
-        let (own, stopped) = (Arc::clone(&payloads), Arc::clone(&stop));
+        let (segments, stop) = <(Arc<Mutex<Vec<_>>>, Arc<AtomicBool>)>::default();
+        let (own, stopped) = (Arc::clone(&segments), Arc::clone(&stop));
         let thread = thread::spawn(move || {
             let mut space = vec![0; 1 << 16];
             while !stopped.load(Ordering::Relaxed) {
                 let Ok(count) = (&socket).read(&mut space) else { continue };
-                if let Some(payload) = payload(&space[..count], port) {
-                    own.lock().expect("a sound lock").push(payload.to_vec());
+                if let Some(segment) = segment(&space[..count], port) {
+                    own.lock().expect("a sound lock").push(segment);
                 }
             }
         });
-        Some(Self { payloads, stop, thread: Some(thread) })
+        Some(Self { segments, stop, thread: Some(thread) })
     }
 
-    /// Whether a packet with these bytes was sent.
-    pub fn carried(&self, bytes: &[u8]) -> bool {
-        let payloads = self.payloads.lock().expect("a sound lock");
-        payloads.iter().any(|payload| payload.windows(bytes.len()).any(|at| at == bytes))
+    /// How a request with these bytes was sent the last time that it was.
+    pub fn carried(&self, bytes: &[u8]) -> Carried {
+        let segments = self.segments.lock().expect("a sound lock");
+        let holds =
+            |one: &Segment| !one.back && one.payload.windows(bytes.len()).any(|at| at == bytes);
+        // Each is seen as it is sent and as it arrives.
+        let Some(last) = segments.iter().rposition(holds) else { return Carried::Not };
+        let Some(first) = segments.iter().position(|one| *one == segments[last]) else {
+            return Carried::Not;
+        };
+        let other = segments[last].other;
+        let ended =
+            segments[..first].iter().rev().take_while(|one| one.other != other || !one.begins);
+        match ended.filter(|one| one.other == other).any(|one| one.back && one.ends) {
+            true => Carried::TooLate,
+            false => Carried::InTime,
+        }
     }
 }
 
@@ -62,15 +100,25 @@ impl Drop for Wire {
     }
 }
 
-/// What a TCP segment to this port carries.
-fn payload(packet: &[u8], port: u16) -> Option<&[u8]> {
+/// A TCP segment to or from this port.
+fn segment(packet: &[u8], port: u16) -> Option<Segment> {
+    const FIN: u8 = 1;
+    const SYN: u8 = 2;
+    const RST: u8 = 4;
     let ip = packet.get(ETHERNET..)?;
     let words = |byte: u8| usize::from(byte & 15) * 4;
     if ip.first()? >> 4 != 4 || *ip.get(9)? != TCP {
         return None;
     }
     let tcp = ip.get(words(*ip.first()?)..)?;
-    let to = u16::from_be_bytes([*tcp.get(2)?, *tcp.get(3)?]);
-    let payload = tcp.get(words(tcp.get(12)? >> 4)..)?;
-    (to == port && !payload.is_empty()).then_some(payload)
+    let ports = [tcp.get(..2)?, tcp.get(2..4)?];
+    let [from, to] = ports.map(|port| u16::from_be_bytes([port[0], port[1]]));
+    let flags = *tcp.get(13)?;
+    let payload = tcp.get(words(tcp.get(12)? >> 4)..)?.to_vec();
+    let (back, other) = match (from == port, to == port) {
+        (true, _) => (true, to),
+        (_, true) => (false, from),
+        _ => return None,
+    };
+    Some(Segment { other, back, begins: flags & SYN != 0, ends: flags & (FIN | RST) != 0, payload })
 }

@@ -112,6 +112,8 @@ pub async fn send(
     let mut course = Course::new(&road, exchange);
     let streams = course.kept.is_some() || matches!(exchange.request.body, Body::Stream(..));
     let result = course.run(&road, exchange).await;
+    let well = result.as_ref().is_ok_and(|response| response.head.status().code() < 500);
+    course.account(way.clerk, well);
     if let Some(Room { most: Most::Adaptive(bounds), .. }) = &way.destination.room {
         learn(way.clerk, bounds, &result, (exchange, streams));
     }
@@ -173,6 +175,8 @@ struct Course {
     unprocessed: u32,
     /// Retries so far, beside those that need no leave.
     retries: u32,
+    /// The try under way was made without taking it out of the budget.
+    on_credit: bool,
     /// The body, where it is kept to be sent again.
     kept: Option<Rc<Kept>>,
     /// The body is gone and was not kept.
@@ -192,6 +196,7 @@ impl Course {
             unconnected: 0,
             unprocessed: 0,
             retries: 0,
+            on_credit: false,
             kept: keep(road.way, exchange),
             body_gone: false,
             last: None,
@@ -299,7 +304,7 @@ impl Course {
                     let outcome = Outcome::unconnected(&error);
                     conclude(leave, outcome, endpoint, exchange);
                     current.end(outcome);
-                    return Err(unconnected(&error, endpoint));
+                    return Err(Setback::unconnected(&error, endpoint));
                 }
             },
         };
@@ -477,7 +482,8 @@ impl Course {
         index: usize,
         exchange: &mut Exchange,
     ) -> bool {
-        let retries = road.way.retries;
+        let Way { retries, clerk, .. } = road.way;
+        self.account(clerk, false);
         let method = exchange.request.head.method();
         let harmless = match cause {
             Cause::Connect | Cause::Unprocessed => true,
@@ -493,17 +499,32 @@ impl Course {
             exchange.trail.decide(Decided::BodyGone, None, None);
             return false;
         }
-        if cause == Cause::Stale {
-            self.fresh = true;
-        } else if cause == Cause::Unprocessed && self.unprocessed < UNPROCESSED_MAX {
-            self.unprocessed += 1;
-            self.tried.push(index);
+        let unprocessed = cause == Cause::Unprocessed && self.unprocessed < UNPROCESSED_MAX;
+        if cause == Cause::Stale || unprocessed {
+            // It cost the service nothing and is not a retry, unless this is how the service fails.
+            if !clerk.has_left(retries.anew(), Instant::now()) {
+                exchange.trail.decide(Decided::BudgetSpent, None, None);
+                return false;
+            }
+            self.on_credit = true;
+            self.fresh |= cause == Cause::Stale;
+            if unprocessed {
+                self.unprocessed += 1;
+                self.tried.push(index);
+            }
         } else if cause != Cause::Silent && !self.may_go_on(road, cause, index, exchange) {
             return false;
         }
         let target = exchange.trail.target.clone();
         exchange.trail.decide(cause.decided(), target, cause.status());
         true
+    }
+
+    /// The last try has ended: one that was made on credit and came to nothing is paid for.
+    fn account(&mut self, clerk: &Clerk, well: bool) {
+        if std::mem::take(&mut self.on_credit) && !well {
+            clerk.pay(Instant::now());
+        }
     }
 
     /// Whether another try is within all bounds.
@@ -559,18 +580,6 @@ impl Course {
         self.retries += 1;
         true
     }
-}
-
-fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Setback {
-    let kind = match error.kind() {
-        io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
-        // It could be connected to, but not trusted.
-        io::ErrorKind::InvalidData => FailureKind::UpstreamTls,
-        _ => FailureKind::UpstreamUnreachable,
-    };
-    let failure =
-        Failure::new(kind).because(format!("cannot connect to {}: {error}", endpoint.name));
-    Setback { failure, cause: Some(Cause::Connect) }
 }
 
 /// How long the service asks to be left alone, if it says so in seconds (RFC 9110 section 10.2.3).
