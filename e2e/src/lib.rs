@@ -12,11 +12,13 @@ pub mod gateway;
 pub mod http2;
 pub mod load;
 pub mod message;
+pub mod open_loop;
 pub mod pebble;
 pub mod reference;
 pub mod rig;
 pub mod tools;
 pub mod websocket;
+pub mod wire;
 
 pub use backend::{Backend, Call, Ended, Recorded, Step, ok, raw};
 pub use client::{Answer, Client, Lost, SOON, get};

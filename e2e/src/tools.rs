@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::gateway::{Lines, fresh_folder, root};
+use crate::gateway::{Lines, fresh_folder, root, signal};
 
 /// A program that tests use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Tool {
     H2load,
     /// `openssl`.
     Openssl,
+    /// `chromium`.
+    Chromium,
     /// `pebble` and its `pebble-challtestsrv`.
     Pebble,
     /// `redis-server`.
@@ -68,6 +70,7 @@ impl Tool {
             Self::Nghttp => on_path("nghttp"),
             Self::H2load => on_path("h2load"),
             Self::Openssl => on_path("openssl"),
+            Self::Chromium => on_path("chromium"),
             Self::Pebble => on_path("pebble").filter(|_| on_path("pebble-challtestsrv").is_some()),
             Self::RedisServer => on_path("redis-server"),
             Self::RedisCli => on_path("redis-cli"),
@@ -179,11 +182,16 @@ impl Server {
 
     /// Starts a script of `e2e/peers` that prints `listening on ADDRESS`.
     pub fn script(tool: Tool, name: &str) -> (Self, SocketAddr) {
-        let server = Self::spawn(command(tool).arg(peer(name)));
+        Self::announced(command(tool).arg(peer(name)))
+    }
+
+    /// Starts a program that prints `listening on ADDRESS`.
+    pub fn announced(command: &mut Command) -> (Self, SocketAddr) {
+        let server = Self::spawn(command);
         let line = server
             .out
             .wait(0, Duration::from_secs(20), |line| line.starts_with("listening on "))
-            .unwrap_or_else(|| panic!("{name}: {:?}", server.err.all()));
+            .unwrap_or_else(|| panic!("{command:?}: {:?}", server.err.all()));
         let address = line["listening on ".len()..].parse().expect("an address");
         (server, address)
     }
@@ -235,6 +243,33 @@ impl Server {
         (server, address)
     }
 
+    /// Starts a browser without a window, which opens `https://HOST:PORT/` and finds the host on
+    /// loopback. Certificates are not its matter here.
+    pub fn chromium(profile: &Path, host: &str, port: u16) -> Self {
+        let profile = format!("--user-data-dir={}", profile.display());
+        let resolve = format!("--host-resolver-rules=MAP {host} 127.0.0.1");
+        let url = format!("https://{host}:{port}/");
+        let quiet = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--no-proxy-server",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--ignore-certificate-errors",
+        ];
+        Self::start(Tool::Chromium, quiet.into_iter().chain([&*profile, &*resolve, &*url]))
+    }
+
+    /// What it printed so far, both ways.
+    pub fn said(&self) -> Vec<String> {
+        [self.out.all(), self.err.all()].concat()
+    }
+
     /// Starts a tool that goes on by itself.
     pub fn start<A: AsRef<OsStr>>(tool: Tool, arguments: impl IntoIterator<Item = A>) -> Self {
         Self::spawn(command(tool).args(arguments))
@@ -244,6 +279,20 @@ impl Server {
     pub fn says(&self, begin: &str, within: Duration) -> String {
         let said = self.out.wait(0, within, |line| line.starts_with(begin));
         said.unwrap_or_else(|| panic!("{:#?} {:#?}", self.out.all(), self.err.all()))
+    }
+
+    /// Asks it to end, with what it has started, and waits for that; says whether it did in time.
+    pub fn end(mut self, within: Duration) -> bool {
+        signal(self.pid(), "TERM");
+        let deadline = Instant::now() + within;
+        while !matches!(self.child.try_wait(), Ok(Some(_))) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            // The standard library cannot wait with a deadline.
+            thread::sleep(Duration::from_millis(10));
+        }
+        true
     }
 
     /// Process id.

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use yumen_e2e::client::Brought;
-use yumen_e2e::{Backend, Client, Gateway, Lost, Step, ok, raw, websocket};
+use yumen_e2e::http2::{END, GOAWAY, HEADERS, frame, get as head_of};
+use yumen_e2e::{Backend, Client, Gateway, Http2, Lost, Step, ok, raw, websocket};
 
 /// What a busy machine may add to a time.
 const SLACK: f64 = 3.0;
@@ -32,6 +33,17 @@ const DRILLS: &[Drill] = &[
     Drill { name: "a header byte per second", window: (5.0, 10.0), run: header_bytes },
     Drill { name: "a header field per second", window: (5.0, 10.0), run: header_fields },
     Drill { name: "half a head on a kept connection", window: (5.0, 10.5), run: second_head },
+    Drill { name: "HTTP/2: a header byte per second", window: (5.0, 10.5), run: http2_head_bytes },
+    Drill {
+        name: "HTTP/2: heads that overlap a little",
+        window: (14.0, 19.0),
+        run: |rig| http2_heads_overlap(rig, |_| 5),
+    },
+    Drill {
+        name: "HTTP/2: heads that overlap by half",
+        window: (14.0, 19.0),
+        run: |rig| http2_heads_overlap(rig, |length| length / 2),
+    },
     Drill { name: "a body byte per second", window: (5.0, 30.0), run: body_bytes },
     Drill { name: "a chunk per second", window: (5.0, 30.0), run: body_chunks },
     Drill { name: "body stops", window: (5.0, 30.0), run: body_stops },
@@ -166,6 +178,50 @@ fn second_head(rig: &Rig) -> Result<(), String> {
     client.ask(format!("{LINE}\r\n")).map_err(|lost| format!("{lost:?}"))?;
     client.send(LINE);
     refused(client, 408)
+}
+
+/// A client that has agreed on settings: it sends no frame but those that the drill wants.
+fn greeted(rig: &Rig) -> Http2 {
+    let mut client = Http2::connect(rig.web);
+    while client.read(Duration::from_millis(300)).is_some() {}
+    client
+}
+
+/// The frame says that the whole head is in it; another stream is under way meanwhile.
+fn http2_head_bytes(rig: &Rig) -> Result<(), String> {
+    let mut client = greeted(rig);
+    client.begin(END, &head_of("/honest"));
+    let head = frame(HEADERS, END, 3, &head_of(&"/x".repeat(100)));
+    client.send(&head[..10]);
+    for byte in head[10..].chunks(1).take(75) {
+        client.send(byte);
+        // The wait is the second between two bytes.
+        let _one = client.read(Duration::from_secs(1));
+        if client.client.ended || client.seen.iter().any(|frame| frame.kind == GOAWAY) {
+            return Ok(());
+        }
+    }
+    Err("never cut".to_owned())
+}
+
+/// Each time the rest of one head and the begin of the next come together: a client that has much
+/// to ask is not a slow one.
+fn http2_heads_overlap(rig: &Rig, ahead: fn(usize) -> usize) -> Result<(), String> {
+    let mut client = greeted(rig);
+    let heads: Vec<Vec<u8>> =
+        (0..150).map(|number| frame(HEADERS, END, 2 * number + 1, &head_of("/"))).collect();
+    let bytes = heads.concat();
+    let (step, ahead) = (heads[0].len(), ahead(heads[0].len()));
+    client.send(&bytes[..ahead]);
+    for piece in bytes[ahead..].chunks_exact(step) {
+        client.send(piece);
+        thread::sleep(Duration::from_millis(100));
+        while client.read(Duration::from_millis(1)).is_some() {}
+        if client.client.ended || client.seen.iter().any(|frame| frame.kind == GOAWAY) {
+            return Err(format!("cut: {:?}", client.seen.last()));
+        }
+    }
+    Ok(())
 }
 
 const POST: &str = "POST / HTTP/1.1\r\nHost: test.example\r\n";

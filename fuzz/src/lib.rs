@@ -9,6 +9,9 @@
 pub mod authority;
 pub mod chunked;
 pub mod config;
+pub mod grpc;
+pub mod http2_guard;
+pub mod http2_head;
 pub mod path;
 mod pieces;
 pub mod proxy_header;
@@ -16,18 +19,25 @@ pub mod request_head;
 pub mod response_head;
 pub mod router;
 mod strict;
+pub mod tls_hello;
+pub mod websocket;
 
 /// Panics when something does not hold for the input.
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 13] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
+    ("grpc", grpc::check),
+    ("http2_guard", http2_guard::check),
+    ("http2_head", http2_head::check),
     ("path", path::check),
     ("proxy_header", proxy_header::check),
     ("request_head", request_head::check),
     ("response_head", response_head::check),
     ("router", router::check),
+    ("tls_hello", tls_hello::check),
+    ("websocket", websocket::check),
 ];

@@ -114,7 +114,7 @@ fn check_reading(bytes: &[u8], head: &RequestHead) {
     assert!(!head.is_websocket() || (end == End::Unsaid && *head.method() == Method::Get));
 }
 
-fn check_path(head: &RequestHead, raw: &[u8]) {
+pub(crate) fn check_path(head: &RequestHead, raw: &[u8]) {
     let path = head.path();
     assert_eq!(path.as_bytes(), head.path_bytes());
     if path == "*" {
@@ -159,7 +159,7 @@ fn check_host(head: &RequestHead, strict: &strict::Head<'_>, target: &[u8]) {
 }
 
 /// Reads what is written for a service.
-fn check_writing(bytes: &[u8], mut head: RequestHead, dice: &mut Dice) {
+pub(crate) fn check_writing(bytes: &[u8], mut head: RequestHead, dice: &mut Dice) {
     let (trusted, standard) = (dice.is_even(), dice.is_even());
     let mut forwarding = Forwarding::direct("192.0.2.7".into(), "http", standard);
     let client = forwarding.take(&mut head, trusted, |address| address.is_loopback());

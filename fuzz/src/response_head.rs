@@ -51,7 +51,7 @@ fn check_reading(bytes: &[u8], head: &ResponseHead) {
 }
 
 /// Reads what is written for a client.
-fn check_writing(head: &ResponseHead, dice: &mut Dice) {
+pub(crate) fn check_writing(head: &ResponseHead, dice: &mut Dice) {
     let framing = head.body_framing(&Method::Get);
     let close = dice.is_even() || framing == Framing::UntilClose;
     let keep_alive = dice.is_even();

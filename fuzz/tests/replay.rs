@@ -119,6 +119,31 @@ fn router() {
     replay("router");
 }
 
+#[test]
+fn grpc() {
+    replay("grpc");
+}
+
+#[test]
+fn http2_guard() {
+    replay("http2_guard");
+}
+
+#[test]
+fn http2_head() {
+    replay("http2_head");
+}
+
+#[test]
+fn tls_hello() {
+    replay("tls_hello");
+}
+
+#[test]
+fn websocket() {
+    replay("websocket");
+}
+
 /// A target that has no fuzzer, no seeds or no test here would look covered.
 #[test]
 fn every_target_is_everywhere() {

@@ -14,14 +14,16 @@ const TO_SERVICE: &[u8] = &[0x80 | CLOSE, 0x80 | 2, 0, 0, 0, 0, 0x03, 0xe9];
 
 /// To whom bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum To {
+pub enum To {
+    /// From the service.
     Client,
+    /// From the client, so its frames have masks.
     Service,
 }
 
 impl To {
     /// The frame that says goodbye.
-    pub(crate) fn goodbye(self) -> &'static [u8] {
+    pub fn goodbye(self) -> &'static [u8] {
         match self {
             Self::Client => TO_CLIENT,
             Self::Service => TO_SERVICE,
@@ -31,7 +33,7 @@ impl To {
 
 /// One direction of a WebSocket, as far as it has gone by.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Frames {
+pub struct Frames {
     head: [u8; HEAD_MAX],
     /// Bytes of the head under way that have come.
     have: usize,
@@ -42,7 +44,7 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// Bytes went by.
-    pub(crate) fn pass(&mut self, bytes: &[u8]) {
+    pub fn pass(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.step(rest);
@@ -51,7 +53,7 @@ impl Frames {
 
     /// How many of these bytes, if they went by, would end with the frame under way; nothing if
     /// that goes on after them.
-    pub(crate) fn end_in(&self, bytes: &[u8]) -> Option<usize> {
+    pub fn end_in(&self, bytes: &[u8]) -> Option<usize> {
         let mut ahead = self.clone();
         let mut rest = bytes;
         while !ahead.is_between() {
@@ -64,7 +66,7 @@ impl Frames {
     }
 
     /// Whether the last frame of all has begun.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.closed
     }
 

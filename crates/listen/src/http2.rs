@@ -3,7 +3,7 @@
 
 mod body;
 mod deliver;
-mod guard;
+pub mod guard;
 pub(crate) mod head;
 mod piece;
 mod stream;
@@ -61,7 +61,7 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Rc<Link>, peer: Pee
         crowd: Rc::clone(&crowd),
         stage: Stage::Open,
         // The deadline of the preface stands; whatever is waited for next replaces it.
-        wait: Some(Wait::Head),
+        wait: Some(Wait::Head(0)),
         served: 0,
     };
     let left = std::future::poll_fn(|context| session.poll(context)).await;
@@ -115,8 +115,8 @@ enum Stage {
 /// What a connection waits for, with a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wait {
-    /// For the rest of a head.
-    Head,
+    /// For the rest of a head, after so many were served: each has its own time.
+    Head(u32),
     /// For a new stream; so many were served.
     Stream(u32),
     /// For the client to read; so far it has come.
@@ -217,7 +217,7 @@ impl<S: Serve> Session<S> {
         let wait = match (self.line.stalled_at(), self.stage) {
             (_, Stage::Cut) => Some(Wait::Farewell(Stage::Cut)),
             (Some(taken), _) => Some(Wait::Reader(taken)),
-            (None, _) if self.line.is_in_head() => Some(Wait::Head),
+            (None, _) if self.line.is_in_head() => Some(Wait::Head(self.served)),
             (None, _) if !self.crowd.is_empty() => None,
             (None, Stage::Open) => Some(Wait::Stream(self.served)),
             (None, Stage::Leaving) => Some(Wait::Farewell(Stage::Leaving)),
@@ -229,7 +229,7 @@ impl<S: Serve> Session<S> {
         let patience = &self.gate.door().patience;
         self.link.allow(match wait {
             None => None,
-            Some(Wait::Head) => patience.head,
+            Some(Wait::Head(_)) => patience.head,
             Some(Wait::Stream(_)) => patience.keep_alive,
             Some(Wait::Reader(_)) => patience.write_stall,
             Some(Wait::Farewell(_)) => Some(LINGER),

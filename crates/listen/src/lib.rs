@@ -15,7 +15,7 @@ mod crowd;
 mod datagrams;
 mod deliver;
 mod door;
-mod frames;
+pub mod frames;
 mod head;
 mod http1;
 mod http2;
@@ -38,6 +38,7 @@ pub use bind::{Bound, bind, bind_datagrams, deal};
 pub use count::Connections;
 pub use datagrams::{Before, Datagrams, Mark, Passable};
 pub use door::Door;
+pub use http2::guard;
 pub use tokens::Tokens;
 
 use std::future::Future;

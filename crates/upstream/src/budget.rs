@@ -38,13 +38,24 @@ impl Budget {
 
     /// Takes one retry out of the budget; false if there is none left.
     pub(crate) fn draw(&mut self, allowance: Allowance, now: Duration) -> bool {
+        let allowed = self.has_left(allowance, now);
+        self.current.retries += u64::from(allowed);
+        allowed
+    }
+
+    /// Whether there is a retry left, which is not taken.
+    pub(crate) fn has_left(&mut self, allowance: Allowance, now: Duration) -> bool {
         self.roll(now);
         let least = u64::from(allowance.per_second_min.saturating_mul(WINDOW_SECONDS));
         let requests = self.current.requests + self.previous.requests;
         let retries = self.current.retries + self.previous.retries + 1;
-        let allowed = retries <= least || retries as f64 <= requests as f64 * allowance.share;
-        self.current.retries += u64::from(allowed);
-        allowed
+        retries <= least || retries as f64 <= requests as f64 * allowance.share
+    }
+
+    /// Takes one retry that was made already, whether or not there was one left.
+    pub(crate) fn pay(&mut self, now: Duration) {
+        self.roll(now);
+        self.current.retries += 1;
     }
 
     /// A time that is over already, because another worker read its clock earlier, is as good as
@@ -88,6 +99,24 @@ mod tests {
         assert!(budget.draw(none, Duration::from_secs(9)));
         assert!(budget.draw(none, Duration::from_secs(10)));
         assert!(!budget.draw(none, Duration::from_secs(9)));
+    }
+
+    /// What was made on credit is looked at, and paid when it came to nothing: others have less then.
+    #[test]
+    fn what_is_paid_later_is_missing_as_well() {
+        let (mut budget, now) = (Budget::default(), Duration::from_secs(5));
+        let half = Allowance { share: 0.5, per_second_min: 0 };
+        budget.offer(4, now);
+        assert!((0..10).all(|_| budget.has_left(half, now)), "to look takes nothing");
+        budget.pay(now);
+        assert!(budget.draw(half, now));
+        assert!(!budget.has_left(half, now) && !budget.draw(half, now));
+        budget.pay(now);
+        budget.offer(2, now);
+        assert!(!budget.has_left(half, now), "it is owed");
+        budget.offer(2, now);
+        assert!(budget.has_left(half, now));
+        assert!(!budget.has_left(half, now + Duration::from_secs(2)), "nobody asks any more");
     }
 
     /// Whatever the load and the failures are: in a second with retries and the one before it there

@@ -173,6 +173,18 @@ impl Clerk {
         budget.draw(allowance, now.saturating_duration_since(self.ledger.opened))
     }
 
+    /// Whether there is a retry left in the budget, which is not taken.
+    pub(crate) fn has_left(&self, allowance: Allowance, now: Instant) -> bool {
+        let mut budget = lock(&self.ledger.budget);
+        self.tell(&mut budget, now);
+        budget.has_left(allowance, self.ledger.since(now))
+    }
+
+    /// Takes a retry out of the budget that was made already.
+    pub(crate) fn pay(&self, now: Instant) {
+        lock(&self.ledger.budget).pay(self.ledger.since(now));
+    }
+
     /// Asks for a place among the requests under way.
     pub(crate) fn enter(&self, room: &Room) -> Entry {
         let limit = limit(room, self.ledger.limit.load(Ordering::Relaxed));

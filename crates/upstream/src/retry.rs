@@ -1,15 +1,17 @@
 //! When a request is sent once more, ready for use: what its plan says, and what a failed try means
 //! to it.
 
+use std::io;
 use std::time::Duration;
 
 use yumen_http::{Method, Response, Status, grpc};
 use yumen_model::RetryOn;
 use yumen_model::report::Report;
-use yumen_policy::{Decided, Exchange, Failure};
+use yumen_policy::{Decided, Exchange, Failure, FailureKind};
 
 use crate::backoff::Backoff;
 use crate::budget::Allowance;
+use crate::endpoint::Endpoint;
 use crate::outcome::ended_at_once;
 
 /// More further attempts than this help nobody.
@@ -17,6 +19,9 @@ const ATTEMPTS_MAX: u32 = 10;
 
 /// Requests that may leave silent endpoints in a second in any case.
 const LEAVES_PER_SECOND_MIN: u32 = 16;
+
+/// Requests that may come to nothing in a second, in any case, when they are sent once more at once.
+const ANEW_PER_SECOND_MIN: u32 = 16;
 
 /// When a request is sent once more.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +78,19 @@ pub(crate) struct Setback {
 }
 
 impl Setback {
+    /// No connection could be made.
+    pub(crate) fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
+            // It could be connected to, but not trusted.
+            io::ErrorKind::InvalidData => FailureKind::UpstreamTls,
+            _ => FailureKind::UpstreamUnreachable,
+        };
+        let failure =
+            Failure::new(kind).because(format!("cannot connect to {}: {error}", endpoint.name));
+        Self { failure, cause: Some(Cause::Connect) }
+    }
+
     /// Nothing can be tried again.
     pub(crate) fn last(failure: Failure) -> Self {
         Self { failure, cause: None }
@@ -191,6 +209,14 @@ impl Retries {
         let none = per_second_min == 0;
         let least = if none { 0 } else { per_second_min.max(LEAVES_PER_SECOND_MIN) };
         Allowance { share, per_second_min: least }
+    }
+
+    /// How much must be left for a request to be sent once more at once, because the service seems
+    /// not to have looked at it. That is no failure of its own, so that there is a larger least, even
+    /// where retries are not wanted.
+    pub(crate) fn anew(&self) -> Allowance {
+        let Allowance { share, per_second_min } = self.allowance;
+        Allowance { share, per_second_min: per_second_min.max(ANEW_PER_SECOND_MIN) }
     }
 
     /// What in this answer there is to try again on, if there is anything.

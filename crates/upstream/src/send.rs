@@ -75,8 +75,10 @@ pub async fn send(
     let road = Road { outbound, pool, way };
     let mut course = Course::new(&road, exchange);
     let result = course.run(&road, exchange).await;
-    entry::learn(way, &result, (exchange, course.streams));
-    if let Some(kept) = &course.kept {
+    let well = result.as_ref().is_ok_and(|response| status_of(response, exchange) < 500);
+    course.account(way.clerk, well);
+    entry::learn(way, &result, (exchange, course.resend.streams));
+    if let Some(kept) = &course.resend.kept {
         match &result {
             Ok(_) => kept.release(),
             // Another service may be asked.
@@ -107,14 +109,23 @@ struct Course {
     unprocessed: u32,
     /// Retries so far, beside those that need no leave.
     retries: u32,
-    /// The body was still to come when the first try began.
-    streams: bool,
-    /// The body, where it is kept to be sent again.
-    kept: Option<Rc<Kept>>,
-    /// The body is gone and was not kept.
-    body_gone: bool,
+    /// The try under way was made without taking it out of the budget.
+    on_credit: bool,
+    /// Whether the body can be sent again.
+    resend: Resend,
     /// What the last attempt failed with.
     last: Option<Failure>,
+}
+
+/// Whether the body of a request can be sent again.
+#[derive(Debug)]
+struct Resend {
+    /// It was still to come when the first try began.
+    streams: bool,
+    /// Where it is kept for that.
+    kept: Option<Rc<Kept>>,
+    /// It is gone and was not kept.
+    gone: bool,
 }
 
 impl Course {
@@ -129,9 +140,8 @@ impl Course {
             unconnected: 0,
             unprocessed: 0,
             retries: 0,
-            streams,
-            kept: keep(road.way, exchange),
-            body_gone: false,
+            on_credit: false,
+            resend: Resend { streams, kept: keep(road.way, exchange), gone: false },
             last: None,
         }
     }
@@ -147,7 +157,7 @@ impl Course {
             let leave = self.ask_leave(way, exchange)?;
             match self.try_at(road, (index, &endpoint), leave, exchange).await {
                 Ok(response) => {
-                    self.body_gone = self.streams && self.kept.is_none();
+                    self.resend.gone = self.resend.streams && self.resend.kept.is_none();
                     // If so, its connection is closed with it, unless all of it is here already.
                     let again = way.retries.find(&response, exchange).is_some_and(|again| {
                         self.pause = again.wait;
@@ -214,7 +224,7 @@ impl Course {
         if !self.pause.is_zero() {
             tokio::time::sleep(std::mem::take(&mut self.pause)).await;
         }
-        if let Some(kept) = &self.kept {
+        if let Some(kept) = &self.resend.kept {
             exchange.request.body = kept.body();
         }
         let timeouts = &road.way.timeouts;
@@ -233,7 +243,7 @@ impl Course {
                 Ok(entered) => entered,
                 Err(error) => {
                     current.end(Outcome::unconnected(&error), &mut exchange.trail);
-                    return Err(unconnected(&error, endpoint));
+                    return Err(Setback::unconnected(&error, endpoint));
                 }
             },
         };
@@ -288,10 +298,10 @@ impl Course {
         };
         current.end(outcome, &mut exchange.trail);
         response.map_err(|Failed { setback, body, begun }| {
-            match (&self.kept, body) {
+            match (&self.resend.kept, body) {
                 (Some(_), _) => {}
                 (None, Some(body)) => exchange.request.body = restore(body, exchange),
-                (None, None) => self.body_gone = begun,
+                (None, None) => self.resend.gone = begun,
             }
             setback
         })
@@ -340,7 +350,7 @@ impl Course {
     fn may_leave(&self, road: &Road<'_>, at_hand: bool, exchange: &Exchange) -> bool {
         let retries = road.way.retries;
         self.retries < retries.attempts
-            && (at_hand || self.kept.is_some())
+            && (at_hand || self.resend.kept.is_some())
             && retries.are_for(Cause::Silent)
             && retries.allows(exchange.request.head.method())
     }
@@ -349,7 +359,7 @@ impl Course {
     fn leave(&mut self, road: &Road<'_>, index: usize) -> bool {
         let Way { retries, clerk, .. } = road.way;
         let now = Instant::now();
-        if self.kept.as_ref().is_some_and(|kept| !kept.is_whole())
+        if self.resend.kept.as_ref().is_some_and(|kept| !kept.is_whole())
             || (road.way.destination.breaker.is_some() && clerk.is_denied(now))
         {
             return false;
@@ -409,7 +419,8 @@ impl Course {
         index: usize,
         exchange: &mut Exchange,
     ) -> bool {
-        let retries = road.way.retries;
+        let Way { retries, clerk, .. } = road.way;
+        self.account(clerk, false);
         let method = exchange.request.head.method();
         let harmless = match cause {
             // Who lists how calls end says that they may be sent again then.
@@ -422,15 +433,23 @@ impl Course {
         if !harmless || !retries.are_for(cause) && cause != Cause::Connect {
             return false;
         }
-        if self.body_gone || self.kept.as_ref().is_some_and(|kept| !kept.is_whole()) {
+        if self.resend.gone || self.resend.kept.as_ref().is_some_and(|kept| !kept.is_whole()) {
             exchange.trail.decide(Decided::BodyGone, None, None);
             return false;
         }
-        if cause == Cause::Stale {
-            self.fresh = true;
-        } else if cause == Cause::Unprocessed && self.unprocessed < UNPROCESSED_MAX {
-            self.unprocessed += 1;
-            self.tried.push(index);
+        let unprocessed = cause == Cause::Unprocessed && self.unprocessed < UNPROCESSED_MAX;
+        if cause == Cause::Stale || unprocessed {
+            // It cost the service nothing and is not a retry, unless this is how the service fails.
+            if !clerk.has_left(retries.anew(), Instant::now()) {
+                exchange.trail.decide(Decided::BudgetSpent, None, None);
+                return false;
+            }
+            self.on_credit = true;
+            self.fresh |= cause == Cause::Stale;
+            if unprocessed {
+                self.unprocessed += 1;
+                self.tried.push(index);
+            }
         } else if cause != Cause::Silent && !self.may_go_on(road, cause, index, exchange) {
             return false;
         }
@@ -439,6 +458,13 @@ impl Course {
         // How the next try ends is another matter.
         exchange.trail.watch.grpc_status.set(None);
         true
+    }
+
+    /// The last try has ended: one that was made on credit and came to nothing is paid for.
+    fn account(&mut self, clerk: &Clerk, well: bool) {
+        if std::mem::take(&mut self.on_credit) && !well {
+            clerk.pay(Instant::now());
+        }
     }
 
     /// Whether another try is within all bounds.
@@ -495,18 +521,6 @@ impl Course {
         self.retries += 1;
         true
     }
-}
-
-fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Setback {
-    let kind = match error.kind() {
-        io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
-        // It could be connected to, but not trusted.
-        io::ErrorKind::InvalidData => FailureKind::UpstreamTls,
-        _ => FailureKind::UpstreamUnreachable,
-    };
-    let failure =
-        Failure::new(kind).because(format!("cannot connect to {}: {error}", endpoint.name));
-    Setback { failure, cause: Some(Cause::Connect) }
 }
 
 /// Waits for the first answer of the DNS, for as long as a connection may take.

@@ -4,7 +4,7 @@
 //! where its bytes come in, whatever the frames would have led to.
 
 /// The client's first bytes (RFC 9113 section 3.4).
-pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long frames are counted before the counts begin anew, in seconds.
 const WINDOW_SECONDS: u64 = 30;
 /// Each so many bytes that a client is sent allow it one more frame that carries nothing: it has
@@ -13,16 +13,16 @@ const BYTES_PER_FRAME: u64 = 1024;
 
 /// How many frames of a sort a client may send, or cause, in each window.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct FrameLimits {
+pub struct FrameLimits {
     /// Resets of streams.
-    pub(crate) resets: u32,
+    pub resets: u32,
     /// Frames that carry nothing.
-    pub(crate) control: u32,
+    pub control: u32,
 }
 
 /// What there was too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flood {
+pub enum Flood {
     /// Streams that end in a reset.
     Resets,
     /// Frames that carry nothing.
@@ -119,7 +119,7 @@ impl Frames {
 
 /// Counts the frames of one connection.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub struct Guard {
     limits: FrameLimits,
     inward: Frames,
     outward: Frames,
@@ -130,12 +130,23 @@ pub(crate) struct Guard {
     /// Bytes of bodies that the client was sent.
     sent: u64,
     flood: Option<Flood>,
-    /// A head has begun and not ended.
-    in_head: bool,
+    head: Head,
+}
+
+/// How far the head under way has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Head {
+    /// There is none.
+    None,
+    /// It goes on in the next frame.
+    GoesOn,
+    /// The frame under way is its last.
+    Ends,
 }
 
 impl Guard {
-    pub(crate) fn new(limits: FrameLimits, now: u64) -> Self {
+    /// Of a connection that begins now, in seconds since 1970.
+    pub fn new(limits: FrameLimits, now: u64) -> Self {
         Self {
             limits,
             inward: Frames { skip: PREFACE.len(), ..Frames::default() },
@@ -145,22 +156,27 @@ impl Guard {
             control: 0,
             sent: 0,
             flood: None,
-            in_head: false,
+            head: Head::None,
         }
     }
 
     /// What there was too much of, from then on.
-    pub(crate) fn flood(&self) -> Option<Flood> {
+    pub fn flood(&self) -> Option<Flood> {
         self.flood
     }
 
     /// Whether the client has begun a head that it has not ended.
-    pub(crate) fn is_in_head(&self) -> bool {
-        self.in_head || (self.inward.have > 3 && self.inward.head.get(3) == Some(&HEADERS))
+    pub fn is_in_head(&self) -> bool {
+        let Frames { skip, head, have } = &self.inward;
+        match self.head {
+            Head::GoesOn => true,
+            Head::Ends if *skip > 0 => true,
+            Head::Ends | Head::None => *have > 3 && head.get(3) == Some(&HEADERS),
+        }
     }
 
     /// The client sent these bytes.
-    pub(crate) fn came(&mut self, bytes: &[u8], now: u64) {
+    pub fn came(&mut self, bytes: &[u8], now: u64) {
         self.turn(now);
         let mut bytes = bytes;
         while let Some(frame) = self.inward.next(&mut bytes) {
@@ -168,12 +184,16 @@ impl Guard {
             match kind {
                 RST_STREAM => self.resets += 1,
                 DATA if length > 0 || flags & END_STREAM != 0 => {}
-                HEADERS => self.in_head = flags & END_HEADERS == 0,
+                HEADERS => {}
                 _ => self.control += 1,
             }
-            if kind == CONTINUATION && flags & END_HEADERS != 0 {
-                self.in_head = false;
-            }
+            self.head = match (kind, self.head) {
+                (HEADERS, _) | (CONTINUATION, Head::GoesOn) if flags & END_HEADERS != 0 => {
+                    Head::Ends
+                }
+                (HEADERS, _) | (_, Head::GoesOn) => Head::GoesOn,
+                _ => Head::None,
+            };
             self.judge();
             if self.flood.is_some() {
                 return;
@@ -182,7 +202,7 @@ impl Guard {
     }
 
     /// The client is sent these bytes.
-    pub(crate) fn goes(&mut self, bytes: &[u8], now: u64) {
+    pub fn goes(&mut self, bytes: &[u8], now: u64) {
         self.turn(now);
         let mut bytes = bytes;
         while let Some(frame) = self.outward.next(&mut bytes) {
@@ -294,7 +314,22 @@ mod tests {
         guard.came(&begun[4..], 100);
         guard.came(&frame(CONTINUATION, 0, b"abc"), 100);
         assert!(guard.is_in_head());
-        guard.came(&frame(CONTINUATION, END_HEADERS, b"abc"), 100);
+        let last = frame(CONTINUATION, END_HEADERS, b"abc");
+        let (begun, rest) = last.split_at(10);
+        guard.came(begun, 100);
+        assert!(guard.is_in_head(), "the rest of the last frame");
+        guard.came(rest, 100);
         assert!(!guard.is_in_head());
+        // The usual case: one frame, in pieces.
+        let whole = frame(HEADERS, END_HEADERS, b"abc");
+        for cut in 4..whole.len() {
+            guard.came(&whole[..cut], 100);
+            assert!(guard.is_in_head(), "{cut} bytes");
+            guard.came(&whole[cut..], 100);
+            assert!(!guard.is_in_head(), "{cut} bytes");
+        }
+        let data = frame(DATA, 0, b"abc");
+        guard.came(&[&whole[..], &data[..10]].concat(), 100);
+        assert!(!guard.is_in_head(), "what comes behind a head is none");
     }
 }
