@@ -32,7 +32,7 @@ pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use fallback::Fallback;
-pub use health::{Active, BodyMatch, Health, HttpProbe, Initially, Passive, Probe};
+pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Passive, Probe};
 pub use listener::{
     Http2, Http3, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
 };

@@ -87,10 +87,21 @@ pub struct TargetHealth {
     pub target: String,
     /// How many of its addresses requests go to as usual.
     pub healthy: u64,
-    /// Probes of its addresses, if there are any: good ones, failed ones.
-    pub probes: Option<[u64; 2]>,
+    /// Probes of its addresses, if there are any.
+    pub probes: Option<TargetProbes>,
     /// How often an address of it was ejected, by reason.
     pub ejections: Vec<(&'static str, u64)>,
+}
+
+/// The probes of the addresses of one target.
+#[derive(Debug, Clone, Default)]
+pub struct TargetProbes {
+    /// Good ones.
+    pub good: u64,
+    /// Failed ones, by reason.
+    pub failed: Vec<(&'static str, u64)>,
+    /// How often they made an address unhealthy.
+    pub unhealthy: u64,
 }
 
 /// A route is counted under the name of its service and its own.

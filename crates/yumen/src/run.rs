@@ -10,6 +10,7 @@ use yumen_engine::Present;
 use yumen_observe::{LogTally, LogWriter, Registry};
 use yumen_upstream::health::{Keeper, Standings};
 use yumen_upstream::resolve::{Names, Resolver};
+use yumen_worker::Worker;
 
 use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, compile};
@@ -147,14 +148,13 @@ fn start_resolver() -> Result<Names, String> {
 
 /// The thread that judges the health of endpoints.
 fn start_keeper() -> Result<Standings, String> {
-    let explain = |error: std::io::Error| format!("cannot start the keeper of health: {error}");
     let (keeper, standings) = Keeper::new(u64::from(std::process::id()));
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
-    let thread = std::thread::Builder::new().name("health".to_owned());
     let tell = |event: &yumen_upstream::health::Event| say::say(event);
-    thread.spawn(move || runtime.block_on(keeper.run(tell))).map_err(explain)?;
-    Ok(standings)
+    // A worker, because its probes speak as workers do.
+    match Worker::start("health", 0, move |_worker| keeper.run(tell)) {
+        Ok(_thread) => Ok(standings),
+        Err(error) => Err(format!("cannot start the keeper of health: {error}")),
+    }
 }
 
 fn cores() -> usize {

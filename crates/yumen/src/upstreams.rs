@@ -1,8 +1,8 @@
 //! How endpoints fare, as the status listener shows it: a page for people, figures for metrics.
 
 use serde_json::{Value, json};
-use yumen_observe::TargetHealth;
-use yumen_upstream::health::{Reason, Standings};
+use yumen_observe::{TargetHealth, TargetProbes};
+use yumen_upstream::health::{Flaw, ProbeCounts, Reason, Standings};
 
 /// Every endpoint whose health is watched, as JSON.
 pub(crate) fn page(standings: &Standings) -> String {
@@ -18,12 +18,27 @@ pub(crate) fn page(standings: &Standings) -> String {
                 "for_ms": one.millis,
                 "why": &*one.why,
                 "panic": one.panic,
-                "probes": one.probes.map(|[good, failed]| json!({"good": good, "failed": failed})),
+                "probes": one.probes.as_ref().map(probes),
                 "ejections": one.ejections.iter().sum::<u64>(),
             })
         })
         .collect();
     format!("{:#}\n", json!({ "endpoints": endpoints }))
+}
+
+fn probes(counts: &ProbeCounts) -> Value {
+    let reasons = Flaw::ALL.iter().zip(counts.failed).filter(|(_, count)| *count > 0);
+    let reasons = reasons.map(|(flaw, count)| (flaw.name().to_owned(), json!(count)));
+    json!({
+        "good": counts.good,
+        "failed": counts.failed.iter().sum::<u64>(),
+        "reasons": Value::Object(reasons.collect()),
+        "unhealthy": counts.unhealthy,
+        "last_failure": counts.last_failure.as_ref().map(|(why, millis)| json!({
+            "why": &**why,
+            "ago_ms": millis,
+        })),
+    })
 }
 
 /// The same, summed up by target.
@@ -45,8 +60,15 @@ pub(crate) fn targets(standings: &Standings) -> Vec<TargetHealth> {
         let Some(target) = targets.last_mut() else { continue };
         target.healthy += u64::from(one.healthy);
         if let Some(probes) = one.probes {
-            let sums = target.probes.get_or_insert_default();
-            sums.iter_mut().zip(probes).for_each(|(sum, count)| *sum += count);
+            let sums = target.probes.get_or_insert_with(|| TargetProbes {
+                failed: Flaw::ALL.iter().map(|flaw| (flaw.name(), 0)).collect(),
+                ..TargetProbes::default()
+            });
+            sums.good += probes.good;
+            sums.unhealthy += probes.unhealthy;
+            for ((_, sum), count) in sums.failed.iter_mut().zip(probes.failed) {
+                *sum += count;
+            }
         }
         for ((_, sum), count) in target.ejections.iter_mut().zip(one.ejections) {
             *sum += count;

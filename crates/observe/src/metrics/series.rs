@@ -93,6 +93,14 @@ pub(super) const UPSTREAM_HEALTHY: Series =
     gauge("yumen_upstream_endpoint_healthy", "Addresses of a target that requests go to as usual.");
 pub(super) const UPSTREAM_PROBES: Series =
     counter("yumen_upstream_probes_total", "Probes of addresses of a target, by result.");
+pub(super) const UPSTREAM_PROBE_FAILURES: Series = counter(
+    "yumen_upstream_probe_failures_total",
+    "Probes of addresses of a target that failed, by reason.",
+);
+pub(super) const UPSTREAM_UNHEALTHY: Series = counter(
+    "yumen_upstream_unhealthy_total",
+    "Times that probes made an address of a target unhealthy.",
+);
 pub(super) const UPSTREAM_EJECTIONS: Series =
     counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
 pub(super) const ACME_ORDERS: Series =
