@@ -237,6 +237,11 @@ impl Server {
         said.unwrap_or_else(|| panic!("{:#?} {:#?}", self.out.all(), self.err.all()))
     }
 
+    /// The folder of its own, if it has one.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new(""))
+    }
+
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
