@@ -48,6 +48,8 @@ pub struct Registry {
     listeners: Table<String, ListenerCells>,
     config: ConfigCells,
     targets: Mutex<Vec<TargetHealth>>,
+    /// Names that can be looked up, and those that cannot.
+    looked_up: [AtomicU64; 2],
     expiring: Mutex<Vec<Expiring>>,
     acme: Mutex<Option<AcmeFigures>>,
 }
@@ -147,6 +149,7 @@ impl Registry {
             listeners: Table::default(),
             config: ConfigCells::default(),
             targets: Mutex::default(),
+            looked_up: Default::default(),
             expiring: Mutex::default(),
             acme: Mutex::default(),
         })
@@ -175,6 +178,13 @@ impl Registry {
     /// A configuration was refused; the one before it stays in force.
     pub fn config_failed(&self) {
         self.config.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many names of targets were looked up well the last time, and how many were not.
+    pub fn looked_up(&self, [good, failing]: [u64; 2]) {
+        for (cell, count) in self.looked_up.iter().zip([good, failing]) {
+            cell.store(count, Ordering::Relaxed);
+        }
     }
 
     /// How all targets fare now, to be shown from now on.

@@ -283,6 +283,7 @@ impl Control {
 
     /// Makes a plan the present one.
     fn take_up(&mut self, plan: Arc<Plan>, fresh: HashMap<String, Fresh>, status: Option<Bound>) {
+        self.equipment.names.ask(plan.servers.clone());
         let old_names = std::mem::take(&mut self.watched);
         self.watch_names(&plan);
         drop(old_names);
@@ -444,6 +445,7 @@ impl Control {
         let pages = Pages {
             registry: Arc::clone(&self.equipment.registry),
             standings: self.equipment.standings.clone(),
+            names: self.equipment.names.clone(),
             showcase: Arc::clone(&self.place.certificates.showcase),
             ready: Arc::clone(&self.ready),
         };

@@ -15,6 +15,7 @@ use yumen_model::Listener;
 use yumen_observe::Registry;
 use yumen_policy::{Client, Exchange, Failure};
 use yumen_upstream::health::Standings;
+use yumen_upstream::resolve::Names;
 use yumen_worker::Worker;
 
 use crate::certificates::Showcase;
@@ -39,6 +40,7 @@ pub(crate) struct StatusPages {
 pub(crate) struct Pages {
     pub(crate) registry: Arc<Registry>,
     pub(crate) standings: Standings,
+    pub(crate) names: Names,
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) ready: Arc<AtomicBool>,
 }
@@ -116,14 +118,17 @@ impl Pages {
                 let mut page = Vec::new();
                 self.registry.acme(self.showcase.figures());
                 self.registry.targets(upstreams::targets(&self.standings));
+                self.registry.looked_up(upstreams::names(&self.names));
                 match self.registry.render(Instant::now(), &mut page) {
                     Ok(()) => text(200, Registry::CONTENT_TYPE, page),
                     Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
                 }
             }
-            "/upstreams" => {
-                text(200, "application/json", upstreams::page(&self.standings).into_bytes())
-            }
+            "/upstreams" => text(
+                200,
+                "application/json",
+                upstreams::page(&self.standings, &self.names).into_bytes(),
+            ),
             _ => text(404, PLAIN, b"there are /metrics, /upstreams, /livez and /readyz\n".to_vec()),
         }
     }

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use yumen_observe::{TargetHealth, TargetProbes};
 use yumen_upstream::health::{Flaw, ProbeCounts, Reason, Standings};
+use yumen_upstream::resolve::{Names, Watched};
 
-/// Every endpoint whose health is watched, as JSON.
-pub(crate) fn page(standings: &Standings) -> String {
+/// Every endpoint whose health is watched, and every name that is looked up, as JSON.
+pub(crate) fn page(standings: &Standings, names: &Names) -> String {
     let endpoints: Vec<Value> = standings
         .report()
         .iter()
@@ -23,7 +24,25 @@ pub(crate) fn page(standings: &Standings) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", json!({ "endpoints": endpoints }))
+    let names: Vec<Value> = names.watched().iter().map(|name| self::name(name)).collect();
+    format!("{:#}\n", json!({ "endpoints": endpoints, "names": names }))
+}
+
+fn name(name: &Watched) -> Value {
+    let status = name.status();
+    json!({
+        "name": name.host(),
+        "addresses": name.addresses().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "error": status.error,
+        "failures": status.failures,
+    })
+}
+
+/// How many names were looked up well the last time, and how many were not.
+pub(crate) fn names(names: &Names) -> [u64; 2] {
+    let (failing, good): (Vec<_>, Vec<_>) =
+        names.watched().into_iter().partition(|name| name.status().failures > 0);
+    [good.len() as u64, failing.len() as u64]
 }
 
 fn probes(counts: &ProbeCounts) -> Value {

@@ -1,6 +1,8 @@
 //! Everything that is counted, as text: sums first, then one metric after the other.
 
-use std::{collections::BTreeMap, io, sync::PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::{collections::BTreeMap, io};
 
 use yumen_policy::Decided;
 
@@ -237,6 +239,12 @@ fn targets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
                 Value::Whole(*count),
             )?;
         }
+    }
+    text.begin(series::UPSTREAM_NAMES);
+    for (result, count) in ["good", "failing"].into_iter().zip(&registry.looked_up) {
+        let result = label("lookup", result);
+        let count = Value::Whole(count.load(Ordering::Relaxed));
+        text.sample((series::UPSTREAM_NAMES, ""), &[&result], count)?;
     }
     Ok(())
 }

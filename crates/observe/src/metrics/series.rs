@@ -103,6 +103,8 @@ pub(super) const UPSTREAM_UNHEALTHY: Series = counter(
 );
 pub(super) const UPSTREAM_EJECTIONS: Series =
     counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
+pub(super) const UPSTREAM_NAMES: Series =
+    gauge("yumen_upstream_names", "Names of targets, by how their last lookup went.");
 pub(super) const ACME_ORDERS: Series =
     counter("yumen_acme_orders_total", "Orders for certificates that have ended, by result.");
 pub(super) const ACME_UNREACHED: Series = counter(
@@ -161,7 +163,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 40] = [
+pub(super) const ALL: [Series; 43] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -190,7 +192,10 @@ pub(super) const ALL: [Series; 40] = [
     UPSTREAM_DECISIONS,
     UPSTREAM_HEALTHY,
     UPSTREAM_PROBES,
+    UPSTREAM_PROBE_FAILURES,
+    UPSTREAM_UNHEALTHY,
     UPSTREAM_EJECTIONS,
+    UPSTREAM_NAMES,
     ACME_ORDERS,
     ACME_UNREACHED,
     ACME_EXPIRY,
