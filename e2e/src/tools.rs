@@ -295,6 +295,11 @@ impl Server {
         true
     }
 
+    /// The folder of its own, if it has one.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new(""))
+    }
+
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

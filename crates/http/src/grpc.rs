@@ -25,13 +25,16 @@ const UNITS: [(u8, u64); 6] = [
 /// Whether a request is a call of gRPC, which wants failures told its own way.
 #[must_use]
 pub fn is_call(head: &RequestHead) -> bool {
+    head.version() == Version::Http2 && head.fields().first("content-type").is_some_and(is_kind)
+}
+
+/// Whether a `content-type` is that of gRPC.
+#[must_use]
+pub fn is_kind(kind: &[u8]) -> bool {
     const KIND: &[u8] = b"application/grpc";
-    head.version() == Version::Http2
-        && head.fields().first("content-type").is_some_and(|kind| {
-            let rest = kind.get(KIND.len()..).unwrap_or_default();
-            kind.get(..KIND.len()).is_some_and(|start| start.eq_ignore_ascii_case(KIND))
-                && matches!(rest, [] | [b'+' | b';', ..])
-        })
+    let rest = kind.get(KIND.len()..).unwrap_or_default();
+    kind.get(..KIND.len()).is_some_and(|start| start.eq_ignore_ascii_case(KIND))
+        && matches!(rest, [] | [b'+' | b';', ..])
 }
 
 /// How long a call may take, if its client says so and it can be understood.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Span;
+use crate::{Protocol, Span};
 
 /// How it is seen whether the targets are well, and what follows from it. Works on the endpoints:
 /// each address of a target by itself. What was learned is shared by all workers and survives
@@ -102,6 +102,9 @@ pub struct Active {
     /// The port that is probed, if it is not the target's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Whether `port` is spoken to in clear text although the targets have TLS.
+    #[serde(default)]
+    pub clear_text: bool,
     /// What an endpoint is held for before it was probed often enough.
     #[serde(default)]
     pub initially: Initially,
@@ -134,14 +137,17 @@ pub enum Initially {
     Unhealthy,
 }
 
-/// What a probe asks.
+/// What a probe asks. It is asked as requests are sent to the target: with the same TLS, and over the
+/// same version of HTTP.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Probe {
     /// Whether a connection can be made.
     Tcp,
-    /// Whether the answer to a request over HTTP/1.1 is as it should be.
+    /// Whether the answer to a request is as it should be.
     Http(HttpProbe),
+    /// Whether it says by gRPC's health protocol (`grpc.health.v1.Health/Check`) that it serves.
+    Grpc(GrpcProbe),
 }
 
 /// A request, and what a good answer to it is.
@@ -155,6 +161,9 @@ pub struct HttpProbe {
     /// The `Host` field; the target's own unless it is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// The version of HTTP; the service's own unless it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
     /// Statuses of good answers: `200`, `200-399`.
     pub status: Vec<String>,
     /// What the first 64KiB of a good answer's body hold; anything unless it is given.
@@ -168,6 +177,7 @@ impl Default for HttpProbe {
             path: "/".to_owned(),
             method: "GET".to_owned(),
             host: None,
+            protocol: None,
             status: vec!["200-399".to_owned()],
             body: None,
         }
@@ -182,4 +192,16 @@ pub enum BodyMatch {
     Contains(String),
     /// Something that matches this regular expression.
     Regex(String),
+}
+
+/// A call of gRPC's health protocol; good is that the service is SERVING.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrpcProbe {
+    /// The gRPC service that is asked about, such as `shop.Cart`; the target as a whole if it is not
+    /// given.
+    pub service: String,
+    /// The `:authority`; the target's own unless it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
 }

@@ -20,6 +20,7 @@ mod policy_use;
 mod protocol;
 pub mod read;
 pub mod report;
+mod resolver;
 mod retries;
 mod route;
 pub mod schema;
@@ -32,7 +33,7 @@ pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use fallback::Fallback;
-pub use health::{Active, BodyMatch, Health, HttpProbe, Initially, Passive, Probe};
+pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Passive, Probe};
 pub use listener::{
     Http2, Http3, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
 };
@@ -41,6 +42,7 @@ pub use pem::{Pem, Secret};
 pub use policy_use::{Broader, PolicyUse};
 pub use protocol::{Protocol, ServiceHttp2};
 pub use read::read;
+pub use resolver::Resolver;
 pub use retries::{Backoff, GrpcStatus, Retries, RetryBudget, RetryOn};
 pub use route::{Answer, HostHeader, Match, Redirect, Route, RouteLimits, ValueMatch};
 pub use service::{Balance, HashOn, Pool, Service, ServiceTimeouts, Target, Upstream};
@@ -70,6 +72,8 @@ pub struct Model {
     /// left out. Usually it is `${env:NAME}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Who is asked for the addresses of the names of targets.
+    pub resolver: Resolver,
     /// The authority that issues the certificates for `tls.acme` of listeners.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acme: Option<Acme>,
@@ -95,6 +99,7 @@ impl Default for Model {
             routes: Vec::new(),
             policies: Vec::new(),
             zone: None,
+            resolver: Resolver::default(),
             acme: None,
             access_log: AccessLog::default(),
             metrics: Metrics::default(),

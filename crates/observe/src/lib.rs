@@ -14,6 +14,6 @@ mod record;
 pub use log::{LogBuffer, LogError, LogTally, LogWriter};
 pub use metrics::{
     AcmeFigures, Expiring, Format, ListenerMeter, Names, PolicyMeter, Registry, RouteMeter,
-    RouteName, ServiceMeter, TargetHealth, WorkerMetrics, names,
+    RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics, names,
 };
 pub use record::{Record, Side, Size, Source, Times};

@@ -53,6 +53,8 @@ pub struct Registry {
     kong: AtomicBool,
     config: ConfigCells,
     targets: Mutex<Vec<TargetHealth>>,
+    /// Names that can be looked up, and those that cannot.
+    looked_up: [AtomicU64; 2],
     expiring: Mutex<Vec<Expiring>>,
     acme: Mutex<Option<AcmeFigures>>,
 }
@@ -92,10 +94,21 @@ pub struct TargetHealth {
     pub target: String,
     /// How many of its addresses requests go to as usual.
     pub healthy: u64,
-    /// Probes of its addresses, if there are any: good ones, failed ones.
-    pub probes: Option<[u64; 2]>,
+    /// Probes of its addresses, if there are any.
+    pub probes: Option<TargetProbes>,
     /// How often an address of it was ejected, by reason.
     pub ejections: Vec<(&'static str, u64)>,
+}
+
+/// The probes of the addresses of one target.
+#[derive(Debug, Clone, Default)]
+pub struct TargetProbes {
+    /// Good ones.
+    pub good: u64,
+    /// Failed ones, by reason.
+    pub failed: Vec<(&'static str, u64)>,
+    /// How often they made an address unhealthy.
+    pub unhealthy: u64,
 }
 
 /// A route is counted under the names of its listener and its service, and its own.
@@ -163,6 +176,7 @@ impl Registry {
             kong: AtomicBool::default(),
             config: ConfigCells::default(),
             targets: Mutex::default(),
+            looked_up: Default::default(),
             expiring: Mutex::default(),
             acme: Mutex::default(),
         })
@@ -198,6 +212,13 @@ impl Registry {
     pub fn config_failed(&self, now: Instant) {
         self.config.failures.fetch_add(1, Ordering::Relaxed);
         self.config.refused().get_or_insert(now);
+    }
+
+    /// How many names of targets were looked up well the last time, and how many were not.
+    pub fn looked_up(&self, [good, failing]: [u64; 2]) {
+        for (cell, count) in self.looked_up.iter().zip([good, failing]) {
+            cell.store(count, Ordering::Relaxed);
+        }
     }
 
     /// How all targets fare now, to be shown from now on.

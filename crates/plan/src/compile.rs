@@ -18,6 +18,7 @@ use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
 use crate::http2;
 use crate::http3;
+use crate::resolver;
 use crate::route::{Rewrite, RoutePlan};
 use crate::stream::Streams;
 use crate::{ListenerPlan, Offer, Plan};
@@ -69,6 +70,7 @@ impl Plan {
             written.iter().map(|written| compile_route(written, &services, &mut report)).collect();
         let mut listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
         let acme = acme::compile(model, &mut report);
+        let servers = resolver::compile(&model.resolver, &mut report);
         warn(&listeners, &written, &mut report);
         let streams = Streams::compile(&services, written.len(), &mut report);
         let mut routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
@@ -83,6 +85,7 @@ impl Plan {
             listeners,
             routes,
             destinations: destinations.map(|one| (Arc::clone(&one.name), one)).collect(),
+            servers,
             acme,
             access_log: model.access_log.clone(),
             metrics: model.metrics.clone(),

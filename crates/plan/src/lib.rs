@@ -13,6 +13,7 @@ mod fallback;
 mod http2;
 mod http3;
 mod question;
+mod resolver;
 mod route;
 mod stream;
 mod tls;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use yumen_model::{AccessLog, Listener, Metrics, Span, Status};
 use yumen_route::Router;
 use yumen_upstream::Destination;
+use yumen_upstream::resolve::Servers;
 
 /// What the engine runs. It never changes; it is replaced whole.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// All services by name.
     pub destinations: HashMap<Arc<str>, Arc<Destination>>,
+    /// Who is asked for the addresses of names.
+    pub servers: Servers,
     /// What is asked of a certificate authority, if anything is.
     pub acme: Option<AcmePlan>,
     /// Where exchanges are written down.

@@ -1,17 +1,18 @@
 //! A connection to a service while one exchange uses it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpSocket;
+use yumen_tls::{Fault, Session};
 use yumen_worker::{Deadline, Stream, Worker};
 
 use crate::destination::Destination;
 use crate::endpoint::{Endpoint, Flight, Wire};
-use crate::seal::Seal;
 use crate::vigil::{Over, Vigil};
 
 /// A connection in use.
@@ -176,10 +177,25 @@ pub(crate) async fn dial(
     offer: Offer,
     mut is_over: impl FnMut(&mut Context<'_>) -> Option<Over>,
 ) -> io::Result<Stream> {
-    let socket =
-        if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let mut stream = connect(endpoint.address, &mut is_over).await?;
+    if let Some(seal) = &endpoint.seal {
+        let client = match offer {
+            Offer::All => &seal.client,
+            Offer::Text => &seal.text,
+        };
+        secure(&mut stream, client.session(&seal.name), is_over).await?;
+    }
+    Ok(stream)
+}
+
+/// Connects until `is_over`.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    mut is_over: impl FnMut(&mut Context<'_>) -> Option<Over>,
+) -> io::Result<Stream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_nodelay(true)?;
-    let mut connect = std::pin::pin!(socket.connect(endpoint.address));
+    let mut connect = std::pin::pin!(socket.connect(address));
     let stream = std::future::poll_fn(|context| match connect.as_mut().poll(context) {
         Poll::Pending => match is_over(context) {
             Some(over) => Poll::Ready(Err(too_late(over))),
@@ -188,26 +204,17 @@ pub(crate) async fn dial(
         other => other,
     })
     .await?;
-    let mut stream = Stream::new(stream);
-    if let Some(seal) = &endpoint.seal {
-        secure(&mut stream, seal, offer, is_over).await?;
-    }
-    Ok(stream)
+    Ok(Stream::new(stream))
 }
 
 /// Puts TLS on a new connection. That it failed for another reason than time is `InvalidData`.
-async fn secure(
+pub(crate) async fn secure(
     stream: &mut Stream,
-    seal: &Seal,
-    offer: Offer,
+    session: Result<Session, Fault>,
     mut is_over: impl FnMut(&mut Context<'_>) -> Option<Over>,
 ) -> io::Result<()> {
     let failed = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("TLS: {why}"));
-    let client = match offer {
-        Offer::All => &seal.client,
-        Offer::Text => &seal.text,
-    };
-    let session = client.session(&seal.name).map_err(|fault| failed(fault.to_string()))?;
+    let session = session.map_err(|fault| failed(fault.to_string()))?;
     stream.secure(session, Vec::new());
     std::future::poll_fn(|context| match stream.poll_handshake(context) {
         Poll::Pending => match is_over(context) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use yumen_http::Authority;
 use yumen_model::report::Report;
 use yumen_model::{
-    Balance, HashOn, Health, HostHeader, Probe, Protocol, Service, ServiceTimeouts, Span, Target,
+    Balance, HashOn, Health, HostHeader, Protocol, Service, ServiceTimeouts, Span, Target,
 };
 
 use yumen_policy::Told;
@@ -25,7 +25,7 @@ use crate::retry::Retries;
 use crate::seal::{Proof, Seal};
 
 /// How the URL of a target begins with which TLS is spoken.
-const SECURE: &str = "https://";
+pub(crate) const SECURE: &str = "https://";
 /// Schemes with which others name HTTP/2.
 const PRIOR_KNOWLEDGE: [&str; 4] = ["h2c://", "h2://", "grpc://", "grpcs://"];
 
@@ -181,13 +181,14 @@ impl Destination {
             }
         };
         let may_share = may_share(service.protocol, &targets);
-        check_probe(service, at, report);
         let rules = match &service.upstream {
             Some(upstream) => {
-                health::check(&upstream.health, &format!("{at}.upstream.health"), report);
-                Rules::compile(&upstream.health, upstream.slow_start)
+                let are_secure = upstream.targets.iter().any(|one| one.url.starts_with(SECURE));
+                let probed = health::Targets { are_secure, are_raw: is_raw };
+                health::check(&upstream.health, probed, &format!("{at}.upstream.health"), report);
+                Rules::compile(&upstream.health, upstream.slow_start, service.protocol)
             }
-            None => Rules::compile(&Health::default(), Span::OFF),
+            None => Rules::compile(&Health::default(), Span::OFF, service.protocol),
         };
         check_host(&service.host, &format!("{at}.host"), report);
         let pool = &service.pool;
@@ -285,22 +286,6 @@ fn retries(
             .hint("write `protocol: http2` in the service, or leave `grpc` out");
     }
     Arc::new(Retries::compile(retries, at, report))
-}
-
-/// Probes over HTTP speak HTTP/1.1, which a target that is known to speak HTTP/2 need not understand.
-fn check_probe(service: &Service, at: &str, report: &mut Report) {
-    let active = service.upstream.as_ref().and_then(|upstream| upstream.health.active.as_ref());
-    let asks = |active: &yumen_model::Active| {
-        matches!(active.probe, Probe::Http(_)) && active.port.is_none()
-    };
-    if service.protocol == Protocol::Http2 && active.is_some_and(asks) {
-        report
-            .error(
-                format!("{at}.upstream.health.active.probe"),
-                "probes over HTTP speak HTTP/1.1, and this service HTTP/2",
-            )
-            .hint("write `probe: tcp`, or the `port` of a place that answers HTTP/1.1");
-    }
 }
 
 /// Checks a `Host` field that a config sets.
@@ -523,24 +508,33 @@ mod tests {
     }
 
     #[test]
-    fn probes_that_a_service_does_not_understand_are_refused() {
+    fn probes_fit_to_what_the_targets_are() {
         use yumen_model::document::{Document, NoEnvironment, Source};
-        for (protocol, more, refused) in [
-            ("http2", "probe: {http: {path: /}}", true),
-            ("http2", "probe: {http: {path: /}}, port: 81", false),
-            ("http2", "probe: tcp", false),
-            ("auto", "probe: {http: {path: /}}", false),
+        for (url, active, problem) in [
+            ("http://127.0.0.1:1", "probe: {http: {path: /}}", None),
+            ("https://127.0.0.1:1", "probe: {http: {path: /}}", None),
+            ("https://127.0.0.1:1", "probe: {grpc: {}}", None),
+            ("https://127.0.0.1:1", "probe: {grpc: {}}, port: 81, clear_text: true", None),
+            (
+                "http://127.0.0.1:1",
+                "probe: {grpc: {}}, port: 81, clear_text: true",
+                Some("clear_text"),
+            ),
+            ("tcp://127.0.0.1:1", "probe: {http: {path: /}}", Some("probe")),
+            ("tcp://127.0.0.1:1", "probe: {http: {path: /}}, port: 81", None),
         ] {
             let text = format!(
-                "{{name: s, protocol: {protocol}, upstream: {{health: {{active: {{{more}}}}}, targets: [{{url: 'http://127.0.0.1:1'}}]}}}}"
+                "{{name: s, upstream: {{health: {{active: {{{active}}}}}, targets: [{{url: '{url}'}}]}}}}"
             );
             let mut report = Report::default();
             let source = Source { name: "s.yaml".to_owned(), text };
             let document = Document::read(&[source], &NoEnvironment, &mut report);
             let service: Service = yumen_model::read(document.root(), "", &mut report).unwrap();
-            assert!(!report.has_errors(), "{more}");
-            Destination::compile(&service, 1, None, "", &mut report);
-            assert_eq!(report.has_errors(), refused, "{protocol} {more}");
+            Destination::compile(&service, 1, None, "at", &mut report);
+            let paths = report.problems().iter().map(|one| one.path.as_str());
+            let found: Vec<&str> = paths.filter(|path| path.contains("health")).collect();
+            let expect = problem.map(|key| format!("at.upstream.health.active.{key}"));
+            assert_eq!(found, Vec::from_iter(expect.as_deref()), "{url} {active}");
         }
     }
 

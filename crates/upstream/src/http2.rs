@@ -7,7 +7,7 @@ mod ping;
 mod trunk;
 mod trunks;
 mod upload;
-mod wire;
+pub(crate) mod wire;
 
 use std::time::Duration;
 

@@ -2,8 +2,7 @@
 
 use yumen_model::report::Report;
 use yumen_model::{
-    Balance, HashOn, HostHeader, Pool, Probe, Protocol, Service, ServiceHttp2, ServiceTimeouts,
-    Span,
+    Balance, HashOn, HostHeader, Pool, Protocol, Service, ServiceHttp2, ServiceTimeouts, Span,
 };
 
 /// How the URL of a target begins that gets bytes as they are.
@@ -60,14 +59,6 @@ pub(crate) fn check(service: &Service, at: &str, report: &mut Report) -> bool {
                 "a connection has neither path nor fields",
             )
             .hint("write `on: address`");
-    }
-    if upstream.health.active.as_ref().is_some_and(|active| active.probe != Probe::Tcp) {
-        report
-            .error(
-                format!("{at}.upstream.health.active.probe"),
-                "a `tcp://` target does not speak HTTP",
-            )
-            .hint("write `probe: tcp`");
     }
     true
 }

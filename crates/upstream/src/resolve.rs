@@ -14,23 +14,27 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::balance::random::Random;
 use lookup::Lookup;
 use pace::Pace;
 
-pub use lookup::{Servers, Source};
+pub use event::Event;
+pub use lookup::Source;
 pub use pace::{RETRY_MAX, RETRY_MIN, TTL_MAX, TTL_MIN};
+pub use servers::{SERVERS_MAX, Servers};
 pub(crate) use service::steps;
 pub use service::{RECORDS_MAX, Record};
 pub use watched::{ADDRESSES_MAX, Status, Watched};
 
 mod answer;
+mod event;
 mod hosts;
 mod lookup;
 mod pace;
+mod servers;
 mod service;
 mod watched;
 
@@ -48,6 +52,8 @@ struct Shared {
     registry: Mutex<Registry>,
     /// Told when a name was added.
     added: Notify,
+    /// Who is asked.
+    servers: watch::Sender<Servers>,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +96,15 @@ impl Names {
         registry.added.push(Arc::downgrade(&watched));
         self.shared.added.notify_one();
         watched
+    }
+
+    /// From now on these are asked: about all names, and at once.
+    pub fn ask(&self, servers: Servers) {
+        self.shared.servers.send_if_modified(|asked| {
+            let changes = *asked != servers;
+            *asked = servers;
+            changes
+        });
     }
 
     /// All names that are looked up, sorted: for the operator.
@@ -137,8 +152,10 @@ fn fixed(host: &str) -> Option<Vec<IpAddr>> {
         .then(|| vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)])
 }
 
+/// Who is told of changes.
+type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
+
 /// Looks names up, again and again.
-#[derive(Debug)]
 pub struct Resolver {
     names: Names,
     lookup: Arc<Lookup>,
@@ -146,6 +163,13 @@ pub struct Resolver {
     /// One task for each name: a broken one takes no other name with it.
     keepers: JoinSet<()>,
     kept: HashMap<Id, Weak<Watched>>,
+    tell: Tell,
+}
+
+impl std::fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resolver").field("names", &self.names).finish_non_exhaustive()
+    }
 }
 
 impl Resolver {
@@ -154,18 +178,23 @@ impl Resolver {
     #[must_use]
     pub fn new(source: Source, seed: u64) -> (Self, Names) {
         let names = Names::default();
+        names.ask(source.servers.clone());
+        let servers = names.shared.servers.subscribe();
         let resolver = Self {
             names: names.clone(),
-            lookup: Arc::new(Lookup::new(source)),
+            lookup: Arc::new(Lookup::new(source, servers)),
             random: Random::new(seed),
             keepers: JoinSet::new(),
             kept: HashMap::new(),
+            tell: Arc::new(|_| ()),
         };
         (resolver, names)
     }
 
-    /// Keeps all names up to date; does not return. Needs a tokio runtime with IO and time.
-    pub async fn run(mut self) {
+    /// Keeps all names up to date, and tells when one cannot be looked up; does not return. Needs a
+    /// tokio runtime with IO and time.
+    pub async fn run(mut self, tell: impl Fn(&Event) + Send + Sync + 'static) {
+        self.tell = Arc::new(tell);
         loop {
             let added = std::mem::take(&mut self.names.registry().added);
             for watched in added {
@@ -181,7 +210,8 @@ impl Resolver {
     fn keep(&mut self, watched: Weak<Watched>, delay: Duration) {
         let pace = Pace::new(Random::new(self.random.next()));
         let lookup = Arc::clone(&self.lookup);
-        let keeper = self.keepers.spawn(keep_up(Weak::clone(&watched), lookup, pace, delay));
+        let keeper = keep_up(Weak::clone(&watched), lookup, pace, delay, Arc::clone(&self.tell));
+        let keeper = self.keepers.spawn(keeper);
         self.kept.insert(keeper.id(), watched);
     }
 
@@ -202,10 +232,22 @@ impl Resolver {
 }
 
 /// Keeps one name up to date until nobody holds it any more.
-async fn keep_up(watched: Weak<Watched>, lookup: Arc<Lookup>, mut pace: Pace, mut delay: Duration) {
+async fn keep_up(
+    watched: Weak<Watched>,
+    lookup: Arc<Lookup>,
+    mut pace: Pace,
+    mut delay: Duration,
+    tell: Tell,
+) {
+    let mut servers = lookup.servers.clone();
+    servers.mark_unchanged();
     loop {
-        tokio::time::sleep(delay).await;
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            Ok(()) = servers.changed() => {}
+        }
         let Some(name) = watched.upgrade() else { return };
+        let failures = name.status().failures;
         delay = if name.is_service() {
             let answer = lookup.ask_service(name.host(), &name.records()).await;
             name.settle_service(answer, Instant::now(), &mut pace)
@@ -213,5 +255,8 @@ async fn keep_up(watched: Weak<Watched>, lookup: Arc<Lookup>, mut pace: Pace, mu
             let answer = lookup.ask(name.host()).await;
             name.settle(answer, Instant::now(), &mut pace)
         };
+        if let Some(event) = Event::after(&name, failures) {
+            tell(&event);
+        }
     }
 }

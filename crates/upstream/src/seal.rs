@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use yumen_model::report::Report;
-use yumen_model::{Probe, Protocol, Service, ServiceTls, TlsVersion};
+use yumen_model::{Protocol, Service, ServiceTls, TlsVersion};
 use yumen_tls::{Client, ClientText, Name, Oldest};
+
+use crate::destination::SECURE;
 
 const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
 /// The protocols that are spoken with a service inside TLS, the best first.
-fn protocols(protocol: Protocol) -> &'static [&'static [u8]] {
+pub(crate) fn protocols(protocol: Protocol) -> &'static [&'static [u8]] {
     match protocol {
         Protocol::Auto => &[HTTP2, HTTP1],
         Protocol::Http1 => &[HTTP1],
@@ -41,11 +43,8 @@ impl Proof {
     pub(crate) fn compile(service: &Service, at: &str, report: &mut Report) -> Self {
         let targets = service.upstream.iter().flat_map(|upstream| &upstream.targets);
         let mut urls = service.url.iter().chain(targets.map(|target| &target.url));
-        let is_needed = urls.any(|url| url.starts_with("https://"));
+        let is_needed = urls.any(|url| url.starts_with(SECURE));
         let name = service.tls.as_ref().and_then(|tls| tls.server_name.clone());
-        if is_needed {
-            check_probe(service, at, report);
-        }
         let at = format!("{at}.tls");
         match &service.tls {
             Some(_) if !is_needed => {
@@ -76,19 +75,6 @@ impl Proof {
         let read = Name::read(name);
         let name = read.ok_or_else(|| format!("no certificate can be for the name `{name}`"))?;
         Ok(Some(Seal { client: Arc::clone(client), text: Arc::clone(text), name }))
-    }
-}
-
-/// Probes over HTTP are in clear text, which a target with TLS would not understand.
-fn check_probe(service: &Service, at: &str, report: &mut Report) {
-    let active = service.upstream.as_ref().and_then(|upstream| upstream.health.active.as_ref());
-    if active.is_some_and(|active| matches!(active.probe, Probe::Http(_))) {
-        report
-            .error(
-                format!("{at}.upstream.health.active.probe"),
-                "probes over HTTP do not speak TLS, which targets of this service do",
-            )
-            .hint("write `probe: tcp`");
     }
 }
 

@@ -283,6 +283,7 @@ impl Control {
 
     /// Makes a plan the present one.
     fn take_up(&mut self, plan: Arc<Plan>, fresh: HashMap<String, Fresh>, status: Option<Bound>) {
+        self.equipment.names.ask(plan.servers.clone());
         let old_names = std::mem::take(&mut self.watched);
         self.watch_names(&plan);
         drop(old_names);
@@ -445,6 +446,7 @@ impl Control {
             registry: Arc::clone(&self.equipment.registry),
             present: Arc::clone(&self.equipment.present),
             standings: self.equipment.standings.clone(),
+            names: self.equipment.names.clone(),
             showcase: Arc::clone(&self.place.certificates.showcase),
             ready: Arc::clone(&self.ready),
         };

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Args;
 use yumen_engine::Present;
 use yumen_observe::{LogTally, LogWriter, Registry};
+use yumen_plan::Plan;
 use yumen_upstream::health::{Keeper, Standings};
-use yumen_upstream::resolve::{Names, Resolver};
+use yumen_upstream::resolve::{Names, Resolver, Source};
+use yumen_worker::Worker;
 
 use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, compile};
@@ -72,7 +74,7 @@ fn try_run(options: &Options) -> Result<(), String> {
         echo::start(bound).map_err(|error| format!("cannot start the echo server: {error}"))?;
     }
     let plan = Arc::new(plan);
-    let names = start_resolver()?;
+    let names = start_resolver(&plan)?;
     let standings = start_keeper()?;
     let tally = Arc::new(LogTally::default());
     let log =
@@ -134,27 +136,28 @@ fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Ready, Look),
     Ok((Ready::new(plan, &kept), seen))
 }
 
-fn start_resolver() -> Result<Names, String> {
+fn start_resolver(plan: &Plan) -> Result<Names, String> {
     let explain = |error: std::io::Error| format!("cannot start the resolver: {error}");
     let seed = u64::from(std::process::id());
-    let (resolver, names) = Resolver::new(yumen_upstream::resolve::Source::default(), seed);
+    let source = Source { servers: plan.servers.clone(), ..Source::default() };
+    let (resolver, names) = Resolver::new(source, seed);
+    let tell = |event: &yumen_upstream::resolve::Event| say::say(event);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
     let thread = std::thread::Builder::new().name("resolver".to_owned());
-    thread.spawn(move || runtime.block_on(resolver.run())).map_err(explain)?;
+    thread.spawn(move || runtime.block_on(resolver.run(tell))).map_err(explain)?;
     Ok(names)
 }
 
 /// The thread that judges the health of endpoints.
 fn start_keeper() -> Result<Standings, String> {
-    let explain = |error: std::io::Error| format!("cannot start the keeper of health: {error}");
     let (keeper, standings) = Keeper::new(u64::from(std::process::id()));
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
-    let thread = std::thread::Builder::new().name("health".to_owned());
     let tell = |event: &yumen_upstream::health::Event| say::say(event);
-    thread.spawn(move || runtime.block_on(keeper.run(tell))).map_err(explain)?;
-    Ok(standings)
+    // A worker, because its probes speak as workers do.
+    match Worker::start("health", 0, move |_worker| keeper.run(tell)) {
+        Ok(_thread) => Ok(standings),
+        Err(error) => Err(format!("cannot start the keeper of health: {error}")),
+    }
 }
 
 fn cores() -> usize {

@@ -16,6 +16,7 @@ use yumen_model::Listener;
 use yumen_observe::{Format, Registry};
 use yumen_policy::{Client, Exchange, Failure};
 use yumen_upstream::health::Standings;
+use yumen_upstream::resolve::Names;
 use yumen_worker::Worker;
 
 use crate::certificates::Showcase;
@@ -41,6 +42,7 @@ pub(crate) struct Pages {
     pub(crate) registry: Arc<Registry>,
     pub(crate) present: Arc<Present>,
     pub(crate) standings: Standings,
+    pub(crate) names: Names,
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) ready: Arc<AtomicBool>,
 }
@@ -118,6 +120,7 @@ impl Pages {
                 let mut page = Vec::new();
                 self.registry.acme(self.showcase.figures());
                 self.registry.targets(upstreams::targets(&self.standings));
+                self.registry.looked_up(upstreams::names(&self.names));
                 let format = Format::wanted(head.fields().first("accept"));
                 match self.registry.render(format, Instant::now(), &mut page) {
                     Ok(()) => text(200, format.content_type(), page),
@@ -125,7 +128,7 @@ impl Pages {
                 }
             }
             "/upstreams" => {
-                let page = upstreams::page(&self.present, &self.standings);
+                let page = upstreams::page(&self.present, &self.standings, &self.names);
                 text(200, "application/json", page.into_bytes())
             }
             _ => text(404, PLAIN, b"there are /metrics, /upstreams, /livez and /readyz\n".to_vec()),

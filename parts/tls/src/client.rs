@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -115,6 +116,19 @@ impl Client {
     /// When the library cannot make one.
     pub fn session(&self, name: &Name) -> Result<Session, Fault> {
         let connection = ClientConnection::new(Arc::clone(&self.config), name.0.clone())?;
+        Ok(Session::asking(connection.into()))
+    }
+
+    /// The same, for who wants to see the service's certificate: nothing that was agreed on before
+    /// is taken up again. These protocols are spoken inside, the best first.
+    ///
+    /// # Errors
+    /// When the library cannot make one.
+    pub fn fresh_session(&self, name: &Name, protocols: &[&[u8]]) -> Result<Session, Fault> {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = protocols.iter().map(|one| one.to_vec()).collect();
+        let connection = ClientConnection::new(Arc::new(config), name.0.clone())?;
         Ok(Session::asking(connection.into()))
     }
 }

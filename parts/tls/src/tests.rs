@@ -341,6 +341,28 @@ fn a_ticket_is_worth_nothing_where_something_else_is_demanded() {
     assert!(is_resumed(&arrive(&mine, &both, "b.test").unwrap()));
 }
 
+/// Who probes a service sees its certificate each time, whatever others agreed on before.
+#[test]
+fn a_fresh_session_takes_nothing_up_again() {
+    let own = issued(&["a.test"], false);
+    let acceptor = server(&[&own]).open(None, &Arc::default());
+    let client = client(&own.0);
+    let name = Name::read("a.test").unwrap();
+    let meet = |mut near: Session| {
+        let mut far = acceptor.session().unwrap();
+        talk(&mut near, &mut far).unwrap();
+        (near.is_resumed(), far.negotiated().protocol)
+    };
+    let text = Some(b"http/1.1".to_vec());
+    assert_eq!(meet(client.session(&name).unwrap()), (false, text.clone()));
+    assert_eq!(meet(client.session(&name).unwrap()), (true, text.clone()));
+    let fresh = client.fresh_session(&name, &[b"http/1.1"]).unwrap();
+    assert_eq!(meet(fresh), (false, text));
+    assert_eq!(meet(client.fresh_session(&name, &[]).unwrap()), (false, None));
+    // What it agrees on is not taken up by others either, nor in the way of what they have.
+    assert!(meet(client.session(&name).unwrap()).0);
+}
+
 #[test]
 fn a_certificate_is_verified_again_when_a_session_is_resumed() {
     let own = issued(&["a.test"], false);

@@ -289,14 +289,7 @@ fn targets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
         })
         .collect();
     plain(text, series::UPSTREAM_HEALTHY, &rows, |one| one.healthy)?;
-    text.begin(series::UPSTREAM_PROBES);
-    for (labels, one) in &rows {
-        for (result, count) in ["good", "failed"].into_iter().zip(one.probes.into_iter().flatten())
-        {
-            let result = label("result", result);
-            text.sample((series::UPSTREAM_PROBES, ""), &[labels, &result], Value::Whole(count))?;
-        }
-    }
+    probes(text, &rows)?;
     text.begin(series::UPSTREAM_EJECTIONS);
     for (labels, one) in &rows {
         for (reason, count) in &one.ejections {
@@ -307,6 +300,38 @@ fn targets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
                 Value::Whole(*count),
             )?;
         }
+    }
+    text.begin(series::UPSTREAM_NAMES);
+    for (result, count) in ["good", "failing"].into_iter().zip(&registry.looked_up) {
+        let result = label("lookup", result);
+        let count = Value::Whole(count.load(Ordering::Relaxed));
+        text.sample((series::UPSTREAM_NAMES, ""), &[&result], count)?;
+    }
+    Ok(())
+}
+
+fn probes(text: &mut Exposition<'_>, rows: &[(Vec<u8>, TargetHealth)]) -> io::Result<()> {
+    let probed = || rows.iter().filter_map(|(labels, one)| Some((labels, one.probes.as_ref()?)));
+    text.begin(series::UPSTREAM_PROBES);
+    for (labels, one) in probed() {
+        let failed = one.failed.iter().map(|(_, count)| count).sum();
+        for (result, count) in [("good", one.good), ("failed", failed)] {
+            let result = label("result", result);
+            text.sample((series::UPSTREAM_PROBES, ""), &[labels, &result], Value::Whole(count))?;
+        }
+    }
+    text.begin(series::UPSTREAM_PROBE_FAILURES);
+    for (labels, one) in probed() {
+        for (reason, count) in &one.failed {
+            let reason = label("reason", reason);
+            let series = (series::UPSTREAM_PROBE_FAILURES, "");
+            text.sample(series, &[labels, &reason], Value::Whole(*count))?;
+        }
+    }
+    text.begin(series::UPSTREAM_UNHEALTHY);
+    for (labels, one) in probed() {
+        let series = (series::UPSTREAM_UNHEALTHY, "");
+        text.sample(series, &[labels], Value::Whole(one.unhealthy))?;
     }
     Ok(())
 }

@@ -93,8 +93,18 @@ pub(super) const UPSTREAM_HEALTHY: Series =
     gauge("yumen_upstream_endpoint_healthy", "Addresses of a target that requests go to as usual.");
 pub(super) const UPSTREAM_PROBES: Series =
     counter("yumen_upstream_probes_total", "Probes of addresses of a target, by result.");
+pub(super) const UPSTREAM_PROBE_FAILURES: Series = counter(
+    "yumen_upstream_probe_failures_total",
+    "Probes of addresses of a target that failed, by reason.",
+);
+pub(super) const UPSTREAM_UNHEALTHY: Series = counter(
+    "yumen_upstream_unhealthy_total",
+    "Times that probes made an address of a target unhealthy.",
+);
 pub(super) const UPSTREAM_EJECTIONS: Series =
     counter("yumen_upstream_ejections_total", "Ejections of addresses of a target, by reason.");
+pub(super) const UPSTREAM_NAMES: Series =
+    gauge("yumen_upstream_names", "Names of targets, by how their last lookup went.");
 pub(super) const ACME_ORDERS: Series =
     counter("yumen_acme_orders_total", "Orders for certificates that have ended, by result.");
 pub(super) const ACME_UNREACHED: Series = counter(
@@ -163,7 +173,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 43] = [
+pub(super) const ALL: [Series; 46] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -195,7 +205,10 @@ pub(super) const ALL: [Series; 43] = [
     UPSTREAM_DECISIONS,
     UPSTREAM_HEALTHY,
     UPSTREAM_PROBES,
+    UPSTREAM_PROBE_FAILURES,
+    UPSTREAM_UNHEALTHY,
     UPSTREAM_EJECTIONS,
+    UPSTREAM_NAMES,
     ACME_ORDERS,
     ACME_UNREACHED,
     ACME_EXPIRY,

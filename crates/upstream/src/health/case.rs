@@ -1,7 +1,10 @@
 //! One endpoint as its judge knows it: what was counted lately, and what it is held for.
 
+use std::sync::Arc;
+
 use super::member::Standing;
-use super::probe::Checks;
+use super::probe::{Checks, Complaint, Flaw};
+use super::report::ProbeCounts;
 use super::rules::Rules;
 use crate::balance::random::Random;
 
@@ -145,8 +148,36 @@ pub(crate) struct Probes {
     /// Probes in a row that say the opposite.
     against: u32,
     /// So far.
-    pub(crate) good: u64,
-    pub(crate) failed: u64,
+    good: u64,
+    failed: [u64; Flaw::ALL.len()],
+    /// Times that it became unhealthy.
+    turns: u64,
+    /// Why the last one failed that did, and when.
+    last_failure: Option<(Arc<str>, u64)>,
+}
+
+impl Probes {
+    /// One has ended.
+    fn count(&mut self, ended: &Result<(), Complaint>, now: u64) {
+        let Err(Complaint { flaw, text }) = ended else {
+            self.good += 1;
+            return;
+        };
+        if let Some(count) = self.failed.get_mut(*flaw as usize) {
+            *count += 1;
+        }
+        self.last_failure = Some((text.as_str().into(), now));
+    }
+
+    pub(super) fn counts(&self, now: u64) -> ProbeCounts {
+        let last_failure = self.last_failure.as_ref();
+        ProbeCounts {
+            good: self.good,
+            failed: self.failed,
+            unhealthy: self.turns,
+            last_failure: last_failure.map(|(why, at)| (Arc::clone(why), now.saturating_sub(*at))),
+        }
+    }
 }
 
 /// Counts of a stretch of time.
@@ -230,14 +261,11 @@ impl Case {
     pub(super) fn probed(
         &mut self,
         checks: &Checks,
-        ended: &Result<(), String>,
+        ended: &Result<(), Complaint>,
         now: u64,
     ) -> Option<String> {
         let probes = &mut self.probes;
-        match ended {
-            Ok(()) => probes.good += 1,
-            Err(_) => probes.failed += 1,
-        }
+        probes.count(ended, now);
         if ended.is_err() == probes.unhealthy {
             probes.against = 0;
             return None;
@@ -253,6 +281,7 @@ impl Case {
         let why = format!("{} probes in a row {why}", probes.against);
         probes.against = 0;
         probes.unhealthy = !probes.unhealthy;
+        probes.turns += u64::from(probes.unhealthy);
         self.since = now;
         if !self.probes.unhealthy {
             self.risen = Some(now);

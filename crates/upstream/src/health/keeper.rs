@@ -8,6 +8,7 @@ use super::case::{Case, Sample};
 use super::judge::{Change, is_panic, look};
 use super::levels::{Levels, PRIORITY_MAX};
 use super::member::{Member, Standing};
+use super::probe::Complaint;
 use super::pulse::{Pulse, Totals};
 use super::report::{EndpointHealth, Event};
 use super::rounds::{Probed, Rounds, Underway};
@@ -66,7 +67,8 @@ impl Keeper {
         (keeper, standings)
     }
 
-    /// Judges until the process ends; tells each change.
+    /// Judges until the process ends; tells each change. Runs on a worker's thread, because probes
+    /// use its connections.
     pub async fn run(mut self, tell: impl Fn(&Event)) {
         let began = Instant::now();
         let mut looks = tokio::time::interval(LOOK);
@@ -182,7 +184,7 @@ impl File {
     }
 
     /// A probe of one of these endpoints ended.
-    fn probed(&mut self, member: &Weak<Member>, ended: &Result<(), String>, now: u64) {
+    fn probed(&mut self, member: &Weak<Member>, ended: &Result<(), Complaint>, now: u64) {
         let is_it = |known: &Known| std::ptr::eq(member.as_ptr(), Arc::as_ptr(&known.member));
         let Some(index) = self.members.iter().position(is_it) else { return };
         let rules = self.group.roll().rules;
@@ -258,7 +260,7 @@ impl File {
             millis: now.saturating_sub(case.since),
             healthy: matches!(case.standing(rules, now), Standing::Open { .. }),
             panic: self.panic,
-            probes: rules.active.as_ref().map(|_| [case.probes.good, case.probes.failed]),
+            probes: rules.active.as_ref().map(|_| case.probes.counts(now)),
             ejections: case.ejections,
         };
         self.members.iter().zip(&self.cases).map(row).collect()

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use super::pulse::Pulse;
 use super::rules::Rules;
+use crate::seal::Seal;
 
 /// What choosing is to know of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(crate) struct Member {
     pub(crate) address: SocketAddr,
     /// Its target as the `Host` field names it.
     pub(crate) authority: Arc<str>,
+    /// What it must prove, if TLS is spoken with it: for probes.
+    seal: ArcSwapOption<Seal>,
     standing: AtomicU32,
     /// Its priority.
     level: AtomicU8,
@@ -77,6 +81,7 @@ impl Member {
         Self {
             address,
             authority,
+            seal: ArcSwapOption::empty(),
             standing: AtomicU32::new(standing.pack()),
             level: AtomicU8::new(0),
             permits: AtomicU32::new(0),
@@ -93,6 +98,15 @@ impl Member {
 
     pub(super) fn set_level(&self, level: u8) {
         self.level.store(level, Ordering::Relaxed);
+    }
+
+    /// What it must prove, if TLS is spoken with it.
+    pub(super) fn seal(&self) -> Option<Arc<Seal>> {
+        self.seal.load_full()
+    }
+
+    pub(super) fn set_seal(&self, seal: Option<Seal>) {
+        self.seal.store(seal.map(Arc::new));
     }
 
     pub(crate) fn standing(&self) -> Standing {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::case::Reason;
+use super::probe::Flaw;
 
 /// How one endpoint fares.
 #[derive(Debug, Clone)]
@@ -25,10 +26,23 @@ pub struct EndpointHealth {
     pub healthy: bool,
     /// Whether its service is in panic: all its endpoints are used, whatever their state.
     pub panic: bool,
-    /// Probes so far: good ones, failed ones; `None` if there are none.
-    pub probes: Option<[u64; 2]>,
+    /// Probes so far; `None` if it is not probed.
+    pub probes: Option<ProbeCounts>,
     /// Ejections so far, in the order of [`Reason::ALL`].
     pub ejections: [u64; Reason::ALL.len()],
+}
+
+/// The probes of one endpoint so far.
+#[derive(Debug, Clone, Default)]
+pub struct ProbeCounts {
+    /// Good ones.
+    pub good: u64,
+    /// Failed ones, in the order of [`Flaw::ALL`].
+    pub failed: [u64; Flaw::ALL.len()],
+    /// How often they made it unhealthy.
+    pub unhealthy: u64,
+    /// Why the last one failed that did, and how many milliseconds ago.
+    pub last_failure: Option<(Arc<str>, u64)>,
 }
 
 impl EndpointHealth {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::member::Member;
-use super::probe::Checks;
+use super::probe::{Checks, Complaint};
 
 /// Probes under way at one time; more wait for the next look.
 const PROBES_MAX: usize = 256;
@@ -20,7 +20,7 @@ pub(super) struct Rounds {
 #[derive(Debug)]
 pub(super) struct Probed {
     pub(super) member: Weak<Member>,
-    pub(super) ended: Result<(), String>,
+    pub(super) ended: Result<(), Complaint>,
 }
 
 /// A probe under way; it is called off when this goes.
@@ -45,10 +45,10 @@ impl Rounds {
         if self.probes.len() >= PROBES_MAX {
             return None;
         }
-        let probe = checks.probe(member.address, &member.authority);
+        let probe = checks.probe(member);
         let member = Arc::downgrade(member);
         let task = async move { Probed { member, ended: probe.await } };
-        Some(Underway(self.probes.spawn(task)))
+        Some(Underway(self.probes.spawn_local(task)))
     }
 
     /// Those that have ended since the last time.

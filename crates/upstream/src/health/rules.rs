@@ -1,9 +1,9 @@
 //! By which rules endpoints are judged: the model's settings in the judge's measures.
 
 use yumen_model::report::Report;
-use yumen_model::{Health, Span};
+use yumen_model::{Health, Protocol, Span};
 
-use super::probe::{Checks, check_active};
+use super::probe::{Checks, Targets, check_active};
 
 /// The settings of one upstream, with times in milliseconds. What is 0 is off.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn compile(health: &Health, slow_start: Span) -> Self {
+    pub(crate) fn compile(health: &Health, slow_start: Span, protocol: Protocol) -> Self {
         let passive = &health.passive;
         Self {
             failures: passive.failures.into(),
@@ -39,7 +39,7 @@ impl Rules {
             ejected_percent_max: passive.ejected_percent_max.into(),
             panic_below_percent: health.panic_below_percent.into(),
             slow_start: millis(slow_start),
-            active: health.active.as_ref().and_then(Checks::compile),
+            active: health.active.as_ref().and_then(|active| Checks::compile(active, protocol)),
         }
     }
 
@@ -81,9 +81,9 @@ pub(super) fn millis(span: Span) -> u64 {
 }
 
 /// Checks what a config says of health.
-pub(crate) fn check(health: &Health, at: &str, report: &mut Report) {
+pub(crate) fn check(health: &Health, targets: Targets, at: &str, report: &mut Report) {
     if let Some(active) = &health.active {
-        check_active(active, &format!("{at}.active"), report);
+        check_active(active, targets, &format!("{at}.active"), report);
     }
     let passive = &health.passive;
     for (key, percent) in [

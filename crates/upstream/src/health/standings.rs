@@ -14,6 +14,7 @@ use super::rules::Rules;
 use crate::destination::Destination;
 use crate::pool::{Site, sites, version};
 use crate::resolve::{Names, Watched};
+use crate::seal::Seal;
 
 /// What is known of the health of endpoints. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,7 @@ pub(crate) struct Place {
     address: SocketAddr,
     authority: Arc<str>,
     level: u8,
+    seal: Option<Seal>,
 }
 
 impl Place {
@@ -69,7 +71,8 @@ impl Place {
     /// An address of a target.
     pub(crate) fn of(site: &Site<'_>) -> Self {
         let level = if site.target.weight == 0 { Self::NO_LEVEL } else { site.priority };
-        Self { address: site.address, authority: Arc::clone(&site.authority), level }
+        let seal = site.target.seal.clone();
+        Self { address: site.address, authority: Arc::clone(&site.authority), level, seal }
     }
 }
 
@@ -198,6 +201,7 @@ impl Group {
         if revision >= roll.revision {
             for (member, place) in members.iter().zip(places) {
                 member.set_level(place.level);
+                member.set_seal(place.seal.clone());
             }
             *roll = Roll { revision, rules: Arc::clone(rules), members: members.clone() };
             self.panics.store(rules.panics(), Ordering::Relaxed);

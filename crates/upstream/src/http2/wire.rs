@@ -14,11 +14,11 @@ const WRITE_MAX: usize = 64 * 1024;
 
 /// The end that the library holds.
 #[derive(Debug)]
-pub(super) struct Wire(pub(super) Rc<Line>);
+pub(crate) struct Wire(pub(crate) Rc<Line>);
 
 /// A connection with what is on its way through it.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     stream: Stream,
     /// Bytes that came.
     heard: Cell<u64>,
@@ -27,12 +27,12 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self { stream, heard: Cell::new(0), unsent: RefCell::default() }
     }
 
     /// How many bytes have come: when this does not change, the service is silent.
-    pub(super) fn heard(&self) -> u64 {
+    pub(crate) fn heard(&self) -> u64 {
         self.heard.get()
     }
 

@@ -1,30 +1,23 @@
 //! One lookup of one name: the hosts file, then the DNS.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::{TokioResolver, system_conf};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::answer::{Answer, Found};
 use super::hosts::{Hosts, Stamp};
+use super::servers::{Client, Servers};
 use super::service::{RECORDS_MAX, Record, Records};
 
 /// Lookups under way at one time; more wait.
 const AT_ONCE_MAX: usize = 32;
-
-/// How often the servers are asked before a lookup has failed.
-const TRIES: u32 = 3;
 
 /// How long what stands in the hosts file is good: then it is seen whether the file has changed.
 const HOSTS_TTL: Duration = Duration::from_secs(2);
@@ -35,22 +28,12 @@ const SYSTEM_SERVERS: &str = "/etc/resolv.conf";
 /// Where answers come from.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Who is asked.
+    /// Who is asked at first; see [`Names::ask`](super::Names::ask).
     pub servers: Servers,
     /// The hosts file, which goes before all servers. Read again when it has changed.
     pub hosts: PathBuf,
     /// How long a server may take, all tries included, until a lookup has failed.
     pub timeout: Duration,
-}
-
-/// The DNS servers to ask.
-#[derive(Debug, Clone)]
-pub enum Servers {
-    /// Those that the system is configured with, with its search domains. Read again when
-    /// `/etc/resolv.conf` has changed.
-    System,
-    /// These, by UDP and TCP, without search domains.
-    At(Vec<SocketAddr>),
 }
 
 impl Default for Source {
@@ -68,24 +51,18 @@ impl Default for Source {
 #[derive(Debug)]
 pub(super) struct Lookup {
     source: Source,
+    /// Who is asked, which may change.
+    pub(super) servers: watch::Receiver<Servers>,
     permits: Semaphore,
     hosts: Mutex<(Stamp, Hosts)>,
-    client: Mutex<Option<(Stamp, Client)>>,
-}
-
-/// Who asks the servers.
-#[derive(Debug, Clone)]
-struct Client {
-    dns: TokioResolver,
-    search: Arc<[Name]>,
-    /// Dots in a name from which on it is tried before the search domains.
-    dots: usize,
+    client: Mutex<Option<(Servers, Stamp, Client)>>,
 }
 
 impl Lookup {
-    pub(super) fn new(source: Source) -> Self {
+    pub(super) fn new(source: Source, servers: watch::Receiver<Servers>) -> Self {
         Self {
             source,
+            servers,
             permits: Semaphore::new(AT_ONCE_MAX),
             hosts: Mutex::default(),
             client: Mutex::default(),
@@ -164,7 +141,7 @@ impl Lookup {
         let names = full_names(service, &client.search, client.dots);
         let mut nothing = Err("no such service".to_owned());
         for name in names.map_err(|error| explain(&error))? {
-            let lookup = client.dns.lookup(name, RecordType::SRV);
+            let lookup = client.lookup(&name, RecordType::SRV);
             let lookup = match tokio::time::timeout(self.source.timeout, lookup).await {
                 Ok(Ok(lookup)) => lookup,
                 Ok(Err(NetError::Dns(DnsError::NoRecordsFound(_)))) => continue,
@@ -210,7 +187,7 @@ impl Lookup {
     }
 
     async fn ask_server(&self, client: &Client, name: &Name, family: RecordType) -> Found {
-        let lookup = client.dns.lookup(name.clone(), family);
+        let lookup = client.lookup(name, family);
         match tokio::time::timeout(self.source.timeout, lookup).await {
             Ok(Ok(lookup)) => {
                 // Names on the way (CNAME) have a time to live too.
@@ -229,55 +206,22 @@ impl Lookup {
         }
     }
 
-    /// The client, made anew when the file it comes from has changed.
+    /// The client, made anew when others are asked, or the file they come from has changed.
     fn client(&self) -> Result<Client, NetError> {
-        let stamp = match &self.source.servers {
+        let servers = self.servers.borrow().clone();
+        let stamp = match servers {
             Servers::System => Stamp::of(Path::new(SYSTEM_SERVERS)),
             Servers::At(_) => Stamp::default(),
         };
         let mut known = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((made_of, client)) = known.as_ref()
-            && *made_of == stamp
+        if let Some((made_for, made_of, client)) = known.as_ref()
+            && (made_for, made_of) == (&servers, &stamp)
         {
             return Ok(client.clone());
         }
-        let client = Client::new(&self.source)?;
-        *known = Some((stamp, client.clone()));
+        let client = Client::new(&servers, self.source.timeout)?;
+        *known = Some((servers, stamp, client.clone()));
         Ok(client)
-    }
-}
-
-impl Client {
-    fn new(source: &Source) -> Result<Self, NetError> {
-        let (config, options) = match &source.servers {
-            Servers::System => system_conf::read_system_conf()?,
-            Servers::At(addresses) => {
-                let servers = addresses.iter().map(server).collect();
-                (ResolverConfig::from_name_servers(servers), ResolverOpts::default())
-            }
-        };
-        Self::configured(config, options, source.timeout)
-    }
-
-    fn configured(
-        config: ResolverConfig,
-        mut options: ResolverOpts,
-        timeout: Duration,
-    ) -> Result<Self, NetError> {
-        options.timeout = timeout / TRIES;
-        options.attempts = usize::try_from(TRIES - 1).unwrap_or(1);
-        // Time to live and the hosts file are minded here, where both can be seen to change.
-        options.cache_size = 0;
-        options.use_hosts_file = ResolveHosts::Never;
-        let dots = options.ndots;
-        let search = match config.search() {
-            [] => config.domain().cloned().into_iter().collect(),
-            search => search.into(),
-        };
-        let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            .with_options(options)
-            .build()?;
-        Ok(Self { dns, search, dots })
     }
 }
 
@@ -310,14 +254,6 @@ fn read_place(place: &SRV) -> Record {
         weight: place.weight,
         addresses: Vec::new(),
     }
-}
-
-fn server(address: &SocketAddr) -> NameServerConfig {
-    let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    for connection in &mut connections {
-        connection.port = address.port();
-    }
-    NameServerConfig::new(address.ip(), true, connections)
 }
 
 fn explain(error: &NetError) -> String {

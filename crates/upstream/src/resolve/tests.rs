@@ -1,15 +1,15 @@
 //! Against a DNS server of our own on loopback, with real lookups.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use yumen_model::report::Report;
 use yumen_model::{Service, document};
 
-use super::{ADDRESSES_MAX, Names, Resolver, Servers, Source, TTL_MIN, Watched};
+use super::{ADDRESSES_MAX, Event, Names, Resolver, Servers, Source, TTL_MIN, Watched};
 use crate::balance::Ask;
 use crate::destination::Destination;
 use crate::health::Standings;
@@ -32,11 +32,18 @@ fn source(server: &Server, timeout: Duration) -> Source {
 
 /// Runs a test while a resolver works for it.
 fn with(source: Source, test: impl AsyncFnOnce(Names)) {
+    with_told(source, &Arc::default(), test);
+}
+
+/// The same, where somebody listens to what is told.
+fn with_told(source: Source, told: &Arc<Mutex<Vec<String>>>, test: impl AsyncFnOnce(Names)) {
     let (resolver, names) = Resolver::new(source, 1);
+    let told = Arc::clone(told);
+    let tell = move |event: &Event| told.lock().unwrap().push(event.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         tokio::select! {
-            () = resolver.run() => panic!("the resolver ended"),
+            () = resolver.run(tell) => panic!("the resolver ended"),
             () = test(names) => {}
             () = tokio::time::sleep(DEADLINE) => panic!("too late"),
         }
@@ -178,6 +185,102 @@ fn the_last_good_answer_outlives_every_kind_of_failure() {
             check(name, &["192.0.2.2"]);
             assert_eq!((error(name).as_str(), name.status().failures), ("", 0));
         }
+    });
+}
+
+/// That a name cannot be looked up is told once, and so is that it can again.
+#[test]
+fn a_name_that_is_lost_is_told() {
+    let (server, told) = (Server::start(), Arc::default());
+    server.set("lost.test", Reply::addresses(&["192.0.2.1"], 1));
+    with_told(source(&server, DEADLINE), &told, async |names| {
+        let (lost, never) = (names.watch("lost.test"), names.watch("never.test"));
+        lost.looked_up().await;
+        server.set("lost.test", Reply::Code(2));
+        until(|| lost.status().failures > 2 && never.status().failures > 2).await;
+        server.set("lost.test", Reply::addresses(&["192.0.2.2"], 60));
+        until(|| lost.version() == 2 && told.lock().unwrap().len() > 2).await;
+    });
+    let mut told = told.lock().unwrap().clone();
+    told.sort_unstable();
+    let expect = [
+        "cannot look up lost.test: A: the server said Server Failure; its last good answer is kept",
+        "cannot look up never.test: no such name; trying on",
+        "lost.test can be looked up again",
+    ];
+    assert_eq!(told, expect);
+}
+
+/// A server that takes longer than one would like is waited for, as long as a lookup may take in all.
+#[test]
+fn a_slow_answer_is_an_answer() {
+    let server = Server::start();
+    server.set("slow.test", Reply::Slow(ips(&["192.0.2.1"]), 60, Duration::from_secs(3)));
+    with(source(&server, Duration::from_secs(6)), async |names| {
+        let slow = names.watch("slow.test");
+        slow.looked_up().await;
+        check(&slow, &["192.0.2.1"]);
+        assert!(server.asked("slow.test") <= 2 * 9, "{}", server.asked("slow.test"));
+    });
+}
+
+/// A server that is silent, fails or is not there is no harm while another one answers; what one knows
+/// is not asked of others.
+#[test]
+fn another_server_answers_for_one_that_does_not() {
+    let (first, second) = (Server::start(), Server::start());
+    for (name, reply) in [
+        ("silent.test", Reply::Silence),
+        ("fails.test", Reply::Code(2)),
+        ("refuses.test", Reply::Code(5)),
+        ("garbled.test", Reply::Garbage),
+    ] {
+        first.set(name, reply);
+        second.set(name, Reply::addresses(&["192.0.2.1"], 60));
+    }
+    first.set("known.test", Reply::addresses(&["192.0.2.2"], 60));
+    first.set("none.test", Reply::Code(3));
+    let both = |addresses: &[SocketAddr]| Servers::At(addresses.to_vec());
+    let servers = both(&[first.address(), second.address()]);
+    with(Source { servers, ..source(&first, Duration::from_secs(6)) }, async |names| {
+        let began = Instant::now();
+        let hosts = ["silent.test", "fails.test", "refuses.test", "garbled.test"];
+        let watched = hosts.map(|host| names.watch(host));
+        let (known, none) = (names.watch("known.test"), names.watch("none.test"));
+        assert_eq!(names.looked_up(DEADLINE).await.len(), 1);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        watched.iter().for_each(|name| check(name, &["192.0.2.1"]));
+        check(&known, &["192.0.2.2"]);
+        assert_eq!(error(&none), "no such name");
+        assert_eq!((second.asked("known.test"), second.asked("none.test")), (0, 0));
+        // With nobody else to ask it is an error.
+        names.ask(both(&[first.address()]));
+        until(|| error(&watched[1]) == "A: the server said Server Failure").await;
+        check(&watched[1], &["192.0.2.1"]);
+    });
+}
+
+/// Who is asked may change: then all is asked anew, however long it would be good.
+#[test]
+fn other_servers_are_asked_at_once() {
+    let (first, second) = (Server::start(), Server::start());
+    first.set("moves.test", Reply::addresses(&["192.0.2.1"], 3600));
+    second.set("moves.test", Reply::addresses(&["192.0.2.2"], 3600));
+    with(source(&first, DEADLINE), async |names| {
+        let moves = names.watch("moves.test");
+        moves.looked_up().await;
+        check(&moves, &["192.0.2.1"]);
+        names.ask(Servers::At(vec![first.address()]));
+        names.ask(Servers::At(vec![second.address()]));
+        until(|| moves.version() == 2).await;
+        check(&moves, &["192.0.2.2"]);
+        let asked = [&first, &second].map(|server| server.asked("moves.test"));
+        names.ask(Servers::At(vec![second.address()]));
+        let other = names.watch("other.test");
+        other.looked_up().await;
+        assert_eq!([&first, &second].map(|server| server.asked("moves.test")), asked);
+        // A name that came since then is asked once.
+        assert_eq!(second.asked("other.test"), 2);
     });
 }
 

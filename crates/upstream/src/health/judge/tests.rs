@@ -3,7 +3,7 @@
 use super::*;
 use crate::health::case::{Reason, Sample, State};
 use crate::health::member::Standing;
-use yumen_model::{Health, Passive, Span};
+use yumen_model::{Health, Passive, Protocol, Span};
 
 /// Between two looks, in milliseconds.
 const STEP: u64 = 100;
@@ -39,7 +39,7 @@ struct World {
 }
 
 fn rules(passive: Passive) -> Rules {
-    Rules::compile(&Health { passive, ..Health::default() }, Span::OFF)
+    Rules::compile(&Health { passive, ..Health::default() }, Span::OFF, Protocol::Auto)
 }
 
 impl World {
@@ -400,7 +400,7 @@ fn how_many_may_be_out() {
 fn panic_begins_below_its_share() {
     let check = |below: u32, ejected: usize, expect: bool| {
         let health = Health { panic_below_percent: below, ..Health::default() };
-        let rules = Rules::compile(&health, Span::OFF);
+        let rules = Rules::compile(&health, Span::OFF, Protocol::Auto);
         let mut cases: Vec<Case> = (0..4).map(|_| Case::new(0, false, false)).collect();
         cases.iter_mut().take(ejected).for_each(|case| case.state = State::Ejected { until: 9 });
         assert_eq!(is_panic(&rules, &cases), expect, "below {below} %, {ejected} of 4 out");
@@ -414,7 +414,7 @@ fn panic_begins_below_its_share() {
 
 #[test]
 fn a_slow_start_rises_to_the_whole() {
-    let rules = Rules::compile(&Health::default(), Span::seconds(10));
+    let rules = Rules::compile(&Health::default(), Span::seconds(10), Protocol::Auto);
     let share = |case: &Case, now| match case.standing(&rules, now) {
         Standing::Open { share } => share,
         other => panic!("{other:?}"),

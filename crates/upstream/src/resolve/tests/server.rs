@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const A: u16 = 1;
 const AAAA: u16 = 28;
@@ -21,6 +22,8 @@ pub(super) enum Reply {
     Places(Vec<(u16, u16, u16, String)>, u32),
     /// With a response code and nothing else.
     Code(u8),
+    /// The same, after so long.
+    Slow(Vec<IpAddr>, u32, Duration),
     /// Not at all.
     Silence,
     /// With bytes that are no answer.
@@ -62,8 +65,16 @@ impl Server {
         std::thread::spawn(move || {
             let mut query = [0; 1500];
             while let Ok((length, from)) = socket.recv_from(&mut query) {
-                if let Some(answer) = answer(&query[..length], &served) {
+                let Some((answer, delay)) = answer(&query[..length], &served) else { continue };
+                let socket = socket.try_clone().unwrap();
+                let send = move || {
+                    std::thread::sleep(delay);
                     socket.send_to(&answer, from).unwrap();
+                };
+                if delay.is_zero() {
+                    send();
+                } else {
+                    std::thread::spawn(send);
                 }
             }
         });
@@ -91,7 +102,7 @@ impl Server {
     }
 }
 
-fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<Vec<u8>> {
+fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<(Vec<u8>, Duration)> {
     let mut labels = Vec::new();
     let mut at = 12;
     while query[at] > 0 {
@@ -106,6 +117,7 @@ fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<Vec<u8>> {
     let reply = zone.replies.get(&name).cloned().unwrap_or(Reply::Code(NO_SUCH_NAME));
     zone.asked.push(name);
     let mut places = Vec::new();
+    let mut delay = Duration::ZERO;
     let (code, addresses, ttl) = match reply {
         Reply::Places(list, ttl) => {
             places = list;
@@ -113,9 +125,13 @@ fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<Vec<u8>> {
         }
         Reply::OnlyV4(_, _) if family == AAAA => (SERVER_FAILURE, Vec::new(), 0),
         Reply::Addresses(addresses, ttl) | Reply::OnlyV4(addresses, ttl) => (0, addresses, ttl),
+        Reply::Slow(addresses, ttl, slow) => {
+            delay = slow;
+            (0, addresses, ttl)
+        }
         Reply::Code(code) => (code, Vec::new(), 0),
         Reply::Silence => return None,
-        Reply::Garbage => return Some([&query[..2], &[0xff; 9]].concat()),
+        Reply::Garbage => return Some(([&query[..2], &[0xff; 9]].concat(), delay)),
     };
     let wanted: Vec<Vec<u8>> = addresses
         .iter()
@@ -137,7 +153,7 @@ fn answer(query: &[u8], zone: &Mutex<Zone>) -> Option<Vec<u8>> {
         answer.extend([0, u8::try_from(data.len()).unwrap()]);
         answer.extend(data);
     }
-    Some(answer)
+    Some((answer, delay))
 }
 
 fn place((priority, weight, port, host): &(u16, u16, u16, String)) -> Vec<u8> {

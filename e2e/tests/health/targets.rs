@@ -1,6 +1,5 @@
-//! Targets that die, freeze, flap and fail, with others beside them.
+//! Targets that die, freeze and fail, with others beside them.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,45 +8,10 @@ use std::time::{Duration, Instant};
 use yumen_e2e::client::get;
 use yumen_e2e::gateway::signal;
 use yumen_e2e::load::{Load, Plan, Timed, percentile};
-use yumen_e2e::tools::{Server, Tool, free_address, have};
+use yumen_e2e::tools::{Tool, free_address, have};
 use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok, raw};
 
-/// One listener, one service with these targets, and more lines for its upstream.
-fn config(targets: &[SocketAddr], more: &str) -> String {
-    let targets: String =
-        targets.iter().map(|target| format!("        - url: http://{target}\n")).collect();
-    format!(
-        "
-listeners:
-  - {{ name: web, address: '127.0.0.1:0' }}
-status: {{ address: '127.0.0.1:0' }}
-access_log: {{ to: off }}
-services:
-  - name: backend
-    upstream:
-{more}
-      targets:
-{targets}
-    routes:
-      - {{ name: all, match: {{ paths: ['/*'] }} }}
-"
-    )
-}
-
-/// nginx that answers `ok`.
-fn nginx() -> (Server, SocketAddr) {
-    Server::nginx("server { listen LISTEN; location / { return 200 'ok'; } }", |_| ())
-}
-
-/// Waits until the gateway tells of this change of this target; says how long that took.
-fn change(gateway: &Gateway, from: usize, target: SocketAddr, change: &str) -> Duration {
-    let began = Instant::now();
-    let words = format!("target {target}: ");
-    let fits = |line: &str| line.contains(&words) && line.contains(change);
-    let line = gateway.stderr.wait(from, SOON, fits);
-    assert!(line.is_some(), "no {words}{change} in {:#?}", gateway.stderr.all());
-    began.elapsed()
-}
+use crate::{change, config, nginx};
 
 /// One of two real servers is killed under load: no GET fails, and it is ejected.
 #[test]
