@@ -13,6 +13,7 @@ pub mod http2;
 pub mod load;
 pub mod message;
 pub mod pebble;
+pub mod plain;
 pub mod reference;
 pub mod rig;
 pub mod tools;
