@@ -153,7 +153,9 @@ impl<S: Serve> Way<S> {
         if let Poll::Ready(Some(Ok(bytes))) = stream.poll_data(&mut context) {
             here = bytes;
         }
-        if length == Some(here.len() as u64) && stream.is_end_stream() {
+        // Calls of gRPC do not say how long they are.
+        let is_all = length.map_or(!here.is_empty(), |length| length == here.len() as u64);
+        if is_all && stream.is_end_stream() {
             self.watch.received.set(here.len() as u64);
             // More than is here cannot be given back.
             let _released = stream.flow_control().release_capacity(here.len());

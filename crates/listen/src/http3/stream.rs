@@ -130,8 +130,10 @@ fn choose(head: &RequestHead, mut body: StreamBody) -> Body {
         Framing::Length(length) => Some(length),
         Framing::Chunked => None,
     };
-    if body.ended && body.trailers.is_none() && body.length == Some(body.here.len() as u64) {
-        body.watch.received.set(body.here.len() as u64);
+    let here = body.here.len() as u64;
+    let is_all = body.length.map_or(here > 0, |length| length == here);
+    if body.ended && body.trailers.is_none() && is_all {
+        body.watch.received.set(here);
         return Body::Full(body.here.to_vec());
     }
     body.invite = head.expects_continue();
