@@ -99,6 +99,7 @@ def tries(_request, _context):
 def fare(context):
     """Fails as often as the mood says, before anything is sent."""
     TRIES.append(time.monotonic())
+    time.sleep(MOOD.get("sleep", 0))
     if len(TRIES) <= MOOD.get("times", 0):
         if "pushback" in MOOD:
             context.set_trailing_metadata([("grpc-retry-pushback-ms", MOOD["pushback"])])

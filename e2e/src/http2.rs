@@ -319,6 +319,27 @@ impl Http2 {
         (heads.iter().copied().find(|status| *status >= 200).unwrap_or(0), body.collect())
     }
 
+    /// Sends data on a stream for so long, as much as its window of so many bytes and what opens of
+    /// it allow; says how many bytes that were.
+    pub fn fill(&mut self, stream: u32, window: i64, long: Duration) -> usize {
+        const PIECE: [u8; 16_384] = [b'x'; 16_384];
+        let (mut window, mut sent) = (window, 0);
+        let began = Instant::now();
+        while began.elapsed() < long {
+            while window >= PIECE.len() as i64 {
+                self.send(&frame(DATA, 0, stream, &PIECE));
+                window -= PIECE.len() as i64;
+                sent += PIECE.len();
+            }
+            if let Some(opened) = self.read(Duration::from_millis(50))
+                && (opened.kind, opened.stream) == (WINDOW_UPDATE, stream)
+            {
+                window += i64::from(opened.reason());
+            }
+        }
+        sent
+    }
+
     /// Asks with GET.
     pub fn get(&mut self, path: &str) -> Fate {
         let stream = self.begin(END, &get(path));

@@ -14,6 +14,7 @@ pub mod load;
 pub mod message;
 pub mod open_loop;
 pub mod pebble;
+pub mod plain;
 pub mod reference;
 pub mod rig;
 pub mod tools;

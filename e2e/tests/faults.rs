@@ -7,29 +7,13 @@ use std::time::{Duration, Instant};
 use yumen_e2e::client::get;
 use yumen_e2e::gateway::{Launch, signal};
 use yumen_e2e::load::{Load, Plan};
+use yumen_e2e::plain::{QUIET, one_service};
 use yumen_e2e::tools::{Server, Tool, free_address, have};
 use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok, raw, websocket};
 
-/// One listener, one service with these targets, and more lines for the service.
+/// One service with these targets, and more lines for it.
 fn config(targets: &[SocketAddr], more: &str) -> String {
-    let targets: String =
-        targets.iter().map(|target| format!("        - url: http://{target}\n")).collect();
-    format!(
-        "
-listeners:
-  - {{ name: web, address: '127.0.0.1:0' }}
-status: {{ address: '127.0.0.1:0' }}
-access_log: {{ to: off }}
-services:
-  - name: backend
-    upstream:
-      targets:
-{targets}
-    routes:
-      - {{ name: all, match: {{ paths: ['/*'] }}, limits: {{ body: 2GiB }} }}
-{more}
-"
-    )
+    one_service(targets, "", &format!("{more}{QUIET}"))
 }
 
 /// A service that closes every connection on which nothing came for two milliseconds.

@@ -213,6 +213,39 @@ while time.monotonic() < until and int(tries(b'', timeout=30)) < 3:
     }
 }
 
+/// How long a call takes is the service's own doing when its message came with its head.
+#[test]
+fn an_adaptive_limit_learns_of_calls() {
+    if !have(&[Tool::Python]) {
+        return;
+    }
+    let (_one, one) = Server::script(Tool::Python, "grpc_server.py");
+    let (_other, other) = Server::script(Tool::Python, "grpc_server.py");
+    let limits =
+        "    limits: { adaptive: { min: 2, initial: 2 }, pending: 100, pending_timeout: 1m }";
+    let gateway = Gateway::start(&two_services(&[("many", limits)], [one, other]));
+    let web = gateway.web().to_string();
+    let script = format!(
+        "import grpc, sys, threading
+for at in ['{one}', '{other}']:
+    grpc.insecure_channel(at).unary_unary('/test.Test/Mood')(b'{{\"sleep\": 0.03}}', timeout=30)
+call = grpc.insecure_channel(sys.argv[1]).unary_unary('/many.Test/Try')
+def ask():
+    while True: call(b'hello', timeout=60)
+for _ in range(8): threading.Thread(target=ask, daemon=True).start()
+threading.Event().wait(100)"
+    );
+    let _clients = Server::start(Tool::Python, ["-c", &script, &web]);
+    let deadline = Instant::now() + MINUTES;
+    let mut limit = 0;
+    while limit < 4 {
+        assert!(Instant::now() < deadline, "the limit stays at {limit}");
+        let text = get(gateway.status(), "/upstreams").text();
+        let page: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        limit = page["services"][0]["limits"]["limit"].as_u64().expect("a number");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let targets = [free_address(), free_address()];

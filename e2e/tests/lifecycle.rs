@@ -4,24 +4,14 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use yumen_e2e::client::get;
+use yumen_e2e::plain::{QUIET, one_service};
 use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok, raw, websocket};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
+/// One service, and more lines for the whole.
 fn config(backend: &Backend, more: &str) -> String {
-    format!(
-        "
-listeners: [{{ name: web, address: '127.0.0.1:0' }}]
-status: {{ address: '127.0.0.1:0' }}
-access_log: {{ to: off }}
-services:
-  - name: backend
-    url: http://{}
-    routes: [{{ name: all, match: {{ paths: ['/*'] }} }}]
-{more}
-",
-        backend.address
-    )
+    one_service(&[backend.address], "", &format!("{QUIET}\n{more}"))
 }
 
 /// Waits until the gateway says that it is not ready any more.

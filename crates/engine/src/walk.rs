@@ -146,11 +146,9 @@ fn has_body(exchange: &Exchange) -> bool {
     matches!(request.head.framing(), Framing::None | Framing::Length(0)) || !request.body.is_empty()
 }
 
-/// Refuses a body that says it is too long, and bounds one that does not say.
+/// Refuses a body that is known to be too long, and bounds one that is not.
 fn check_length(exchange: &Exchange, body_max: u64) -> Result<(), Failure> {
-    if let Framing::Length(length) = exchange.request.head.framing()
-        && length > body_max
-    {
+    if exchange.request.body.length().is_some_and(|length| length > body_max) {
         return Err(Failure::new(FailureKind::BodyTooLarge));
     }
     exchange.trail.watch.body_max.set(body_max);

@@ -98,13 +98,7 @@ impl BodyRead for ClientBody {
                     Poll::Ready(Ok(read)) if read > 0 => self.pace.came(read)?,
                     Poll::Ready(_) => return Poll::Ready(Err(BodyError::Cut)),
                     Poll::Pending => {
-                        self.pace.wait(&self.link.deadline);
-                        let late = self.link.deadline.has_come(context);
-                        return if late {
-                            Poll::Ready(Err(BodyError::Stalled))
-                        } else {
-                            Poll::Pending
-                        };
+                        return self.pace.poll_late(context, &self.link.deadline).map(Err);
                     }
                 }
             } else {
@@ -147,12 +141,17 @@ impl Pace {
         Self { worker, idle, rate, waiting: false, since, brought: 0 }
     }
 
-    /// Nothing is there: the client has to hurry from now on.
-    pub(crate) fn wait(&mut self, deadline: &Deadline) {
+    /// Nothing is there: the client has to hurry from now on. Comes when it was too slow.
+    pub(crate) fn poll_late(
+        &mut self,
+        context: &Context<'_>,
+        deadline: &Deadline,
+    ) -> Poll<BodyError> {
         if !self.waiting {
             self.waiting = true;
             deadline.set(self.idle);
         }
+        if deadline.has_come(context) { Poll::Ready(BodyError::Stalled) } else { Poll::Pending }
     }
 
     /// Something came.

@@ -28,7 +28,6 @@ mod link;
 mod moving;
 mod peer;
 mod relay;
-#[cfg(feature = "http3")]
 mod streams;
 mod tokens;
 mod tunnel;

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use yumen_http::{Body, Framing, Refusal, Request, RequestHead, Response, ResponseHead};
+use yumen_http::{
+    Body, Framing, Refusal, Request, RequestHead, Response, ResponseHead, Status, Tunnel, Version,
+};
 use yumen_policy::{Exchange, Trail, Watch};
 
 use crate::accept::Gate;
 use crate::deliver::measure;
 use crate::door::Door;
 use crate::peer::Peer;
+use crate::tunnel::Parting;
 use crate::{Broken, End, Serve};
 
 /// The way of a stream to the client.
@@ -32,6 +35,13 @@ pub(crate) trait Channel {
         framing: Framing,
         body: Body,
     ) -> impl Future<Output = Result<(), Broken>>;
+
+    /// Agrees to a WebSocket, and carries it to its end.
+    fn carry(
+        &mut self,
+        head: Box<ResponseHead>,
+        service: Box<dyn Tunnel>,
+    ) -> impl Future<Output = Parting>;
 }
 
 /// One stream.
@@ -55,14 +65,29 @@ impl<S: Serve, C: Channel> Stream<S, C> {
     /// Answers one request.
     pub(crate) async fn exchange(&mut self, peer: &Peer, mut head: Box<RequestHead>, body: Body) {
         let client = peer.client_of(&self.door, &mut head);
-        let trail = Trail::new(self.gate.serve().next_id(), Instant::now(), Rc::clone(&self.watch));
+        let version = head.version();
+        let id = self.gate.serve().next_id();
+        if head.is_websocket() {
+            // The end of an id is what makes it unlike the others.
+            head.make_websocket_key(*id.last_chunk().unwrap_or(&[0; 16]));
+        }
+        let trail = Trail::new(id, Instant::now(), Rc::clone(&self.watch));
         let request = Request { head, body };
         let mut exchange = Exchange { client, request, path: None, response: None, trail };
         let mut mark = S::Mark::default();
         let answered = self.answer(&mut exchange, &mut mark).await;
         let end = match exchange.response.take().filter(|_| answered) {
             None => End { status: 0, broken: Some(Broken::Client), tunnel: false },
-            Some(Response { head, mut body, .. }) => {
+            Some(Response { head, tunnel: Some(service), .. }) => {
+                let parting = self.channel.carry(head, service).await;
+                exchange.trail.cause = parting.cause().map(str::to_owned);
+                End { status: Status::OK.code(), broken: parting.broken(), tunnel: true }
+            }
+            Some(Response { mut head, mut body, tunnel: None }) => {
+                // Who comes by HTTP/3 knows where it is spoken.
+                if version != Version::Http3 {
+                    self.door.advertise(&mut head);
+                }
                 let framing = measure(&exchange.request.head, &head, &mut body);
                 let sent = self.channel.send(&head, framing, body).await;
                 End { status: head.status().code(), broken: sent.err(), tunnel: false }
@@ -87,5 +112,12 @@ impl<S: Serve, C: Channel> Stream<S, C> {
             channel.poll_gone(context).map(|()| false)
         })
         .await
+    }
+}
+
+/// Has a client that waits for it told that it may send its body (RFC 9110 section 10.1.1).
+pub(crate) fn invite(watch: &Watch) {
+    if let Some(status) = Status::new(100) {
+        watch.interim.borrow_mut().push_back(Box::new(ResponseHead::new(status)));
     }
 }

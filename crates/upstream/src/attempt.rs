@@ -16,7 +16,7 @@ use crate::body::ServiceBody;
 use crate::connection::Connection;
 use crate::destination::{Destination, Timeouts};
 use crate::outbound::Outbound;
-use crate::patience::Patience;
+use crate::patience::{Patience, Pauses};
 use crate::retry::{Cause, Setback};
 use crate::send::{Road, Way};
 use crate::tunnel::ServiceTunnel;
@@ -456,10 +456,8 @@ fn receive(
         connection,
         decoder: Some(Decoder::new(framing, TRAILERS_MAX)),
         upload,
-        timeouts,
-        began: exchange.trail.began,
+        pauses: Pauses::new(timeouts, exchange.trail.began),
         kept: kept && framing != Framing::UntilClose,
-        waiting: false,
         moving: false,
         trailers: None,
         destination,

@@ -3,13 +3,13 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use yumen_http::{BodyError, BodyRead, Decoder, Fields, Flow};
 use yumen_worker::Worker;
 
 use crate::connection::Connection;
-use crate::destination::{Destination, Timeouts};
+use crate::destination::Destination;
+use crate::patience::Pauses;
 use crate::upload::{Upload, Wait};
 
 /// Less than this is copied: moving costs more calls than it saves bytes.
@@ -22,12 +22,9 @@ pub(crate) struct ServiceBody {
     pub(crate) decoder: Option<Decoder>,
     /// The rest of the request, when the service answered before it had all of it.
     pub(crate) upload: Option<Upload>,
-    pub(crate) timeouts: Timeouts,
-    /// When the exchange began.
-    pub(crate) began: Instant,
+    pub(crate) pauses: Pauses,
     /// The service keeps the connection.
     pub(crate) kept: bool,
-    pub(crate) waiting: bool,
     /// Some of it was moved on unseen.
     pub(crate) moving: bool,
     pub(crate) trailers: Option<Fields>,
@@ -64,7 +61,7 @@ impl ServiceBody {
         }
         match self.connection.poll_read(context, out, room) {
             Poll::Ready(Ok(read)) => {
-                self.waiting = false;
+                self.pauses.end();
                 Poll::Ready(Ok(read))
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(BodyError::Cut)),
@@ -74,16 +71,11 @@ impl ServiceBody {
 
     /// The service keeps us waiting: comes when it has done so for too long.
     fn poll_patience(&mut self, context: &Context<'_>) -> Poll<BodyError> {
-        if !self.waiting {
-            self.waiting = true;
-            self.connection.allow(self.timeouts.within_total(self.timeouts.idle, self.began));
+        if let Some(patience) = self.pauses.begin() {
+            self.connection.allow(patience);
         }
         let late = self.connection.is_late(context);
         if late { Poll::Ready(BodyError::Stalled) } else { Poll::Pending }
-    }
-
-    fn is_too_late(&self) -> bool {
-        self.timeouts.total.is_some_and(|total| self.began.elapsed() > total)
     }
 
     fn end(&mut self, surplus: usize) {
@@ -121,7 +113,7 @@ impl BodyRead for ServiceBody {
                 return Poll::Ready(Ok(Flow::End));
             }
             if out.len() > from {
-                return Poll::Ready(if self.is_too_late() {
+                return Poll::Ready(if self.pauses.are_over() {
                     Err(BodyError::TooLate)
                 } else {
                     Ok(Flow::More)
@@ -152,14 +144,14 @@ impl BodyRead for ServiceBody {
             Poll::Ready(_) => return Poll::Ready(Err(BodyError::Cut)),
             Poll::Pending => return self.poll_patience(context).map(Err),
         };
-        self.waiting = false;
+        self.pauses.end();
         let Some(decoder) = &mut self.decoder else { return Poll::Ready(Err(BodyError::Cut)) };
         decoder.skip(moved);
         if decoder.is_done() {
             self.end(0);
             return Poll::Ready(Ok((moved, Flow::End)));
         }
-        Poll::Ready(if self.is_too_late() {
+        Poll::Ready(if self.pauses.are_over() {
             Err(BodyError::TooLate)
         } else {
             Ok((moved, Flow::More))

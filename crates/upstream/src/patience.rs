@@ -1,4 +1,4 @@
-//! How long a service may keep us waiting for the head of its answer.
+//! How long a service may keep us waiting for the head of its answer, and for each piece of its body.
 
 use std::time::{Duration, Instant};
 
@@ -50,5 +50,60 @@ impl Patience {
             patience = Some(patience.map_or(left, |patience| patience.min(left)));
         }
         Some(timeouts.within_total(patience, began))
+    }
+}
+
+/// The waits for pieces of the body of an answer.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    timeouts: Timeouts,
+    /// When the exchange began.
+    began: Instant,
+    waiting: bool,
+}
+
+impl Pauses {
+    /// `began`: when the exchange did.
+    pub(crate) fn new(timeouts: Timeouts, began: Instant) -> Self {
+        Self { timeouts, began, waiting: false }
+    }
+
+    /// A piece came.
+    pub(crate) fn end(&mut self) {
+        self.waiting = false;
+    }
+
+    /// Nothing is there: the deadline for what comes next, once for each wait.
+    pub(crate) fn begin(&mut self) -> Option<Option<Duration>> {
+        let begins = !std::mem::replace(&mut self.waiting, true);
+        begins.then(|| self.timeouts.within_total(self.timeouts.idle, self.began))
+    }
+
+    /// Whether the exchange has taken as long as it may.
+    pub(crate) fn are_over(&self) -> bool {
+        self.timeouts.total.is_some_and(|total| self.began.elapsed() >= total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yumen_model::{ServiceTimeouts, Span};
+
+    #[test]
+    fn each_wait_for_a_piece_has_its_own_patience_within_the_whole() {
+        let (idle, total) = (Span::seconds(30), Span::seconds(60));
+        let timeouts = ServiceTimeouts { idle, total, ..ServiceTimeouts::default() };
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        let mut pauses = Pauses::new(Timeouts::from(&timeouts), ago(10));
+        assert_eq!(pauses.begin(), Some(Some(Duration::from_secs(30))));
+        assert_eq!(pauses.begin(), None, "it is the same wait");
+        pauses.end();
+        assert_eq!(pauses.begin(), Some(Some(Duration::from_secs(30))));
+        assert!(!pauses.are_over());
+        let mut late = Pauses::new(Timeouts::from(&timeouts), ago(50));
+        let left = late.begin().flatten().unwrap();
+        assert!(left <= Duration::from_secs(10) && left > Duration::from_secs(5), "{left:?}");
+        assert!(Pauses::new(Timeouts::from(&timeouts), ago(60)).are_over());
     }
 }

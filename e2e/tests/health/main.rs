@@ -8,29 +8,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use yumen_e2e::client::get;
+use yumen_e2e::plain::{QUIET, one_service};
 use yumen_e2e::tools::Server;
 use yumen_e2e::{Gateway, SOON};
 
 /// One listener, one service with these targets, and more lines for its upstream.
 fn config(targets: &[SocketAddr], more: &str) -> String {
-    let targets: String =
-        targets.iter().map(|target| format!("        - url: http://{target}\n")).collect();
-    format!(
-        "
-listeners:
-  - {{ name: web, address: '127.0.0.1:0' }}
-status: {{ address: '127.0.0.1:0' }}
-access_log: {{ to: off }}
-services:
-  - name: backend
-    upstream:
-{more}
-      targets:
-{targets}
-    routes:
-      - {{ name: all, match: {{ paths: ['/*'] }} }}
-"
-    )
+    one_service(targets, more, QUIET)
 }
 
 /// nginx that answers `ok`.

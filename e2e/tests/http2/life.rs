@@ -172,20 +172,7 @@ fn uploads_are_held_back() {
     let before = gateway.memory();
     let stream = client.begin(END_HEADERS, &block(&request("POST", "/")));
     let (_asked, _) = service.accept().expect("a connection");
-    let (mut window, mut sent) = (65_536_i64, 0_usize);
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(3) {
-        while window >= 16_384 {
-            client.send(&frame(DATA, 0, stream, &[b'x'; 16_384]));
-            window -= 16_384;
-            sent += 16_384;
-        }
-        if let Some(opened) = client.read(Duration::from_millis(50))
-            && (opened.kind, opened.stream) == (WINDOW_UPDATE, stream)
-        {
-            window += i64::from(opened.reason());
-        }
-    }
+    let sent = client.fill(stream, 65_536, Duration::from_secs(3));
     let grown = gateway.memory().saturating_sub(before);
     println!("{sent} bytes were taken that nobody reads, memory grew by {grown} KiB");
     // What fits into the sockets between gateway and service, and one window.

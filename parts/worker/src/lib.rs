@@ -4,6 +4,7 @@
 //! Workers share nothing on the request path. Everything here belongs to one thread, so it is
 //! kept in cells, not behind locks.
 
+mod backlog;
 mod outbox;
 mod pipe;
 mod scratch;
@@ -19,6 +20,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use backlog::Backlog;
 pub use pipe::Pipe;
 pub use scratch::{
     CAPACITY as SCRATCH_CAPACITY, with as with_scratch, with_small as with_small_scratch,

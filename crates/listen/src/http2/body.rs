@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use h2::RecvStream;
-use yumen_http::{BodyError, BodyRead, Fields, Flow, ResponseHead, Status};
+use yumen_http::{BodyError, BodyRead, Fields, Flow};
 use yumen_policy::Watch;
 use yumen_worker::Deadline;
 
 use crate::body::Pace;
+use crate::streams::invite;
 
 /// A request body that is still to come.
 pub(super) struct StreamBody {
@@ -57,7 +58,7 @@ impl StreamBody {
         let trailers = match self.stream.poll_trailers(context) {
             Poll::Ready(Ok(trailers)) => trailers.unwrap_or_default(),
             Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::Cut)),
-            Poll::Pending => return self.poll_patience(context).map(Err),
+            Poll::Pending => return self.pace.poll_late(context, &self.deadline).map(Err),
         };
         let fields = trailers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         match yumen_http::read_trailers(fields, self.trailers_max) {
@@ -65,13 +66,6 @@ impl StreamBody {
             Err(_malformed) => return Poll::Ready(Err(BodyError::Malformed)),
         }
         Poll::Ready(Ok(Flow::End))
-    }
-
-    /// The client keeps us waiting: comes when it has done so for too long.
-    fn poll_patience(&mut self, context: &Context<'_>) -> Poll<BodyError> {
-        self.pace.wait(&self.deadline);
-        let late = self.deadline.has_come(context);
-        if late { Poll::Ready(BodyError::Stalled) } else { Poll::Pending }
     }
 }
 
@@ -82,10 +76,8 @@ impl BodyRead for StreamBody {
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<Result<Flow, BodyError>> {
-        if std::mem::take(&mut self.invite)
-            && let Some(status) = Status::new(100)
-        {
-            self.watch.interim.borrow_mut().push_back(Box::new(ResponseHead::new(status)));
+        if std::mem::take(&mut self.invite) {
+            invite(&self.watch);
         }
         loop {
             if !self.here.is_empty() {
@@ -101,7 +93,7 @@ impl BodyRead for StreamBody {
                 }
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(BodyError::Cut)),
                 Poll::Ready(None) => return self.poll_trailers(context),
-                Poll::Pending => return self.poll_patience(context).map(Err),
+                Poll::Pending => return self.pace.poll_late(context, &self.deadline).map(Err),
             }
         }
     }

@@ -7,15 +7,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use yumen_worker::Worker;
+use yumen_worker::{Backlog, Worker};
 
 use crate::http2::guard::{Flood, Guard, PREFACE};
 use crate::link::Link;
 
 /// Bytes that are read at once.
 const READ_MAX: usize = 64 * 1024;
-/// Frames are collected up to so many bytes before they are written.
-const WRITE_MAX: usize = 64 * 1024;
 
 /// The end that the library holds.
 #[derive(Debug)]
@@ -32,9 +30,7 @@ pub(super) struct Line {
     /// Read, not yet handed over.
     early: RefCell<Vec<u8>>,
     /// Written by the library, not yet taken by the system.
-    unsent: RefCell<Vec<u8>>,
-    /// Bytes that the system took.
-    taken: Cell<u64>,
+    unsent: Backlog,
 }
 
 impl Line {
@@ -47,8 +43,7 @@ impl Line {
             guard: RefCell::new(guard),
             handed: Cell::new(0),
             early: RefCell::new(early),
-            unsent: RefCell::default(),
-            taken: Cell::new(0),
+            unsent: Backlog::default(),
         }
     }
 
@@ -64,7 +59,7 @@ impl Line {
 
     /// How far the client has come with what it does not read at once; `None` if nothing waits.
     pub(super) fn stalled_at(&self) -> Option<u64> {
-        (!self.unsent.borrow().is_empty()).then(|| self.taken.get())
+        (!self.unsent.is_empty()).then(|| self.unsent.taken())
     }
 
     /// Reads what the client sends and hands over as much as `out` takes.
@@ -96,24 +91,7 @@ impl Line {
     }
 
     fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut unsent = self.unsent.borrow_mut();
-        let mut sent = 0;
-        while let Some(rest) = unsent.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.link.poll_write(context, rest) {
-                Poll::Ready(Ok(written)) => {
-                    sent += written;
-                    self.taken.set(self.taken.get() + written as u64);
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    unsent.drain(..sent);
-                    return Poll::Pending;
-                }
-            }
-        }
-        // A connection that waits holds no buffer.
-        *unsent = Vec::new();
-        Poll::Ready(Ok(()))
+        self.unsent.poll_send(|bytes| self.link.poll_write(context, bytes))
     }
 }
 
@@ -147,10 +125,10 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let line = &self.0;
-        if line.unsent.borrow().len() >= WRITE_MAX {
+        if line.unsent.is_full() {
             ready!(line.poll_send(context))?;
         }
-        line.unsent.borrow_mut().extend_from_slice(bytes);
+        line.unsent.put(bytes);
         line.guard.borrow_mut().goes(bytes, line.worker.unix_seconds());
         Poll::Ready(Ok(bytes.len()))
     }

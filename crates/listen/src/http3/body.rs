@@ -8,13 +8,14 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use h3::error::StreamError;
 use h3::server::RequestStream;
-use yumen_http::{BodyError, BodyRead, Fields, Flow, ResponseHead, Status};
+use yumen_http::{BodyError, BodyRead, Fields, Flow};
 use yumen_policy::Watch;
 use yumen_worker::Deadline;
 
 use super::duct::{Duct, Ends, Valve};
 use super::guard::Flaw;
 use crate::body::Pace;
+use crate::streams::invite;
 
 /// A request body that is still to come.
 pub(super) struct StreamBody {
@@ -143,13 +144,6 @@ impl StreamBody {
             _ => Ok(Flow::End),
         }
     }
-
-    /// The client keeps us waiting: comes when it has done so for too long.
-    fn poll_patience(&mut self, context: &Context<'_>) -> Poll<BodyError> {
-        self.pace.wait(&self.deadline);
-        let late = self.deadline.has_come(context);
-        if late { Poll::Ready(BodyError::Stalled) } else { Poll::Pending }
-    }
 }
 
 impl BodyRead for StreamBody {
@@ -159,10 +153,8 @@ impl BodyRead for StreamBody {
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<Result<Flow, BodyError>> {
-        if std::mem::take(&mut self.invite)
-            && let Some(status) = Status::new(100)
-        {
-            self.watch.interim.borrow_mut().push_back(Box::new(ResponseHead::new(status)));
+        if std::mem::take(&mut self.invite) {
+            invite(&self.watch);
         }
         let from = out.len();
         // Packets are small: what is there is handed over together.
@@ -185,7 +177,7 @@ impl BodyRead for StreamBody {
             if out.len() > from {
                 return Poll::Ready(Ok(Flow::More));
             }
-            return self.poll_patience(context).map(Err);
+            return self.pace.poll_late(context, &self.deadline).map(Err);
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h3::error::{Code, StreamError};
 use h3::server::{RequestResolver, RequestStream};
-use yumen_http::{Body, Flow, Framing, Malformed, RequestHead, ResponseHead, Version};
+use yumen_http::{Body, Flow, Framing, Malformed, RequestHead, ResponseHead, Tunnel, Version};
 use yumen_policy::Watch;
 use yumen_worker::Deadline;
 
@@ -23,6 +23,7 @@ use crate::door::Door;
 use crate::http2::head;
 use crate::peer::Peer;
 use crate::streams::{Channel, Stream};
+use crate::tunnel::Parting;
 use crate::{Broken, Serve};
 
 /// Bytes that are read of a service's body at once.
@@ -129,8 +130,10 @@ fn choose(head: &RequestHead, mut body: StreamBody) -> Body {
         Framing::Length(length) => Some(length),
         Framing::Chunked => None,
     };
-    if body.ended && body.trailers.is_none() && body.length == Some(body.here.len() as u64) {
-        body.watch.received.set(body.here.len() as u64);
+    let here = body.here.len() as u64;
+    let is_all = body.length.map_or(here > 0, |length| length == here);
+    if body.ended && body.trailers.is_none() && is_all {
+        body.watch.received.set(here);
         return Body::Full(body.here.to_vec());
     }
     body.invite = head.expects_continue();
@@ -185,6 +188,12 @@ impl<S: Serve> Channel for Way<S> {
             Err(Broken::Upstream) => self.ends.reset(Code::H3_INTERNAL_ERROR),
         }
         sent
+    }
+
+    async fn carry(&mut self, _head: Box<ResponseHead>, _service: Box<dyn Tunnel>) -> Parting {
+        // Nobody asks for a WebSocket over HTTP/3, so that no service agrees to one.
+        self.ends.reset(Code::H3_INTERNAL_ERROR);
+        Parting::Broken(Broken::Upstream)
     }
 }
 

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream};
@@ -14,7 +13,7 @@ use yumen_policy::Watch;
 use super::trunk::Lane;
 use super::upload::Upload;
 use crate::attempt::TRAILERS_MAX;
-use crate::destination::Timeouts;
+use crate::patience::Pauses;
 use crate::upload::Wait;
 
 /// An answer's body that is still to come.
@@ -28,10 +27,7 @@ pub(super) struct StreamBody {
     pub(super) upload: Option<Upload>,
     /// What is still to come, if the service said how much there is.
     pub(super) left: Option<u64>,
-    pub(super) timeouts: Timeouts,
-    /// When the exchange began.
-    pub(super) began: Instant,
-    pub(super) waiting: bool,
+    pub(super) pauses: Pauses,
     pub(super) trailers: Option<Fields>,
     /// Whether it answers a call of gRPC.
     pub(super) is_call: bool,
@@ -65,7 +61,7 @@ impl StreamBody {
             self.lane = None;
             return Ok(Flow::End);
         }
-        if self.is_too_late() {
+        if self.pauses.are_over() {
             return self.expire();
         }
         Ok(Flow::More)
@@ -100,10 +96,6 @@ impl StreamBody {
         Err(BodyError::Cut)
     }
 
-    fn is_too_late(&self) -> bool {
-        self.timeouts.total.is_some_and(|total| self.began.elapsed() >= total)
-    }
-
     /// The exchange has taken as long as it may. The client of a call of gRPC is told so; the
     /// service's stream is reset when this goes.
     fn expire(&mut self) -> Result<Flow, BodyError> {
@@ -123,14 +115,13 @@ impl StreamBody {
     /// The service keeps us waiting: comes when it has done so for too long.
     fn poll_patience(&mut self, context: &Context<'_>) -> Poll<Result<Flow, BodyError>> {
         let Some(lane) = &self.lane else { return Poll::Ready(Err(BodyError::Cut)) };
-        if !self.waiting {
-            self.waiting = true;
-            lane.deadline.set(self.timeouts.within_total(self.timeouts.idle, self.began));
+        if let Some(patience) = self.pauses.begin() {
+            lane.deadline.set(patience);
         }
         if !lane.deadline.has_come(context) {
             return Poll::Pending;
         }
-        Poll::Ready(if self.is_too_late() { self.expire() } else { Err(BodyError::Stalled) })
+        Poll::Ready(if self.pauses.are_over() { self.expire() } else { Err(BodyError::Stalled) })
     }
 }
 
@@ -155,7 +146,7 @@ impl BodyRead for StreamBody {
             }
             match self.stream.poll_data(context) {
                 Poll::Ready(Some(Ok(bytes))) => {
-                    self.waiting = false;
+                    self.pauses.end();
                     if let Some(lane) = &self.lane {
                         lane.note_answer();
                     }

@@ -21,7 +21,7 @@ use super::trunk::Lane;
 use super::upload::Upload;
 use crate::attempt::{Failed, INTERIM_MAX, bad_answer, blame_client, with_outgoing};
 use crate::destination::Destination;
-use crate::patience::Patience;
+use crate::patience::{Patience, Pauses};
 use crate::retry::{Cause, Setback};
 use crate::send::{Road, Way};
 use crate::upload::Fault;
@@ -260,9 +260,7 @@ impl Asking {
             here,
             upload: Some(self.upload).filter(|upload| upload.body.is_some()),
             left: length,
-            timeouts: way.timeouts,
-            began: exchange.trail.began,
-            waiting: false,
+            pauses: Pauses::new(way.timeouts, exchange.trail.began),
             trailers: None,
             is_call: grpc::is_call(&exchange.request.head),
             watch: Rc::clone(&exchange.trail.watch),

@@ -1,16 +1,13 @@
 //! A service's connection as the HTTP/2 library reads and writes it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use yumen_worker::Stream;
-
-/// Frames are collected up to so many bytes before they are written.
-const WRITE_MAX: usize = 64 * 1024;
+use yumen_worker::{Backlog, Stream};
 
 /// The end that the library holds.
 #[derive(Debug)]
@@ -23,12 +20,12 @@ pub(crate) struct Line {
     /// Bytes that came.
     heard: Cell<u64>,
     /// Written by the library, not yet taken by the system.
-    unsent: RefCell<Vec<u8>>,
+    unsent: Backlog,
 }
 
 impl Line {
     pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, heard: Cell::new(0), unsent: RefCell::default() }
+        Self { stream, heard: Cell::new(0), unsent: Backlog::default() }
     }
 
     /// How many bytes have come: when this does not change, the service is silent.
@@ -37,21 +34,7 @@ impl Line {
     }
 
     fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut unsent = self.unsent.borrow_mut();
-        let mut sent = 0;
-        while let Some(rest) = unsent.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.poll_write(context, rest) {
-                Poll::Ready(Ok(written)) => sent += written,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    unsent.drain(..sent);
-                    return Poll::Pending;
-                }
-            }
-        }
-        // A connection that waits holds no buffer.
-        *unsent = Vec::new();
-        Poll::Ready(Ok(()))
+        self.unsent.poll_send(|bytes| self.stream.poll_write(context, bytes))
     }
 }
 
@@ -78,10 +61,10 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let line = &self.0;
-        if line.unsent.borrow().len() >= WRITE_MAX {
+        if line.unsent.is_full() {
             ready!(line.poll_send(context))?;
         }
-        line.unsent.borrow_mut().extend_from_slice(bytes);
+        line.unsent.put(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
