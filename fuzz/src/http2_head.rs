@@ -171,7 +171,9 @@ fn check_kept(asked: &Asked<'_>, kept: &[(String, Vec<u8>)]) {
     let mut came = asked.fields.iter();
     let cookies: Vec<&Vec<u8>> =
         kept.iter().filter(|(name, _)| name == "cookie").map(|(_, value)| value).collect();
-    let crumbs = values(asked, "cookie").join(&b"; "[..]);
+    // Empty ones before the first say nothing and have no place in a line.
+    let crumbs = values(asked, "cookie").into_iter().skip_while(|crumb| crumb.is_empty());
+    let crumbs = crumbs.collect::<Vec<_>>().join(&b"; "[..]);
     match cookies.as_slice() {
         [] => assert!(crumbs.is_empty()),
         [cookie] => assert_eq!(**cookie, crumbs),
