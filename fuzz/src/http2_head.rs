@@ -104,6 +104,7 @@ fn is_plain(asked: &Asked<'_>) -> bool {
     let line = |(name, value): &Field<'_>| {
         name.starts_with("x-")
             && word(&name[2..])
+            && !name.bytes().any(|byte| byte.is_ascii_uppercase())
             && value.len() < 50
             && value.iter().all(u8::is_ascii_alphanumeric)
     };
