@@ -104,6 +104,7 @@ fn is_plain(asked: &Asked<'_>) -> bool {
     let line = |(name, value): &Field<'_>| {
         name.starts_with("x-")
             && word(&name[2..])
+            && !name.bytes().any(|byte| byte.is_ascii_uppercase())
             && value.len() < 50
             && value.iter().all(u8::is_ascii_alphanumeric)
     };
@@ -171,7 +172,9 @@ fn check_kept(asked: &Asked<'_>, kept: &[(String, Vec<u8>)]) {
     let mut came = asked.fields.iter();
     let cookies: Vec<&Vec<u8>> =
         kept.iter().filter(|(name, _)| name == "cookie").map(|(_, value)| value).collect();
-    let crumbs = values(asked, "cookie").join(&b"; "[..]);
+    // Empty ones before the first say nothing and have no place in a line.
+    let crumbs = values(asked, "cookie").into_iter().skip_while(|crumb| crumb.is_empty());
+    let crumbs = crumbs.collect::<Vec<_>>().join(&b"; "[..]);
     match cookies.as_slice() {
         [] => assert!(crumbs.is_empty()),
         [cookie] => assert_eq!(**cookie, crumbs),
@@ -180,7 +183,7 @@ fn check_kept(asked: &Asked<'_>, kept: &[(String, Vec<u8>)]) {
     for (name, value) in kept.iter().filter(|(name, _)| name != "cookie") {
         let found = came.any(|(other, line)| other == name && line == value);
         assert!(found, "`{name}` did not come, or not in this place");
-        let gone = ["host", "te", "expect", "content-length", "trailer"].contains(&name.as_str());
+        let gone = ["host", "te", "expect", "content-length"].contains(&name.as_str());
         assert!(!gone && !name.contains('_'), "`{name}` was kept");
     }
     for name in KEPT {

@@ -42,6 +42,15 @@ pub(crate) struct Pass {
     /// Of which time: what began in another one is not counted in this.
     pub(crate) epoch: u32,
     pub(crate) trial: bool,
+    /// Of a trial: how often others had to stand in before it was let through.
+    round: u32,
+}
+
+impl Pass {
+    /// Leave that a closed breaker gives.
+    pub(crate) fn free(epoch: u32) -> Self {
+        Self { epoch, trial: false, round: 0 }
+    }
 }
 
 /// A change of state.
@@ -80,8 +89,9 @@ pub(crate) enum State {
     Closed,
     /// None does.
     Open { until: Duration },
-    /// A few do. `since`: when the last of them was let through.
-    Trying { given: u32, well: u32, since: Duration },
+    /// A few do. `since`: when the last of them was let through; `round`: how often others have had to
+    /// stand in for those that hang.
+    Trying { given: u32, well: u32, since: Duration, round: u32 },
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -191,20 +201,23 @@ impl Breaker {
         now: Duration,
     ) -> Result<(Pass, Option<Change>), Duration> {
         match &mut self.state {
-            State::Closed => Ok((Pass { epoch: self.epoch, trial: false }, None)),
+            State::Closed => Ok((Pass::free(self.epoch), None)),
             State::Open { until } if now < *until => Err(*until - now),
             State::Open { .. } => {
-                self.turn(State::Trying { given: 1, well: 0, since: now });
-                Ok((Pass { epoch: self.epoch, trial: true }, Some(Change::Trying)))
+                self.turn(State::Trying { given: 1, well: 0, since: now, round: 0 });
+                Ok((Pass { epoch: self.epoch, trial: true, round: 0 }, Some(Change::Trying)))
             }
             // Trials that have no end for so long are not waited for: others stand in for them.
-            State::Trying { given, well, since }
+            State::Trying { given, well, since, round }
                 if *given < terms.trials || now.saturating_sub(*since) >= terms.open =>
             {
-                let renewed = if *given < terms.trials { *given } else { *well };
-                *given = renewed + 1;
+                if *given >= terms.trials {
+                    *given = *well;
+                    *round = round.wrapping_add(1);
+                }
+                *given += 1;
                 *since = now;
-                Ok((Pass { epoch: self.epoch, trial: true }, None))
+                Ok((Pass { epoch: self.epoch, trial: true, round: *round }, None))
             }
             // Soon it will be known.
             State::Trying { .. } => Err(Duration::from_secs(1).min(terms.open)),
@@ -225,9 +238,11 @@ impl Breaker {
         match &mut self.state {
             State::Closed => self.weigh(terms, grade, now),
             State::Open { .. } => None,
-            State::Trying { given, well, .. } => match grade {
+            State::Trying { given, well, round, .. } => match grade {
                 Grade::None => {
-                    *given = given.saturating_sub(1);
+                    // The place of one that hung was taken by another.
+                    let gives_back = pass.round == *round;
+                    *given = given.saturating_sub(u32::from(gives_back));
                     None
                 }
                 Grade::Well => {

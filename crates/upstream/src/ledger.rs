@@ -235,7 +235,7 @@ impl Clerk {
         let began = Instant::now();
         let gate = self.ledger.gate.load(Ordering::Acquire);
         let (pass, change) = if gate & 1 == 0 {
-            (Pass { epoch: gate >> 1, trial: false }, None)
+            (Pass::free(gate >> 1), None)
         } else {
             let mut breaker = lock(&self.ledger.breaker);
             let admitted = breaker.admit(terms, self.ledger.since(began))?;

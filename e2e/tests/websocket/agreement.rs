@@ -1,7 +1,10 @@
 //! Who agrees to a WebSocket, and who does not: only a service that has understood the key opens a
 //! tunnel.
 
-use yumen_e2e::http2::{END, END_HEADERS, Fate, SETTINGS, block, get};
+use std::time::Duration;
+
+use yumen_e2e::client::Brought;
+use yumen_e2e::http2::{DATA, END, END_HEADERS, Fate, SETTINGS, block, frame, get};
 use yumen_e2e::{Backend, Client, Gateway, Http2, SOON, Step, ok, raw, websocket};
 
 use crate::config;
@@ -141,6 +144,77 @@ fn a_service_sees_an_upgrade_of_http1() {
     }
     let again = service.recorded()[1].requests().0.remove(0);
     assert_ne!(again.all("sec-websocket-key"), keys, "each handshake has its own");
+}
+
+/// A service that speaks another version says so itself, and its words arrive.
+#[test]
+fn another_version_is_the_services_to_refuse() {
+    let refusal = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nContent-Length: 3\r\n\r\nold";
+    let service =
+        Backend::start(move |call| match call.request.all("sec-websocket-version").concat() {
+            version if version == "13" => {
+                let right = websocket::agreement_to(call.request);
+                vec![Step::Body, raw(right), Step::Echo]
+            }
+            _ => vec![Step::Body, raw(refusal)],
+        });
+    let gateway = Gateway::start(&config(service.address, "", ""));
+    for version in ["8", "0", "14", "13, 8", "x"] {
+        let bad = format!("Sec-WebSocket-Version: {version}\r\n");
+        let handshake = websocket::handshake("/").replace("Sec-WebSocket-Version: 13\r\n", &bad);
+        let mut client = Client::connect(gateway.web());
+        let answer = client.ask(handshake).expect("an answer");
+        assert_eq!((answer.status(), answer.text().as_str()), (426, "old"), "{version}");
+        assert_eq!(answer.one("sec-websocket-version"), "13", "{version}");
+        assert!(answer.all("upgrade").is_empty(), "there is nothing to upgrade: {answer:?}");
+    }
+    let head = replaced(&websocket::connect("/"), "13", "08");
+    let mut client = Http2::connect(gateway.web());
+    let stream = client.begin(END_HEADERS, &head);
+    assert!(matches!(client.fate(stream, SOON), Fate::Answered(426, body) if body == b"old"));
+    websocket::open(gateway.web(), "/");
+}
+
+/// What a client says before it was agreed to comes behind the handshake, and is no request, whatever
+/// comes of it.
+#[test]
+fn frames_ahead_of_the_agreement_wait_for_it() {
+    let service = Backend::start(|call| match call.request.target() {
+        "/late" => {
+            let right = websocket::agreement_to(call.request);
+            vec![Step::Body, Step::Wait(Duration::from_millis(300)), raw(right), Step::Echo]
+        }
+        _ => vec![Step::Body, Step::Wait(Duration::from_millis(300)), ok("no")],
+    });
+    let gateway = Gateway::start(&config(service.address, "", ""));
+    let early = websocket::frame("too early");
+    let mut client = Client::connect(gateway.web());
+    client.send([websocket::handshake("/late").as_bytes(), &early].concat());
+    assert_eq!(client.answer("GET", SOON).expect("an answer").status(), 101);
+    while client.buffer.len() < early.len() {
+        assert_eq!(client.fill(SOON), Brought::More, "{}", client.shown());
+    }
+    assert_eq!(client.buffer, early);
+    let bytes = service.recorded()[0].bytes.clone();
+    assert!(bytes.ends_with(&early), "{}", String::from_utf8_lossy(&bytes));
+    // Nothing was agreed to, and frames are no request.
+    let mut client = Client::connect(gateway.web());
+    client.send([websocket::handshake("/never").as_bytes(), &early].concat());
+    let answer = client.answer("GET", SOON).expect("an answer");
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "no"));
+    assert!(client.read_to_end(SOON), "the connection is of no use any more");
+    assert!(!client.shown().contains("200"), "{}", client.shown());
+    let reached: Vec<_> = service.recorded().iter().flat_map(|one| one.requests().0).collect();
+    assert_eq!(reached.len(), 2, "{reached:?}");
+    // The same on a stream.
+    let mut client = Http2::connect(gateway.web());
+    let stream = client.begin(END_HEADERS, &websocket::connect("/late"));
+    client.send(&frame(DATA, 0, stream, &early));
+    while client.answer(stream).1.len() < early.len() {
+        assert!(client.read(SOON).is_some(), "{:?}", client.seen);
+    }
+    assert_eq!(client.answer(stream), (200, early));
 }
 
 /// Whether the server's settings offer the extended CONNECT.

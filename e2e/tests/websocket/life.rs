@@ -110,6 +110,40 @@ fn a_drain_tells_streams_as_well() {
     }
 }
 
+/// Frames that no service would take are the service's to refuse: they pass as they are, and one that
+/// never ends does not hold up a drain.
+#[test]
+fn odd_frames_pass_and_hold_nothing_up() {
+    let backend = echo();
+    let gateway = Gateway::start(&config(backend.address, "", "drain: 1s"));
+    let odd: [&[u8]; 5] = [
+        // Not masked; a control frame in two parts; one that is too long; bits that nobody knows.
+        b"\x81\x05hello",
+        b"\x09\x82\x01\x02\x03\x04ab\x80\x80\x01\x02\x03\x04",
+        &[&b"\x89\xfe\x00\xc8\x01\x02\x03\x04"[..], &[7; 200]].concat(),
+        b"\xff\x80\x01\x02\x03\x04",
+        // Half of all bytes that there can be.
+        b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04begun",
+    ];
+    let mut one = websocket::open(gateway.web(), "/one");
+    let mut two = Http2::connect(gateway.web());
+    let stream = open(&mut two, "/two");
+    let mut sent = Vec::new();
+    for bytes in odd {
+        one.send(bytes);
+        two.send(&frame(DATA, 0, stream, bytes));
+        sent.extend_from_slice(bytes);
+        assert!(read(&mut one, sent.len()) == sent, "{bytes:?}");
+        assert!(self::bytes(&mut two, stream, sent.len()) == sent, "{bytes:?}");
+    }
+    let began = Instant::now();
+    gateway.signal("TERM");
+    assert_eq!(gateway.exit(SOON).expect("it ends").code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert!(one.read_to_end(SOON));
+    assert!(one.buffer == sent, "nothing is said inside of a frame");
+}
+
 #[test]
 fn reloads_do_not_end_it() {
     let backend = echo();

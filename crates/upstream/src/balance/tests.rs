@@ -152,7 +152,7 @@ fn a_choice_is_always_usable() {
 #[test]
 fn retries_end_when_all_were_tried() {
     for balance in every_balance() {
-        for seed in 0..100 {
+        for seed in 0..1_000 {
             let mut random = Random::new(seed);
             let scene = Scene::random(&mut random, 40, 1_000);
             let mut balancer = scene.balancer(&balance, seed);

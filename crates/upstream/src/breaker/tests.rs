@@ -105,8 +105,56 @@ fn trials_without_an_end_block_nothing() {
     assert_eq!(breaker.note(&terms, trials[1], Grade::Failed, much_later), None, "too late");
 }
 
+/// A trial that hung for too long is not waited for, so that it has no place to give back.
+#[test]
+fn trials_that_others_stand_in_for_give_nothing_back() {
+    let terms = Terms { consecutive: Some(1), trials: 1, ..TERMS };
+    let mut breaker = Breaker::default();
+    attempt(&mut breaker, &terms, Grade::Failed, START);
+    let later = START + terms.open;
+    let hung = breaker.admit(&terms, later).unwrap().0;
+    let much_later = later + terms.open;
+    let other = breaker.admit(&terms, much_later).unwrap().0;
+    assert_eq!(breaker.note(&terms, hung, Grade::None, much_later), None);
+    assert!(breaker.admit(&terms, much_later).is_err(), "the other one is under way");
+    assert_eq!(breaker.note(&terms, other, Grade::None, much_later), None);
+    assert!(breaker.admit(&terms, much_later).is_ok());
+}
+
+/// What a closed breaker has seen, kept as a plain list.
+#[derive(Default)]
+struct Seen {
+    /// In which tenth of a window each attempt ended, and how.
+    graded: Vec<(u128, Grade)>,
+}
+
+impl Seen {
+    /// One more has ended; what a recount of the whole list makes of it.
+    fn note(&mut self, terms: &Terms, grade: Grade, now: Duration) -> Option<Change> {
+        let part = now.as_micros() / (terms.window / 10).as_micros();
+        self.graded.push((part, grade));
+        let window: Vec<Grade> =
+            self.graded.iter().filter(|(at, _)| at + 10 > part).map(|(_, grade)| *grade).collect();
+        let reached = |share: f64| {
+            let count = window.iter().filter(|one| **one == grade).count();
+            window.len() >= terms.attempts_min as usize
+                && count as f64 >= window.len() as f64 * share
+        };
+        let row = self.graded.iter().rev().take_while(|(_, one)| *one == Grade::Failed).count();
+        match grade {
+            Grade::Failed if terms.consecutive.is_some_and(|most| row >= most as usize) => {
+                Some(Change::OpenedByRow)
+            }
+            Grade::Failed if reached(terms.error_share) => Some(Change::OpenedByErrors),
+            Grade::Slow if reached(terms.slow_share) => Some(Change::OpenedBySlow),
+            _ => None,
+        }
+    }
+}
+
 /// What must hold of any run: nothing goes through while open; never more trials at once than
-/// allowed; it opens only with a reason that a plain recount of the window confirms.
+/// allowed; it opens exactly when a plain recount of the window says so, for the same reason; and it
+/// closes when as many trials as there may be went well, one after the other, and not before.
 #[test]
 fn any_run_keeps_its_promises() {
     for seed in 0..3000 {
@@ -124,50 +172,69 @@ fn any_run_keeps_its_promises() {
         let mut breaker = Breaker::default();
         let mut now = START;
         let mut under_way: Vec<(Pass, Duration)> = Vec::new();
-        let mut graded: Vec<(Duration, Grade)> = Vec::new();
+        let mut seen = Seen::default();
+        let mut trials_well = 0;
         let mut reopens = Duration::ZERO;
         let bad = random.below(100);
         for _ in 0..500 {
             now += Duration::from_millis(random.below(300));
             let before = breaker.state();
-            let change = if random.below(2) == 0 {
-                match breaker.admit(&terms, now) {
+            let (change, expect) = match (random.below(8), under_way.len()) {
+                (0..4, _) => match breaker.admit(&terms, now) {
                     Ok((pass, change)) => {
                         assert!(now >= reopens, "seed {seed}: asked while open");
                         under_way.push((pass, now));
-                        change
+                        let opens = matches!(before, State::Open { .. });
+                        (change, opens.then_some(Change::Trying))
                     }
                     Err(wait) => {
                         assert_ne!(before, State::Closed, "seed {seed}");
                         assert!(!wait.is_zero() && wait <= terms.open.max(Duration::from_secs(1)));
-                        None
+                        (None, None)
                     }
+                },
+                // What was not told of before went well.
+                (4, _) => {
+                    let count = random.below(4) as u32;
+                    breaker.well(&terms, count, now);
+                    let told = if before == State::Closed { count } else { 0 };
+                    for _ in 0..told {
+                        assert_eq!(seen.note(&terms, Grade::Well, now), None);
+                    }
+                    (None, None)
                 }
-            } else if under_way.is_empty() {
-                None
-            } else {
-                let place = random.below(under_way.len() as u64) as usize;
-                let (pass, _) = under_way.swap_remove(place);
-                let grade = match random.below(100) {
-                    n if n < bad => [Grade::Failed, Grade::Slow][random.below(2) as usize],
-                    99 => Grade::None,
-                    _ => Grade::Well,
-                };
-                if pass.epoch == breaker.epoch() && before == State::Closed && grade != Grade::None
-                {
-                    graded.push((now, grade));
+                (_, 0) => (None, None),
+                (_, count) => {
+                    let (pass, _) = under_way.swap_remove(random.below(count as u64) as usize);
+                    let grade = match random.below(100) {
+                        n if n < bad => [Grade::Failed, Grade::Slow][random.below(2) as usize],
+                        99 => Grade::None,
+                        _ => Grade::Well,
+                    };
+                    let expect = match (before, grade) {
+                        _ if pass.epoch != breaker.epoch() || grade == Grade::None => None,
+                        (State::Closed, _) => seen.note(&terms, grade, now),
+                        (State::Open { .. }, _) => None,
+                        (State::Trying { .. }, Grade::Well) => {
+                            trials_well += 1;
+                            (trials_well >= terms.trials).then_some(Change::Closed)
+                        }
+                        (State::Trying { .. }, _) => Some(Change::OpenedByTrial),
+                    };
+                    (breaker.note(&terms, pass, grade, now), expect)
                 }
-                breaker.note(&terms, pass, grade, now)
             };
+            assert_eq!(change, expect, "seed {seed} at {now:?}: {before:?} {terms:?}");
             let epoch = breaker.epoch();
             // Others may stand in for those that take longer than it was open.
             let trials = under_way.iter().filter(|(pass, began)| {
                 pass.trial && pass.epoch == epoch && now - *began < terms.open
             });
             assert!(trials.count() <= terms.trials as usize, "seed {seed}");
-            let Some(change) = change else { continue };
-            check_reason(change, before, &terms, (&graded, now));
-            graded.clear();
+            if change.is_none() {
+                continue;
+            }
+            (seen, trials_well) = (Seen::default(), 0);
             reopens = match breaker.state() {
                 State::Open { until } => {
                     assert_eq!(until, now + terms.open);
@@ -176,34 +243,5 @@ fn any_run_keeps_its_promises() {
                 State::Closed | State::Trying { .. } => Duration::ZERO,
             };
         }
-    }
-}
-
-/// A plain recount of what was seen gives the same reason for a change.
-fn check_reason(
-    change: Change,
-    before: State,
-    terms: &Terms,
-    (graded, now): (&[(Duration, Grade)], Duration),
-) {
-    let window = || graded.iter().filter(|(at, _)| *at + terms.window >= now);
-    let share = |grade| {
-        let count = window().filter(|(_, one)| *one == grade).count();
-        assert!(window().count() >= terms.attempts_min as usize);
-        count as f64 / window().count() as f64
-    };
-    match change {
-        // The oldest part of the window goes as a whole, so a little less was seen than is in it.
-        Change::OpenedByErrors => assert!(share(Grade::Failed) > 0.0),
-        Change::OpenedBySlow => assert!(share(Grade::Slow) > 0.0),
-        Change::OpenedByRow => {
-            let most = terms.consecutive.unwrap() as usize;
-            let row: Vec<Grade> = graded.iter().rev().take(most).map(|(_, grade)| *grade).collect();
-            assert_eq!(row, vec![Grade::Failed; most]);
-        }
-        Change::OpenedByTrial | Change::Closed => {
-            assert!(matches!(before, State::Trying { .. }), "{change:?}");
-        }
-        Change::Trying => assert!(matches!(before, State::Open { .. })),
     }
 }

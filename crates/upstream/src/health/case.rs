@@ -247,6 +247,12 @@ impl Case {
         }
     }
 
+    /// Doublings of the next ejection.
+    #[cfg(test)]
+    pub(super) fn doublings(&self) -> u32 {
+        self.doublings
+    }
+
     /// What the operator is told that it is.
     pub(crate) fn name(&self) -> &'static str {
         if self.probes.unhealthy { "unhealthy" } else { self.state.name() }
@@ -451,16 +457,36 @@ impl Case {
             return Some(Finding::Guilty(Reason::Silence, why));
         }
         let silent = waiting && silence > self.bearable(rules, 1);
-        match self.state {
-            State::Up if silent && others_well => {
-                let why = format!("no answer for {silence} ms");
-                Some(Finding::Becomes(State::Silent, why))
-            }
-            State::Silent if !silent => {
-                Some(Finding::Becomes(State::Up, "nobody waits for it any more".to_owned()))
-            }
-            _ => None,
+        if self.state == State::Silent && !silent {
+            let why = "nobody waits for it any more".to_owned();
+            return Some(Finding::Becomes(State::Up, why));
         }
+        self.find_silent(rules, now, others_well).map(|why| Finding::Becomes(State::Silent, why))
+    }
+
+    /// What it becomes instead of being ejected, which it may not be. Silent, if it is: those who wait for
+    /// it may leave then. Once it is, nobody asks it any more, so nobody would ever learn that it is well
+    /// again: after the time of an ejection it is asked as usual.
+    pub(super) fn spare(
+        &self,
+        rules: &Rules,
+        now: u64,
+        others_well: bool,
+    ) -> Option<(State, String)> {
+        let over = now.saturating_sub(self.since) >= rules.ejection;
+        if self.state == State::Silent && self.sample.waiting == 0 && over {
+            return Some((State::Up, "no more may be ejected, so it is asked again".to_owned()));
+        }
+        self.find_silent(rules, now, others_well).map(|why| (State::Silent, why))
+    }
+
+    /// Why one that was well is silent now.
+    fn find_silent(&self, rules: &Rules, now: u64, others_well: bool) -> Option<String> {
+        let silence = self.silence(now);
+        let silent =
+            rules.silence > 0 && self.sample.waiting > 0 && silence > self.bearable(rules, 1);
+        let found = self.state == State::Up && silent && others_well;
+        found.then(|| format!("no answer for {silence} ms"))
     }
 
     pub(super) fn enter(&mut self, state: State, now: u64) {

@@ -45,7 +45,11 @@ pub(crate) fn look(
                 why
             }
             // There is a bound on how many; while it is met, the case stays open.
-            Finding::Guilty(..) if !before && ejected >= ejected_max => continue,
+            Finding::Guilty(..) if !before && ejected >= ejected_max => {
+                let Some((state, why)) = case.spare(rules, now, others_well) else { continue };
+                case.enter(state, now);
+                why
+            }
             Finding::Guilty(reason, why) => {
                 case.eject(rules, reason, now, random);
                 why

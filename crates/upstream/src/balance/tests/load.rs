@@ -21,6 +21,33 @@ fn an_idle_service_is_drawn_by_weight() {
     }
 }
 
+/// Whoever is away, those that are left share by weight.
+#[test]
+fn who_is_left_shares_by_weight() {
+    const CHOICES: usize = 1_000;
+    for seed in 0..1_000 {
+        let mut random = Random::new(seed);
+        let mut scene = Scene::random(&mut random, 12, 9);
+        scene.weights[0] += 1;
+        for index in 1..scene.weights.len() {
+            scene.available[index] = random.below(3) > 0;
+        }
+        let left = scene.usable(&[]);
+        let total: u32 = left.iter().map(|index| scene.weights[*index]).sum();
+        for balance in [Balance::RoundRobin, Balance::RandomOfTwo] {
+            let counts = tally(&scene, &balance, CHOICES, seed);
+            for (index, count) in counts.iter().enumerate() {
+                let weight = if left.contains(&index) { scene.weights[index] } else { 0 };
+                let chance = f64::from(weight) / f64::from(total);
+                let fair = CHOICES as f64 * chance;
+                let off = (*count as f64 - fair).abs();
+                let spread = (fair * (1.0 - chance)).sqrt();
+                assert!(off <= 5.5 * spread, "seed {seed} {balance:?}: {counts:?} of {scene:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn of_two_the_less_loaded_is_taken() {
     let mut scene = Scene::new(&[1, 1]);

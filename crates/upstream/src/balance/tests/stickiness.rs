@@ -132,7 +132,7 @@ fn namesakes_share() {
 /// Most requests carry one of a few keys; still nobody gets more than the bound allows.
 #[test]
 fn the_load_bound_holds_under_skewed_keys() {
-    for seed in 0..300 {
+    for seed in 0..2_000 {
         let mut random = Random::new(seed);
         let mut scene = Scene::random(&mut random, 20, 10);
         scene.weights[0] += 1;

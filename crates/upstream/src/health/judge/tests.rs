@@ -178,6 +178,100 @@ fn no_more_than_allowed_and_never_the_good_one() {
     }
 }
 
+/// Changes of state that there are.
+const CHANGES: [(&str, &str); 7] = [
+    ("healthy", "silent"),
+    ("healthy", "ejected"),
+    ("silent", "healthy"),
+    ("silent", "ejected"),
+    ("ejected", "trial"),
+    ("trial", "healthy"),
+    ("trial", "ejected"),
+];
+
+/// Checks one change against what an endpoint was before, and since when.
+fn check_change(world: &World, change: &Change, (before, since, doublings): (State, u64, u32)) {
+    let (rules, case) = (&world.rules, &world.cases[change.index]);
+    assert!(CHANGES.contains(&(change.from, change.to)), "{change:?}");
+    match (before, case.state) {
+        (State::Ejected { until }, State::Trial) => {
+            assert!(world.now >= until && until - since >= rules.ejection, "{change:?}");
+        }
+        (_, State::Ejected { until }) => {
+            let times = |doublings: u32| (rules.ejection << doublings).min(rules.ejection_max);
+            // One doubling may have been forgiven in this very moment.
+            let (least, most) = (times(doublings.saturating_sub(1)), times(doublings));
+            let wait = until - world.now;
+            assert!((least..=most + most / 4).contains(&wait), "{change:?} for {wait}, not {most}");
+        }
+        _ => {}
+    }
+}
+
+/// Random behaviour under random rules: an endpoint changes only in the ways that there are, is out for
+/// as long as it should be and gets nothing meanwhile; when all is well again, all of them come back.
+#[test]
+fn any_run_keeps_its_promises() {
+    for seed in 0..2_000_u64 {
+        let mut random = Random::new(seed);
+        let count = usize::try_from(1 + random.below(6)).unwrap();
+        let small = |random: &mut Random, bound| u32::try_from(random.below(bound)).unwrap();
+        let passive = Passive {
+            failures: small(&mut random, 8),
+            errors: small(&mut random, 8),
+            error_rate_percent: small(&mut random, 2) * 30,
+            latency_factor: small(&mut random, 2) * 4,
+            requests_min: 5,
+            ejected_percent_max: small(&mut random, 101),
+            ejection: Span::seconds(1 + random.below(4)),
+            ejection_max: Span::seconds(5 + random.below(60)),
+            ..Passive::default()
+        };
+        let mut world = World::new(rules(passive), vec![Way::Well(1_000); count], seed);
+        for phase in 0..12 {
+            for index in 0..count {
+                world.ways[index] = match random.below(7) {
+                    0 => Way::Dead,
+                    1 => Way::Frozen,
+                    2 => Way::Broken,
+                    3 => Way::Flaky(random.below(100)),
+                    4 => Way::Well(random.below(400_000)),
+                    _ => Way::Well(1_000),
+                };
+                world.give_up(index);
+            }
+            for _ in 0..10 {
+                let before: Vec<(State, u64, u32)> = world
+                    .cases
+                    .iter()
+                    .map(|case| (case.state, case.since, case.doublings()))
+                    .collect();
+                let (got, seen) = (world.got.clone(), world.changes.len());
+                world.step(random.below(12));
+                for (_, change) in &world.changes[seen..] {
+                    check_change(&world, change, before[change.index]);
+                }
+                let out = |state: &State| matches!(state, State::Ejected { .. });
+                let all_out = before.iter().all(|(state, ..)| out(state));
+                for (index, (state, ..)) in before.iter().enumerate() {
+                    let more = world.got[index] > got[index];
+                    assert!(all_out || !out(state) || !more, "seed {seed} phase {phase}: {index}");
+                }
+                assert!(world.ejected() <= world.rules.ejected_max(count), "seed {seed}");
+            }
+        }
+        world.ways = vec![Way::Well(1_000); count];
+        (0..count).for_each(|index| world.give_up(index));
+        world.run(120_000, 20);
+        for index in 0..count {
+            let standing = world.standing(index);
+            let whole = Standing::Open { share: Standing::WHOLE };
+            assert_eq!(standing, whole, "seed {seed}: {:?}", world.changes);
+            assert!(!world.cases[index].deserted, "seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn a_dead_one_gets_a_bounded_share() {
     for seed in 0..1_000 {
@@ -247,6 +341,34 @@ fn a_frozen_one_is_silent_then_ejected_and_comes_back() {
         world.waiting[0] = 0;
         world.run(8_000, 10);
         assert_eq!(world.standing(0), Standing::Open { share: Standing::WHOLE }, "seed {seed}");
+    }
+}
+
+/// Where nobody may be ejected, one that fell silent is asked again after the time of an ejection.
+#[test]
+fn a_silent_one_that_may_not_be_ejected_is_asked_again() {
+    for seed in 0..500 {
+        let passive = Passive { ejected_percent_max: 0, ..Passive::default() };
+        let mut world = World::new(rules(passive), vec![Way::Well(2_000); 3], seed);
+        world.run(3_000, 10);
+        world.ways[0] = Way::Frozen;
+        world.step(28);
+        world.run(1_500, 10);
+        assert_eq!(world.standing(0), Standing::Silent, "seed {seed}");
+        world.give_up(0);
+        let (given_up, got) = (world.now, world.got[0]);
+        world.run(3_000, 10);
+        assert_eq!(world.got[0], got, "seed {seed}: not at once");
+        world.run(10_000, 10);
+        assert!(world.got[0] > got, "seed {seed}: never again");
+        world.give_up(0);
+        let again = world.changes.iter().filter(|(at, one)| *at > given_up && one.to == "silent");
+        assert!((1..=3).contains(&again.count()), "seed {seed}: {:?}", world.changes);
+        world.ways[0] = Way::Well(2_000);
+        world.run(12_000, 10);
+        let whole = Standing::Open { share: Standing::WHOLE };
+        assert_eq!(world.standing(0), whole, "seed {seed}: {:?}", world.changes);
+        assert_eq!(world.first(0, "ejected"), None, "seed {seed}");
     }
 }
 
