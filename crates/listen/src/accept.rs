@@ -237,8 +237,10 @@ fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let Some(guest) = gate.admit(peer.ip()) else { return };
     let here = Rc::clone(gate);
+    // Not in the task, which runs later.
+    let stream = Stream::accepted(stream);
     gate.worker.spawn(async move {
-        connect::serve(here, Stream::new(stream), peer).await;
+        connect::serve(here, stream, peer).await;
         drop(guest);
     });
 }

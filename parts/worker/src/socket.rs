@@ -43,10 +43,6 @@ impl Socket {
     /// Takes a connection that is made.
     #[must_use]
     pub(crate) fn new(connected: TcpStream) -> Self {
-        // Tokio takes it that an accepted connection has sent something already. Hardly any has, so
-        // that it would be asked in vain; what comes is told by an event.
-        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        drop(connected.try_io(Interest::READABLE, nothing));
         Self(Rc::new(Inner {
             tcp: connected,
             posted: Cell::new(false),
@@ -54,6 +50,17 @@ impl Socket {
             waiting: RefCell::default(),
             failed: Cell::default(),
         }))
+    }
+
+    /// Takes a connection that was accepted at this very moment: nothing has been heard of it yet.
+    ///
+    /// Tokio takes it that it has sent something already. Hardly any has, so that it would be asked
+    /// in vain; what comes is told by an event. Such an event would be lost here, if there had been one.
+    #[must_use]
+    pub(crate) fn accepted(connected: TcpStream) -> Self {
+        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        drop(connected.try_io(Interest::READABLE, nothing));
+        Self::new(connected)
     }
 
     /// Reads at most `room` bytes into the spare capacity of `out`, of which there must be some; 0

@@ -26,6 +26,13 @@ impl Stream {
         Self { socket: Socket::new(connected), secure: None }
     }
 
+    /// Takes a connection that was accepted at this very moment, before anything else was done with
+    /// it or waited for.
+    #[must_use]
+    pub fn accepted(connected: TcpStream) -> Self {
+        Self { socket: Socket::accepted(connected), secure: None }
+    }
+
     /// Puts TLS on it; `early` was read from it already. Next is [`Stream::poll_handshake`].
     pub fn secure(&mut self, session: Session, early: Vec<u8>) {
         self.secure = Some(Box::new(Secure::new(session, early)));

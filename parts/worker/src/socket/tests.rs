@@ -170,3 +170,43 @@ fn a_pipe_carries_bytes_behind_those_that_were_written() {
         },
     );
 }
+
+/// What was sent before the connection was looked at is read: on one that was made, whose event may
+/// have come already, and on one that was accepted.
+#[test]
+fn what_came_early_is_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let peer = std::thread::spawn(move || {
+        let (mut first, _) = listener.accept().unwrap();
+        first.write_all(b"early").unwrap();
+        let home: std::net::SocketAddr = {
+            let mut text = String::new();
+            first.read_to_string(&mut text).unwrap();
+            text.parse().unwrap()
+        };
+        let mut second = Peer::connect(home).unwrap();
+        second.write_all(b"too").unwrap();
+        second.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut end = Vec::new();
+        second.read_to_end(&mut end).unwrap();
+    });
+    let work = move |_worker| async move {
+        let made = TcpStream::connect(address).await.unwrap();
+        // Now its event is here.
+        made.readable().await.unwrap();
+        let made = Socket::new(made);
+        assert_eq!(read_some(&made, 8).await.unwrap(), b"early");
+        let home = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        write_all(&made, home.local_addr().unwrap().to_string().as_bytes()).await.unwrap();
+        poll_fn(|context| made.poll_close(context)).await;
+        let (accepted, _) = home.accept().await.unwrap();
+        let accepted = Socket::accepted(accepted);
+        assert_eq!(read_some(&accepted, 8).await.unwrap(), b"too");
+    };
+    let thread = Worker::start("test", 0, move |worker| async move {
+        tokio::time::timeout(Duration::from_secs(10), work(worker)).await.expect("in time");
+    });
+    thread.unwrap().join().unwrap();
+    peer.join().unwrap();
+}
