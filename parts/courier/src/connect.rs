@@ -102,3 +102,6 @@ async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
     }
     if addresses.is_empty() { Err(fault("it has no address".to_owned())) } else { Ok(addresses) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,9 @@ impl Request {
     /// # Errors
     /// When the path cannot be sent as one.
     pub fn post(path: &str, body: impl Into<Bytes>) -> Result<Self, Malformed> {
-        Ok(Self { body: body.into(), ..Self::new(Method::Post, path)? })
+        let mut request = Self::new(Method::Post, path)?;
+        request.set_body(body);
+        Ok(request)
     }
 
     /// Adds a field; for a call, metadata.
@@ -82,6 +84,11 @@ impl Request {
             | Known::Hop => Err(Malformed("a field that is written by what sends the request")),
             _ => self.fields.add(name, value),
         }
+    }
+
+    /// Gives it this body.
+    pub fn set_body(&mut self, body: impl Into<Bytes>) {
+        (self.body, self.is_gzipped) = (body.into(), false);
     }
 
     /// Packs the body with gzip, if that makes it smaller. The answer does not depend on it.
