@@ -37,7 +37,8 @@ impl Backoff {
     /// A request has failed. Says how long to wait before the next one: as long as the server
     /// `asked` for at least (an hour at most). `random` is any number, another one each time.
     pub fn failed(&mut self, random: u64, asked: Option<Duration>) -> Duration {
-        let doubled = 1_u32.checked_shl(self.failures).and_then(|many| self.first.checked_mul(many));
+        let doubled =
+            1_u32.checked_shl(self.failures).and_then(|many| self.first.checked_mul(many));
         self.failures = self.failures.saturating_add(1);
         let longest = doubled.unwrap_or(self.most).min(self.most);
         let half = longest / 2;

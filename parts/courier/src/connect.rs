@@ -42,7 +42,8 @@ impl Road<'_> {
         let to = || path.display().to_string();
         let connected = timeout(self.patience, UnixStream::connect(path)).await;
         let connected = connected.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()));
-        let socket = connected.map_err(|error| Fault::Connect { to: to(), why: error.to_string() })?;
+        let socket =
+            connected.map_err(|error| Fault::Connect { to: to(), why: error.to_string() })?;
         self.secure(socket.into()).await
     }
 
@@ -65,10 +66,8 @@ impl Road<'_> {
     }
 
     async fn to_address(&self, address: SocketAddr) -> Result<Line, Fault> {
-        let refused = |error: io::Error| Fault::Connect {
-            to: address.to_string(),
-            why: error.to_string(),
-        };
+        let refused =
+            |error: io::Error| Fault::Connect { to: address.to_string(), why: error.to_string() };
         let socket = TcpStream::connect(address).await.map_err(refused)?;
         // Heads and bodies are written one after the other, and none of them should wait.
         socket.set_nodelay(true).map_err(refused)?;
@@ -77,7 +76,8 @@ impl Road<'_> {
 
     async fn secure(&self, line: Line) -> Result<Line, Fault> {
         let Some((client, name)) = self.tls else { return Ok(line) };
-        let session = client.session(name).map_err(|fault| Fault::Tls { why: fault.to_string() })?;
+        let session =
+            client.session(name).map_err(|fault| Fault::Tls { why: fault.to_string() })?;
         line.secure(session).await.map_err(|error| Fault::Tls {
             why: match error.kind() {
                 io::ErrorKind::UnexpectedEof => "it closed the connection instead".to_owned(),

@@ -115,7 +115,8 @@ impl Courier {
         };
         let host = host.map_or_else(|| target.authority.clone(), |host| host.as_str().to_owned());
         let turns = Semaphore::new(bounds.at_once.clamp(1, Semaphore::MAX_PERMITS));
-        let (lines, trunks) = (Kept::new(bounds.kept, bounds.idle), Kept::new(bounds.kept, bounds.idle));
+        let (lines, trunks) =
+            (Kept::new(bounds.kept, bounds.idle), Kept::new(bounds.kept, bounds.idle));
         Ok(Self { target, host, tls, bounds, turns, lines, trunks })
     }
 
@@ -176,7 +177,8 @@ impl Courier {
 
     /// A place among the requests that may be under way.
     async fn turn(&self, due: &Due) -> Result<SemaphorePermit<'_>, Fault> {
-        let turn = async { self.turns.acquire().await.map_err(|_never| Fault::closed("it is over")) };
+        let turn =
+            async { self.turns.acquire().await.map_err(|_never| Fault::closed("it is over")) };
         due.keep(Step::Turn, turn).await
     }
 

@@ -185,14 +185,14 @@ mod tests {
     #[test]
     fn every_fault_is_a_sentence() {
         let why = || "why".to_owned();
-        let status = |message: &str| CallStatus {
-            code: 14,
-            message: message.to_owned(),
-            retry_after: None,
-        };
+        let status =
+            |message: &str| CallStatus { code: 14, message: message.to_owned(), retry_after: None };
         for (fault, expect) in [
             (Fault::Lookup { host: "a".to_owned(), why: why() }, "cannot look up a: why"),
-            (Fault::Connect { to: "1.2.3.4:5".to_owned(), why: why() }, "cannot connect to 1.2.3.4:5: why"),
+            (
+                Fault::Connect { to: "1.2.3.4:5".to_owned(), why: why() },
+                "cannot connect to 1.2.3.4:5: why",
+            ),
             (Fault::Tls { why: why() }, "no TLS with the server: why"),
             (
                 Fault::TooSlow { within: Duration::from_millis(2500), step: Step::Connect },

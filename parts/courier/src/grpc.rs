@@ -35,7 +35,8 @@ pub(crate) fn head(
     let fields = head.headers_mut();
     for (name, value) in request.fields.iter() {
         // They are good by the grammar of HTTP/1, which is the same.
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
         {
             fields.append(name, value);
         }

@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use yumen_http::{
-    Decoder, Fields, Framing, HeadIndex, HeadLimits, Refusal, ResponseHead, Status,
-};
+use yumen_http::{Decoder, Fields, Framing, HeadIndex, HeadLimits, Refusal, ResponseHead, Status};
 
 use crate::fault::Fault;
 use crate::line::Line;
@@ -88,7 +86,8 @@ pub(crate) async fn ask(
 }
 
 fn write_head(host: &str, request: &Request, keep: bool) -> Vec<u8> {
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", request.method.as_str(), request.path);
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", request.method.as_str(), request.path);
     if request.fields.first("user-agent").is_none() {
         head.push_str(&format!("User-Agent: {AGENT}\r\n"));
     }

@@ -113,13 +113,11 @@ impl Http2 {
         let head = head.map_err(Fault::from)?;
         let mut stream = answer.into_body();
         let body = self.body(&mut stream, most).await?;
-        let trailers = self.until(|context| {
-            stream.poll_trailers(context).map_err(|error| touched(judge(&error)))
-        });
+        let trailers = self
+            .until(|context| stream.poll_trailers(context).map_err(|error| touched(judge(&error))));
         let trailers = trailers.await?.unwrap_or_default();
         let trailers = trailers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let trailers =
-            yumen_http::read_answer_trailers(trailers, HEAD_MAX).map_err(Fault::from)?;
+        let trailers = yumen_http::read_answer_trailers(trailers, HEAD_MAX).map_err(Fault::from)?;
         Ok(Answer { status: head.status(), fields: head.fields().clone(), body, trailers })
     }
 

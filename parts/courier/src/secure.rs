@@ -126,7 +126,11 @@ impl Secure {
     }
 
     /// Gives the session what came.
-    fn poll_feed(&mut self, context: &mut Context<'_>, socket: &mut Socket) -> Poll<io::Result<()>> {
+    fn poll_feed(
+        &mut self,
+        context: &mut Context<'_>,
+        socket: &mut Socket,
+    ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
             let mut bytes = vec![0; READ];
             let mut read = ReadBuf::new(&mut bytes);

@@ -22,17 +22,18 @@ fn answer(status: u16, head: &[(&str, &str)], body: &[u8], end: Option<&[(&str, 
 #[test]
 fn a_call_is_judged_by_its_end() {
     type Lines = &'static [(&'static str, &'static str)];
-    let check = |status, head: Lines, body: &[u8], end: Option<Lines>, expect: Result<&[u8], &str>| {
-        let judged = judge(answer(status, head, body, end));
-        let judged = judged.map(|answer| answer.body).map_err(|fault| fault.to_string());
-        match expect {
-            Ok(message) => assert_eq!(judged.as_deref(), Ok(message)),
-            Err(sentence) => {
-                let fault = judged.unwrap_err();
-                assert!(fault.contains(sentence), "{fault:?} for {sentence:?}");
+    let check =
+        |status, head: Lines, body: &[u8], end: Option<Lines>, expect: Result<&[u8], &str>| {
+            let judged = judge(answer(status, head, body, end));
+            let judged = judged.map(|answer| answer.body).map_err(|fault| fault.to_string());
+            match expect {
+                Ok(message) => assert_eq!(judged.as_deref(), Ok(message)),
+                Err(sentence) => {
+                    let fault = judged.unwrap_err();
+                    assert!(fault.contains(sentence), "{fault:?} for {sentence:?}");
+                }
             }
-        }
-    };
+        };
     const GOOD: Option<Lines> = Some(&[("grpc-status", "0")]);
     check(200, &[], b"\0\0\0\0\x02hi", GOOD, Ok(b"hi"));
     check(200, &[], b"\0\0\0\0\0", GOOD, Ok(b""));

@@ -1,7 +1,7 @@
 //! Calls of gRPC towards servers that do as they are told.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -134,7 +134,10 @@ fn what_is_no_answer_to_a_call_is_told_so() {
         },
         "status 14 (UNAVAILABLE): the server answered with status 503 of HTTP",
     );
-    check(|_, _, respond| respond.send_reset(Reason::INTERNAL_ERROR), "ended before the answer did");
+    check(
+        |_, _, respond| respond.send_reset(Reason::INTERNAL_ERROR),
+        "ended before the answer did",
+    );
     check(
         |_, _, respond| {
             for _ in 0..100 {

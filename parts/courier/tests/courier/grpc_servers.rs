@@ -55,9 +55,11 @@ fn errors_are_told_with_the_words_of_the_server() {
     let Some((_server, address)) = server() else { return };
     let courier = courier(address);
     run(async {
-        for (name, code) in [("INVALID_ARGUMENT", 3), ("UNAVAILABLE", 14), ("UNAUTHENTICATED", 16)] {
+        for (name, code) in [("INVALID_ARGUMENT", 3), ("UNAVAILABLE", 14), ("UNAUTHENTICATED", 16)]
+        {
             let said = sentence(courier.call(&call("Fail", name)).await);
-            let expect = format!("the call ended with status {code} ({name}): 50 % of nothing: \u{e4}");
+            let expect =
+                format!("the call ended with status {code} ({name}): 50 % of nothing: \u{e4}");
             assert_eq!(said, expect);
         }
         let said = sentence(courier.call(&call("None", "")).await);
@@ -84,7 +86,8 @@ fn the_server_knows_how_long_there_is() {
         }
         // The server hears that nobody waits any more.
         loop {
-            let seen: f64 = text(courier.call(&call("Seen", "ours")).await.unwrap()).parse().unwrap();
+            let seen: f64 =
+                text(courier.call(&call("Seen", "ours")).await.unwrap()).parse().unwrap();
             if seen >= 0.0 {
                 break;
             }

@@ -98,13 +98,22 @@ fn what_is_no_answer_is_told_so() {
     for (bytes, expect) in [
         ("", "the connection ended before the answer did: there was no answer at all"),
         ("HTTP/1.1 200 OK\r\nX: y", "ended before the answer did: there was no answer at all"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi", "ended before the answer did: it was cut off"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi",
+            "ended before the answer did: it was cut off",
+        ),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", "it was cut off"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "cannot be understood: a chunk size"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            "cannot be understood: a chunk size",
+        ),
         ("SSH-2.0-x\r\n\r\n", "cannot be understood: a status line"),
         ("garbage\n", "cannot be understood: a bare LF"),
         ("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "cannot be understood: a folded field line"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", "several Content-Length"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+            "several Content-Length",
+        ),
         ("HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\n", "a switch of protocols"),
     ] {
         let sentence = sentence(answer_to_get(bytes));
@@ -131,8 +140,14 @@ fn answers_that_are_too_large_are_not_read() {
     check(|| vec![raw(format!("{OK}\r\n")), Step::Repeat(vec![b'x'; 10_000], 100_000)], larger);
     check(|| vec![chunked(), Step::Repeat(b"1\r\nx\r\n".to_vec(), 10_000_000)], larger);
     // Chunks that bring nothing but their lines; heads and trailers without an end.
-    check(|| vec![raw(OK), Step::Repeat(b"x-y: z\r\n".to_vec(), 10_000_000)], "its head is too large");
-    check(|| vec![raw(OK), raw("x: "), Step::Repeat(vec![b'y'; 9999], 99_999)], "its head is too large");
+    check(
+        || vec![raw(OK), Step::Repeat(b"x-y: z\r\n".to_vec(), 10_000_000)],
+        "its head is too large",
+    );
+    check(
+        || vec![raw(OK), raw("x: "), Step::Repeat(vec![b'y'; 9999], 99_999)],
+        "its head is too large",
+    );
     check(
         || vec![chunked(), raw("0\r\n"), Step::Repeat(b"x: y\r\n".to_vec(), 10_000_000)],
         "trailers that are too long",

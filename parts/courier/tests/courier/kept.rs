@@ -1,12 +1,11 @@
 //! Connections that are kept for later requests, and closed under us.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use yumen_courier::{Bounds, Courier, Fault, Settings, Step as At};
 use yumen_e2e::{Backend, Step, ok, raw};
 
-use crate::rig::{LONG, courier, get, post, run, settings};
+use crate::rig::{LONG, courier, get, post, run, runtime, settings};
 
 fn bounded(backend: &Backend, bounds: Bounds) -> Courier {
     let settings = settings(&format!("http://{}", backend.address), None);
@@ -17,7 +16,9 @@ fn bounded(backend: &Backend, bounds: Bounds) -> Courier {
 fn a_connection_is_used_again() {
     let backend = Backend::start(|call| match call.nth {
         0 => vec![Step::Body, ok("hello")],
-        1 => vec![Step::Body, raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")],
+        1 => {
+            vec![Step::Body, raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")]
+        }
         _ => vec![Step::Body, raw("HTTP/1.1 204 None\r\n\r\n")],
     });
     let courier = courier(backend.address);
@@ -66,12 +67,15 @@ fn what_comes_unasked_spoils_a_connection() {
 
 #[test]
 fn an_end_that_is_known_costs_no_request() {
-    // The server closes behind each answer without saying so.
-    let backend = Backend::start(|_| vec![Step::Body, ok("hi"), Step::Close]);
+    // The server closes a little behind each answer, without saying so.
+    let backend = Backend::start(|_| {
+        vec![Step::Body, ok("hi"), Step::Wait(Duration::from_millis(50)), Step::Close]
+    });
     let courier = courier(backend.address);
     run(async {
         for number in 0..5 {
             courier.ask(&post("/", "x")).await.unwrap();
+            // The runtime sees nothing of it: it stands still here.
             assert!(backend.wait(LONG, |all| all[number].ended.is_some()));
         }
     });
@@ -203,11 +207,8 @@ fn more_requests_than_may_be_under_way_wait_their_turn() {
     let courier = bounded(&backend, Bounds { at_once: 1, connect: LONG, ..Bounds::default() });
     run(async {
         let three = [get("/"), get("/"), get("/")];
-        let done = tokio::join!(
-            courier.ask(&three[0]),
-            courier.ask(&three[1]),
-            courier.ask(&three[2])
-        );
+        let done =
+            tokio::join!(courier.ask(&three[0]), courier.ask(&three[1]), courier.ask(&three[2]));
         assert!(done.0.is_ok() && done.1.is_ok() && done.2.is_ok());
     });
     assert_eq!(backend.connections(), 1, "one after the other, on the same connection");
@@ -226,12 +227,16 @@ fn more_requests_than_may_be_under_way_wait_their_turn() {
 #[test]
 fn a_connection_stays_with_its_runtime() {
     let backend = Backend::answering("hi");
-    let courier = Arc::new(courier(backend.address));
-    run(courier.ask(&get("/"))).unwrap();
-    // The one that has it is gone.
-    run(async {
-        courier.ask(&get("/")).await.unwrap();
-        courier.ask(&get("/")).await.unwrap();
-    });
+    let courier = courier(backend.address);
+    // Neither looks at its sockets while the other one runs.
+    let (one, other) = (runtime(), runtime());
+    for _ in 0..3 {
+        one.block_on(courier.ask(&get("/"))).unwrap();
+        other.block_on(courier.ask(&get("/"))).unwrap();
+    }
     assert_eq!(backend.connections(), 2);
+    // A connection whose runtime is gone is of use to nobody.
+    drop((one, other));
+    run(courier.ask(&get("/"))).unwrap();
+    assert_eq!(backend.connections(), 3);
 }

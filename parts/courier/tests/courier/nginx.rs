@@ -51,7 +51,8 @@ fn ask_inside(version: &str) {
     let http = "server { listen LISTEN ssl; ssl_certificate FOLDER/own.pem; \
         ssl_certificate_key FOLDER/own.key; ssl_client_certificate FOLDER/ca.pem; \
         ssl_verify_client on; location / { return 200 \"$ssl_client_s_dn $ssl_protocol\"; } }";
-    let http = http.replace("ssl_certificate ", &format!("ssl_protocols {version}; ssl_certificate "));
+    let http =
+        http.replace("ssl_certificate ", &format!("ssl_protocols {version}; ssl_certificate "));
     let (_server, address) = Server::nginx(&http, |folder| {
         fs::write(folder.join("own.pem"), &own.certificate).unwrap();
         fs::write(folder.join("own.key"), &own.key).unwrap();
@@ -59,11 +60,8 @@ fn ask_inside(version: &str) {
     });
     let url = format!("https://localhost:{}", address.port());
     let shown = authority.sign_unusual(&["me"], Unusual { client: true, ..Unusual::default() });
-    let text = |own| ClientText {
-        ca: Some(authority.certificate.clone()),
-        own,
-        ..ClientText::default()
-    };
+    let text =
+        |own| ClientText { ca: Some(authority.certificate.clone()), own, ..ClientText::default() };
     let client = |own| Some(Client::compile(text(own)).unwrap());
     let own = Some((shown.certificate, shown.key));
     let courier = Courier::new(settings(&url, client(own))).unwrap();

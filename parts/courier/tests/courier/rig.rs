@@ -16,8 +16,11 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Runs this to its end as a thread of the gateway would.
 pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(work)
+    runtime().block_on(work)
+}
+
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// How a target is reached; with bounds that suit a busy machine.

@@ -77,11 +77,8 @@ fn another_name_may_be_asked_for() {
 #[test]
 fn a_courier_shows_its_own_certificate() {
     let (authority, own) = names();
-    let clients = Some(ClientsText {
-        optional: false,
-        ca: authority.certificate.clone(),
-        crl: None,
-    });
+    let clients =
+        Some(ClientsText { optional: false, ca: authority.certificate.clone(), crl: None });
     let url = serving(&own, DemandText { clients, ..DemandText::default() });
     let shown = authority.sign_unusual(&["me"], Unusual { client: true, ..Unusual::default() });
     let ca = Some(authority.certificate.clone());
@@ -119,10 +116,7 @@ fn a_cut_is_no_end() {
                 drop(line.read_u8().await);
             }
         });
-        ask(
-            &format!("https://localhost:{}", address.port()),
-            believing(&authority.certificate),
-        )
+        ask(&format!("https://localhost:{}", address.port()), believing(&authority.certificate))
     };
     assert_eq!(serve(true).unwrap().body, b"half");
     assert_eq!(
