@@ -9,6 +9,22 @@
 //! connection that was closed under a request that [may be repeated](Request::may_repeat). When
 //! to ask again is the caller's business; [`Backoff`] says how long to wait.
 //!
+//! ```no_run
+//! # use std::{error::Error, sync::Arc, time::Duration};
+//! # use yumen_courier::{Courier, Request, Settings, Url};
+//! # use yumen_tls::Client;
+//! # async fn export(client: Arc<Client>, spans: Vec<u8>) -> Result<(), Box<dyn Error>> {
+//! let url = Url::read("https://collector.example:4318/v1/traces")?;
+//! let courier = Courier::new(Settings::new(url.target, Some(client)))?;
+//! let mut request = Request::post(&url.path, spans)?;
+//! request.add("content-type", b"application/x-protobuf")?;
+//! request.gzip();
+//! request.within = Duration::from_secs(5);
+//! let answer = courier.ask(&request).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The grammar of HTTP/1.1 is that of `yumen_http`, frames of HTTP/2 are the `h2` crate's, TLS is
 //! `yumen_tls`. [`Line`] puts a TLS session on a socket for threads that are no workers.
 
