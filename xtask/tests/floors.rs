@@ -8,7 +8,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("http", &[]),
     ("policy", &["model", "http"]),
     ("route", &["model", "http"]),
-    ("acme", &["http", "tls"]),
+    ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
     ("observe", &["model", "http", "policy"]),
@@ -35,6 +35,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         }
         // A connection is plain or secured: the worker's streams are made of sessions.
         Some(("parts", "worker")) if other == "parts/tls" => true,
+        // So are those of threads that are no workers.
+        Some(("parts", "courier")) if other == "parts/tls" => true,
         Some(("parts", _)) => other == "crates/http",
         Some(("policies", _)) => {
             other.starts_with("parts/")

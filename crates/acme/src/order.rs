@@ -8,6 +8,8 @@ use instant_acme::{
     RetryPolicy,
 };
 
+use yumen_courier as courier;
+
 use crate::Challenge;
 use crate::store::{Asked, Store, read_certificate};
 
@@ -37,7 +39,7 @@ impl From<Error> for Fault {
         let is_unknown = kind == Some("urn:ietf:params:acme:error:accountDoesNotExist");
         let is_nonce = kind == Some("urn:ietf:params:acme:error:badNonce");
         // What our own requests failed with.
-        let is_unreached = matches!(&error, Error::Other(inner) if inner.is::<io::Error>());
+        let is_unreached = matches!(&error, Error::Other(inner) if inner.is::<courier::Fault>());
         let is_passing = is_unknown || is_nonce || is_unreached;
         Self { why: error.to_string(), is_unknown, is_passing }
     }

@@ -236,7 +236,7 @@ impl Steward {
     /// The account with the authority: the one that is kept, or a new one.
     async fn account(&self, books: &Books, asks: &Asks) -> Result<Account, Fault> {
         let settings = &books.settings;
-        let http = Authority { client: Arc::clone(&settings.client), asks: asks.clone() };
+        let http = Authority::new(&settings.client, asks);
         let builder = Account::builder_with_http(Box::new(http));
         let contacts: Vec<&str> = settings.contacts.iter().map(String::as_str).collect();
         let keep = |credentials: AccountCredentials| {

@@ -104,6 +104,15 @@ impl Client {
         Ok(Self { text, config: Arc::new(config), dates })
     }
 
+    /// The same towards the same services, with other protocols inside, the best first.
+    #[must_use]
+    pub fn speaking(&self, protocols: &[&'static [u8]]) -> Self {
+        let text = ClientText { protocols: protocols.to_vec(), ..self.text.clone() };
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = protocols.iter().map(|one| one.to_vec()).collect();
+        Self { text, config: Arc::new(config), dates: self.dates.clone() }
+    }
+
     /// When our own certificate begins and ends to be good, if there is one.
     #[must_use]
     pub fn dates(&self) -> Option<&Dates> {

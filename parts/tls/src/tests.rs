@@ -93,6 +93,18 @@ fn two_sides_agree_and_talk() {
 }
 
 #[test]
+fn a_client_may_speak_another_protocol() {
+    let own = issued(&["a.test"], false);
+    let client = client(&own.0);
+    let other = client.speaking(&[b"other", b"http/1.1"]);
+    assert!(other != client && client.speaking(&[b"h2", b"http/1.1"]) == client);
+    let (near, _far) = meet(&other, &server(&[&own]), "a.test").unwrap();
+    assert_eq!(near.negotiated().protocol.as_deref(), Some(&b"http/1.1"[..]));
+    let refused = meet(&client.speaking(&[b"h2"]), &server(&[&own]), "a.test").err();
+    assert!(refused.is_some(), "nothing is spoken by both");
+}
+
+#[test]
 fn a_client_believes_whom_it_should() {
     let (own, other) = (issued(&["a.test", "127.0.0.1"], false), issued(&["a.test"], false));
     let server = server(&[&own]);
