@@ -102,7 +102,10 @@ impl Pool {
         for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
             gone.clear();
         }
-        let weights = split_weights(&parts);
+        // One weight for each target, and one endpoint for each of its addresses.
+        let weights = parts.iter().zip(split_weights(&parts));
+        let weights =
+            weights.flat_map(|((_, addresses), weight)| std::iter::repeat_n(weight, *addresses));
         let shares: Vec<Share<'_>> = endpoints
             .iter()
             .zip(weights)
