@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use yumen_http::RequestHead;
 use yumen_model::HashOn;
-use yumen_policy::Client;
+use yumen_policy::{Client, Failure, FailureKind};
 
 use crate::balance::random::mix;
 use crate::balance::{Ask, Balancer, Endpoints, Share, hash_key, split_weights};
@@ -193,6 +193,19 @@ impl Pool {
         let connections_max = destination.connections_max;
         let now = Now { endpoints, connections_max, whom: Whom::Welcoming, draw };
         self.balancer.borrow_mut().choose(&now, ask)
+    }
+
+    /// Why there is no endpoint for a request that was not tried anywhere.
+    pub(crate) fn nobody(&self) -> Failure {
+        match self.unknown().filter(|_| self.is_empty()) {
+            Some(name) => {
+                let error = name.status().error.clone();
+                let why = error.unwrap_or_else(|| "no answer yet".to_owned());
+                let why = format!("cannot look up {}: {why}", name.host());
+                Failure::new(FailureKind::UpstreamUnreachable).because(why)
+            }
+            None => Failure::new(FailureKind::UpstreamBusy),
+        }
     }
 
     /// Whether there is any endpoint at all.
