@@ -261,6 +261,13 @@ pub(crate) struct Site<'a> {
     pub(crate) priority: u8,
 }
 
+/// The IPv4 addresses among these, which are sorted; all if there are none. Where a host has both, one
+/// family often leads nowhere, and nothing speaks against an endpoint that nobody asks.
+fn of_one_family(addresses: &[IpAddr]) -> &[IpAddr] {
+    let of_v4 = addresses.partition_point(IpAddr::is_ipv4);
+    addresses.get(..of_v4).filter(|of_v4| !of_v4.is_empty()).unwrap_or(addresses)
+}
+
 /// All addresses of all targets, as their names mean now; with it, in the same order, how much of
 /// the requests so many of them get together.
 pub(crate) fn sites<'a>(
@@ -273,6 +280,7 @@ pub(crate) fn sites<'a>(
     };
     let mut add = |target: &'a Spot, place: (&Arc<str>, u16, u8), weight, addresses: &[IpAddr]| {
         let (authority, port, priority) = place;
+        let addresses = of_one_family(addresses);
         parts.push((weight, addresses.len()));
         sites.extend(addresses.iter().map(|address| Site {
             target,

@@ -484,7 +484,9 @@ fn places_of_a_service_are_found_and_followed() {
 #[test]
 fn all_addresses_of_a_name_get_requests() {
     let server = Server::start();
-    server.set("two.test", Reply::addresses(&["127.0.0.2", "127.0.0.3"], 60));
+    // Of the other family it has one that is not used beside these.
+    server.set("two.test", Reply::addresses(&["127.0.0.2", "127.0.0.3", "2001:db8::1"], 60));
+    server.set("six.test", Reply::addresses(&["2001:db8::1", "2001:db8::2"], 60));
     server.set("one.test", Reply::addresses(&["127.0.0.4"], 60));
     with(source(&server, DEADLINE), async |names| {
         for (balance, slack) in [("round_robin", 0), ("random_of_two", 60)] {
@@ -507,6 +509,13 @@ fn all_addresses_of_a_name_get_requests() {
             let far = rest.iter().any(|count| count.abs_diff(200) > slack);
             assert!(!far, "{balance}: {rest:?}");
         }
+        let pool = pool("{name: s, url: 'http://six.test'}", &names);
+        until(|| pool.unknown().is_none()).await;
+        let chosen: Vec<_> = (0..10).map(|_| pool.choose(&Ask::default()).unwrap().1).collect();
+        assert_eq!(
+            chosen.iter().filter(|one| one.address.ip() == ips(&["2001:db8::1"])[0]).count(),
+            5
+        );
     });
 }
 
