@@ -124,7 +124,14 @@ type Script = dyn Fn(&Call<'_>) -> Vec<Step> + Send + Sync;
 impl Backend {
     /// Starts a service on a free loopback port that does what `script` says for each request.
     pub fn start(script: impl Fn(&Call<'_>) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::on(TcpListener::bind("127.0.0.1:0").expect("a free port"), script)
+    }
+
+    /// The same on a socket that is there already.
+    pub fn on(
+        listener: TcpListener,
+        script: impl Fn(&Call<'_>) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let script: Arc<Script> = Arc::new(script);

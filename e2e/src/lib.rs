@@ -8,6 +8,7 @@ pub mod backend;
 pub mod certificates;
 pub mod client;
 pub mod corpus;
+pub mod dns;
 pub mod gateway;
 pub mod http2;
 pub mod load;

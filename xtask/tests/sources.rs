@@ -11,6 +11,7 @@ const SPAWNERS: &[&str] = &[
     "crates/yumen/", // the worker threads themselves, signals and the file watch
     "crates/observe/src/log/writer.rs", // the access log's own thread
     "crates/upstream/src/resolve", // the thread that asks the DNS
+    "crates/upstream/src/health/rounds.rs", // probes, on the keeper's own thread
 ];
 
 /// Rooms that get the time as a value.

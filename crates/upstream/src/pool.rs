@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use yumen_http::RequestHead;
 use yumen_model::HashOn;
-use yumen_policy::Client;
+use yumen_policy::{Client, Failure, FailureKind};
 
 use crate::balance::random::mix;
 use crate::balance::{Ask, Balancer, Endpoints, Share, hash_key, split_weights};
@@ -102,7 +102,10 @@ impl Pool {
         for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
             gone.clear();
         }
-        let weights = split_weights(&parts);
+        // One weight for each target, and one endpoint for each of its addresses.
+        let weights = parts.iter().zip(split_weights(&parts));
+        let weights =
+            weights.flat_map(|((_, addresses), weight)| std::iter::repeat_n(weight, *addresses));
         let shares: Vec<Share<'_>> = endpoints
             .iter()
             .zip(weights)
@@ -192,6 +195,19 @@ impl Pool {
         self.balancer.borrow_mut().choose(&now, ask)
     }
 
+    /// Why there is no endpoint for a request that was not tried anywhere.
+    pub(crate) fn nobody(&self) -> Failure {
+        match self.unknown().filter(|_| self.is_empty()) {
+            Some(name) => {
+                let error = name.status().error.clone();
+                let why = error.unwrap_or_else(|| "no answer yet".to_owned());
+                let why = format!("cannot look up {}: {why}", name.host());
+                Failure::new(FailureKind::UpstreamUnreachable).because(why)
+            }
+            None => Failure::new(FailureKind::UpstreamBusy),
+        }
+    }
+
     /// Whether there is any endpoint at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.endpoints.borrow().is_empty()
@@ -245,6 +261,13 @@ pub(crate) struct Site<'a> {
     pub(crate) priority: u8,
 }
 
+/// The IPv4 addresses among these, which are sorted; all if there are none. Where a host has both, one
+/// family often leads nowhere, and nothing speaks against an endpoint that nobody asks.
+fn of_one_family(addresses: &[IpAddr]) -> &[IpAddr] {
+    let of_v4 = addresses.partition_point(IpAddr::is_ipv4);
+    addresses.get(..of_v4).filter(|of_v4| !of_v4.is_empty()).unwrap_or(addresses)
+}
+
 /// All addresses of all targets, as their names mean now; with it, in the same order, how much of
 /// the requests so many of them get together.
 pub(crate) fn sites<'a>(
@@ -257,6 +280,7 @@ pub(crate) fn sites<'a>(
     };
     let mut add = |target: &'a Spot, place: (&Arc<str>, u16, u8), weight, addresses: &[IpAddr]| {
         let (authority, port, priority) = place;
+        let addresses = of_one_family(addresses);
         parts.push((weight, addresses.len()));
         sites.extend(addresses.iter().map(|address| Site {
             target,

@@ -151,8 +151,7 @@ impl Course {
         let way = road.way;
         loop {
             let Some((index, endpoint)) = self.choose(road) else {
-                let busy = || Failure::new(FailureKind::UpstreamBusy);
-                return Err(self.last.take().unwrap_or_else(busy));
+                return Err(self.last.take().unwrap_or_else(|| road.pool.nobody()));
             };
             let leave = self.ask_leave(way, exchange)?;
             match self.try_at(road, (index, &endpoint), leave, exchange).await {

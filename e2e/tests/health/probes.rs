@@ -59,6 +59,18 @@ fn tls(rig: &Rig) -> String {
     format!("tls: {{ ca: '${{file:{folder}/ca.pem}}', server_name: a.test, own: {own} }}")
 }
 
+/// Waits until a probe has failed for a reason that begins so.
+fn complains(gateway: &Gateway, why: &str) {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let page = get(gateway.status(), "/upstreams").text();
+        if page.contains(&format!("\"why\": \"{why}")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no {why} in {page}");
+    }
+}
+
 fn rig() -> Rig {
     let client = Unusual { client: true, ..Unusual::default() };
     Rig::new(&[("client", &["gateway"], client)])
@@ -132,6 +144,14 @@ fn probes_of_https_see_the_certificate() {
         line.contains("did not agree to speak HTTP/2") || line.contains("NoApplication"),
         "{line}"
     );
+    let renamed = tls(&rig).replace("a.test", "b.test");
+    gateway.reload(&config(&url, &renamed, active)).expect("a good configuration");
+    // nginx has nothing for that name.
+    complains(&gateway, "TLS: received fatal alert: ");
+    gateway.reload(&config(&url, "tls: { server_name: a.test }", active)).expect("a good one");
+    complains(&gateway, "TLS: invalid peer certificate: UnknownIssuer");
+    gateway.reload(&config(&url, &tls(&rig), active)).expect("a good configuration");
+    change(&gateway, seen, at, "unhealthy -> healthy");
 }
 
 /// Where nothing but HTTP/2 is spoken, in clear text.
@@ -280,14 +300,7 @@ fn what_is_no_health_of_grpc() {
     ] {
         let active = "healthy_after: 1, probe: { grpc: {} }".to_owned();
         let gateway = Gateway::start(&config(&format!("{url}://{at}"), &service, &active));
-        let deadline = Instant::now() + SOON;
-        loop {
-            let page = get(gateway.status(), "/upstreams").text();
-            if page.contains(&format!("\"why\": \"{why}")) {
-                break;
-            }
-            assert!(Instant::now() < deadline, "no {why} in {page}");
-        }
+        complains(&gateway, why);
         assert_eq!(get(gateway.web(), "/").status(), 503);
     }
 }

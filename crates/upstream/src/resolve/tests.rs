@@ -11,6 +11,7 @@ use yumen_model::{Service, document};
 
 use super::{ADDRESSES_MAX, Event, Names, Resolver, Servers, Source, TTL_MIN, Watched};
 use crate::balance::Ask;
+use crate::balance::random::mix;
 use crate::destination::Destination;
 use crate::health::Standings;
 use crate::pool::Pool;
@@ -476,6 +477,45 @@ fn places_of_a_service_are_found_and_followed() {
         until(|| error(&watched).contains("not to be had")).await;
         assert_eq!((watched.version(), watched.records().len()), (version, 2));
         assert!(choose().is_some());
+    });
+}
+
+/// Each address of a name takes an equal part of its target's weight.
+#[test]
+fn all_addresses_of_a_name_get_requests() {
+    let server = Server::start();
+    // Of the other family it has one that is not used beside these.
+    server.set("two.test", Reply::addresses(&["127.0.0.2", "127.0.0.3", "2001:db8::1"], 60));
+    server.set("six.test", Reply::addresses(&["2001:db8::1", "2001:db8::2"], 60));
+    server.set("one.test", Reply::addresses(&["127.0.0.4"], 60));
+    with(source(&server, DEADLINE), async |names| {
+        for (balance, slack) in [("round_robin", 0), ("random_of_two", 60)] {
+            let pool = pool(
+                &format!(
+                    "{{name: s, upstream: {{balance: {balance}, targets: [\
+                     {{url: 'http://two.test', weight: 2}}, {{url: 'http://one.test', weight: 1}}]}}}}"
+                ),
+                &names,
+            );
+            until(|| pool.unknown().is_none()).await;
+            let mut counts = [0_u32; 5];
+            for number in 0..600 {
+                let ask = Ask { random: mix(number), ..Ask::default() };
+                let (_, endpoint) = pool.choose(&ask).unwrap();
+                let IpAddr::V4(address) = endpoint.address.ip() else { panic!("only IPv4") };
+                counts[usize::from(address.octets()[3])] += 1;
+            }
+            let [_, _, rest @ ..] = counts;
+            let far = rest.iter().any(|count| count.abs_diff(200) > slack);
+            assert!(!far, "{balance}: {rest:?}");
+        }
+        let pool = pool("{name: s, url: 'http://six.test'}", &names);
+        until(|| pool.unknown().is_none()).await;
+        let chosen: Vec<_> = (0..10).map(|_| pool.choose(&Ask::default()).unwrap().1).collect();
+        assert_eq!(
+            chosen.iter().filter(|one| one.address.ip() == ips(&["2001:db8::1"])[0]).count(),
+            5
+        );
     });
 }
 
