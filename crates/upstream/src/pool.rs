@@ -262,8 +262,13 @@ pub(crate) struct Site<'a> {
 }
 
 /// The IPv4 addresses among these, which are sorted; all if there are none. Where a host has both, one
-/// family often leads nowhere, and nothing speaks against an endpoint that nobody asks.
+/// family often leads nowhere, and nothing speaks against an endpoint that nobody asks. On this machine
+/// both lead somewhere, and which of them a service listens on is not to be known: whoever does not
+/// refuses at once.
 fn of_one_family(addresses: &[IpAddr]) -> &[IpAddr] {
+    if addresses.iter().all(IpAddr::is_loopback) {
+        return addresses;
+    }
     let of_v4 = addresses.partition_point(IpAddr::is_ipv4);
     addresses.get(..of_v4).filter(|of_v4| !of_v4.is_empty()).unwrap_or(addresses)
 }

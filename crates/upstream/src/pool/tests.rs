@@ -175,3 +175,20 @@ upstream:
         assert!(ask(&pool, 500, &[]).contains(&1001), "{balance}");
     }
 }
+
+#[test]
+fn of_two_families_one_is_used_except_on_this_machine() {
+    for (addresses, expect) in [
+        (vec!["10.0.0.1", "2001:db8::1"], vec!["10.0.0.1"]),
+        (vec!["10.0.0.1", "10.0.0.2", "2001:db8::1"], vec!["10.0.0.1", "10.0.0.2"]),
+        (vec!["2001:db8::1", "2001:db8::2"], vec!["2001:db8::1", "2001:db8::2"]),
+        (vec!["127.0.0.1", "::1"], vec!["127.0.0.1", "::1"]),
+        (vec!["10.0.0.1", "::1"], vec!["10.0.0.1"]),
+        (vec![], vec![]),
+    ] {
+        let read = |all: &[&str]| -> Vec<IpAddr> {
+            all.iter().map(|address| address.parse().unwrap()).collect()
+        };
+        assert_eq!(of_one_family(&read(&addresses)), read(&expect), "{addresses:?}");
+    }
+}
