@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use yumen_e2e::client::Brought;
-use yumen_e2e::http2::{END, GOAWAY, HEADERS, frame, get as head_of};
+use yumen_e2e::http2::{
+    DATA, END, END_HEADERS, Fate, GOAWAY, HEADERS, block, frame, get as head_of, request,
+};
 use yumen_e2e::{Backend, Client, Gateway, Http2, Lost, Step, ok, raw, websocket};
 
 /// What a busy machine may add to a time.
@@ -44,6 +46,8 @@ const DRILLS: &[Drill] = &[
         window: (14.0, 19.0),
         run: |rig| http2_heads_overlap(rig, |length| length / 2),
     },
+    Drill { name: "HTTP/2: a body byte per second", window: (5.0, 30.0), run: http2_body_bytes },
+    Drill { name: "HTTP/2: preface, then nothing", window: (5.0, 60.0), run: http2_says_nothing },
     Drill { name: "a body byte per second", window: (5.0, 30.0), run: body_bytes },
     Drill { name: "a chunk per second", window: (5.0, 30.0), run: body_chunks },
     Drill { name: "body stops", window: (5.0, 30.0), run: body_stops },
@@ -222,6 +226,26 @@ fn http2_heads_overlap(rig: &Rig, ahead: fn(usize) -> usize) -> Result<(), Strin
         }
     }
     Ok(())
+}
+
+fn http2_body_bytes(rig: &Rig) -> Result<(), String> {
+    let mut client = greeted(rig);
+    let stream = client.begin(END_HEADERS, &block(&request("POST", "/")));
+    for _ in 0..75 {
+        client.send(&frame(DATA, 0, stream, b"x"));
+        // The wait is the second between two bytes.
+        match client.fate(stream, Duration::from_secs(1)) {
+            Fate::Nothing => {}
+            Fate::Answered(408, _) => return Ok(()),
+            other => return Err(format!("{other:?} instead of 408")),
+        }
+    }
+    Err("never cut".to_owned())
+}
+
+fn http2_says_nothing(rig: &Rig) -> Result<(), String> {
+    let mut client = greeted(rig);
+    client.goaway(PATIENCE).map(drop).ok_or_else(|| "not cut".to_owned())
 }
 
 const POST: &str = "POST / HTTP/1.1\r\nHost: test.example\r\n";

@@ -152,12 +152,22 @@ impl Seen {
     }
 }
 
-/// What must hold of any run: nothing goes through while open; never more trials at once than
-/// allowed; it opens exactly when a plain recount of the window says so, for the same reason; and it
-/// closes when as many trials as there may be went well, one after the other, and not before.
-#[test]
-fn any_run_keeps_its_promises() {
-    for seed in 0..3000 {
+/// A run of a breaker, beside what must be true of it.
+struct Run {
+    terms: Terms,
+    breaker: Breaker,
+    random: Random,
+    now: Duration,
+    /// Attempts that have not ended, and when they began.
+    under_way: Vec<(Pass, Duration)>,
+    seen: Seen,
+    trials_well: u32,
+    /// Not before then.
+    reopens: Duration,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let terms = Terms {
             window: Duration::from_secs(1 + random.below(20)),
@@ -169,79 +179,108 @@ fn any_run_keeps_its_promises() {
             trials: 1 + random.below(5) as u32,
             ..TERMS
         };
-        let mut breaker = Breaker::default();
-        let mut now = START;
-        let mut under_way: Vec<(Pass, Duration)> = Vec::new();
-        let mut seen = Seen::default();
-        let mut trials_well = 0;
-        let mut reopens = Duration::ZERO;
-        let bad = random.below(100);
-        for _ in 0..500 {
-            now += Duration::from_millis(random.below(300));
-            let before = breaker.state();
-            let (change, expect) = match (random.below(8), under_way.len()) {
-                (0..4, _) => match breaker.admit(&terms, now) {
-                    Ok((pass, change)) => {
-                        assert!(now >= reopens, "seed {seed}: asked while open");
-                        under_way.push((pass, now));
-                        let opens = matches!(before, State::Open { .. });
-                        (change, opens.then_some(Change::Trying))
-                    }
-                    Err(wait) => {
-                        assert_ne!(before, State::Closed, "seed {seed}");
-                        assert!(!wait.is_zero() && wait <= terms.open.max(Duration::from_secs(1)));
-                        (None, None)
-                    }
-                },
-                // What was not told of before went well.
-                (4, _) => {
-                    let count = random.below(4) as u32;
-                    breaker.well(&terms, count, now);
-                    let told = if before == State::Closed { count } else { 0 };
-                    for _ in 0..told {
-                        assert_eq!(seen.note(&terms, Grade::Well, now), None);
-                    }
-                    (None, None)
-                }
-                (_, 0) => (None, None),
-                (_, count) => {
-                    let (pass, _) = under_way.swap_remove(random.below(count as u64) as usize);
-                    let grade = match random.below(100) {
-                        n if n < bad => [Grade::Failed, Grade::Slow][random.below(2) as usize],
-                        99 => Grade::None,
-                        _ => Grade::Well,
-                    };
-                    let expect = match (before, grade) {
-                        _ if pass.epoch != breaker.epoch() || grade == Grade::None => None,
-                        (State::Closed, _) => seen.note(&terms, grade, now),
-                        (State::Open { .. }, _) => None,
-                        (State::Trying { .. }, Grade::Well) => {
-                            trials_well += 1;
-                            (trials_well >= terms.trials).then_some(Change::Closed)
-                        }
-                        (State::Trying { .. }, _) => Some(Change::OpenedByTrial),
-                    };
-                    (breaker.note(&terms, pass, grade, now), expect)
-                }
-            };
-            assert_eq!(change, expect, "seed {seed} at {now:?}: {before:?} {terms:?}");
-            let epoch = breaker.epoch();
-            // Others may stand in for those that take longer than it was open.
-            let trials = under_way.iter().filter(|(pass, began)| {
-                pass.trial && pass.epoch == epoch && now - *began < terms.open
-            });
-            assert!(trials.count() <= terms.trials as usize, "seed {seed}");
-            if change.is_none() {
-                continue;
+        Self {
+            terms,
+            breaker: Breaker::default(),
+            random,
+            now: START,
+            under_way: Vec::new(),
+            seen: Seen::default(),
+            trials_well: 0,
+            reopens: Duration::ZERO,
+        }
+    }
+
+    /// Somebody asks; what changed, and what should have.
+    fn ask(&mut self) -> [Option<Change>; 2] {
+        let before = self.breaker.state();
+        match self.breaker.admit(&self.terms, self.now) {
+            Ok((pass, change)) => {
+                assert!(self.now >= self.reopens, "asked while open");
+                self.under_way.push((pass, self.now));
+                let opens = matches!(before, State::Open { .. });
+                [change, opens.then_some(Change::Trying)]
             }
-            (seen, trials_well) = (Seen::default(), 0);
-            reopens = match breaker.state() {
+            Err(wait) => {
+                assert_ne!(before, State::Closed);
+                assert!(!wait.is_zero() && wait <= self.terms.open.max(Duration::from_secs(1)));
+                [None, None]
+            }
+        }
+    }
+
+    /// Some went well and were not told of before.
+    fn tell(&mut self) {
+        let count = self.random.below(4) as u32;
+        let told = if self.breaker.state() == State::Closed { count } else { 0 };
+        self.breaker.well(&self.terms, count, self.now);
+        for _ in 0..told {
+            assert_eq!(self.seen.note(&self.terms, Grade::Well, self.now), None);
+        }
+    }
+
+    /// One that was under way has ended; what changed, and what should have.
+    fn end(&mut self, bad: u64) -> [Option<Change>; 2] {
+        let place = self.random.below(self.under_way.len() as u64) as usize;
+        let (pass, _) = self.under_way.swap_remove(place);
+        let grade = match self.random.below(100) {
+            n if n < bad => [Grade::Failed, Grade::Slow][self.random.below(2) as usize],
+            99 => Grade::None,
+            _ => Grade::Well,
+        };
+        let expect = match (self.breaker.state(), grade) {
+            _ if pass.epoch != self.breaker.epoch() || grade == Grade::None => None,
+            (State::Closed, _) => self.seen.note(&self.terms, grade, self.now),
+            (State::Open { .. }, _) => None,
+            (State::Trying { .. }, Grade::Well) => {
+                self.trials_well += 1;
+                (self.trials_well >= self.terms.trials).then_some(Change::Closed)
+            }
+            (State::Trying { .. }, _) => Some(Change::OpenedByTrial),
+        };
+        [self.breaker.note(&self.terms, pass, grade, self.now), expect]
+    }
+
+    fn step(&mut self, bad: u64) {
+        self.now += Duration::from_millis(self.random.below(300));
+        let [change, expect] = match self.random.below(8) {
+            0 => {
+                self.tell();
+                [None, None]
+            }
+            1..=3 if !self.under_way.is_empty() => self.end(bad),
+            _ => self.ask(),
+        };
+        assert_eq!(change, expect, "at {:?}: {:?}", self.now, self.terms);
+        // Others may stand in for those that take longer than it was open.
+        let trials = self.under_way.iter().filter(|(pass, began)| {
+            let recent = self.now - *began < self.terms.open;
+            pass.trial && pass.epoch == self.breaker.epoch() && recent
+        });
+        assert!(trials.count() <= self.terms.trials as usize, "too many trials");
+        if change.is_some() {
+            (self.seen, self.trials_well) = (Seen::default(), 0);
+            self.reopens = match self.breaker.state() {
                 State::Open { until } => {
-                    assert_eq!(until, now + terms.open);
+                    assert_eq!(until, self.now + self.terms.open);
                     until
                 }
                 State::Closed | State::Trying { .. } => Duration::ZERO,
             };
         }
+    }
+}
+
+/// What must hold of any run: nothing goes through while open; never more trials at once than
+/// allowed; it opens exactly when a plain recount of the window says so, for the same reason; and it
+/// closes when as many trials as there may be went well, and not before.
+#[test]
+fn any_run_keeps_its_promises() {
+    for seed in 0..3000 {
+        // Shown only when it fails.
+        println!("seed {seed}");
+        let mut run = Run::new(seed);
+        let bad = run.random.below(100);
+        (0..500).for_each(|_| run.step(bad));
     }
 }
