@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 /// All protocols, as the system wants it: in network order.
 const ALL: i32 = 0x0003_u16.to_be() as i32;
@@ -55,8 +55,9 @@ impl Wire {
     pub fn watch(port: u16) -> Option<Self> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(ALL))).ok()?;
         socket.set_read_timeout(Some(Duration::from_millis(50))).ok()?;
-        // A busy machine may leave packets there for a while.
-        socket.set_recv_buffer_size(16 << 20).ok()?;
+        // A busy machine may leave packets there for a while, and none may be lost.
+        socket.set_recv_buffer_size(4 << 20).ok()?;
+        socket.attach_filter(&filter(port)).ok()?;
         let (segments, stop) = <(Arc<Mutex<Vec<_>>>, Arc<AtomicBool>)>::default();
         let (own, stopped) = (Arc::clone(&segments), Arc::clone(&stop));
         let thread = thread::spawn(move || {
@@ -98,6 +99,35 @@ impl Drop for Wire {
             let _ended = thread.join();
         }
     }
+}
+
+/// For the system: only packets of IPv4 and TCP to or from this port, whole.
+fn filter(port: u16) -> [SockFilter; 11] {
+    const LOAD_WORD: u16 = 0x28;
+    const LOAD_BYTE: u16 = 0x30;
+    const LOAD_WORD_BEHIND_HEAD: u16 = 0x48;
+    const MEASURE_HEAD: u16 = 0xb1;
+    const IS: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const IPV4: u32 = 0x0800;
+    let ethernet = u32::try_from(ETHERNET).expect("a small number");
+    let port = u32::from(port);
+    // So many steps further on if it is so, and if it is not.
+    let is = |value: u32, yes: u8, no: u8| SockFilter::new(IS, yes, no, value);
+    let step = |what: u16, value: u32| SockFilter::new(what, 0, 0, value);
+    [
+        step(LOAD_WORD, 12),
+        is(IPV4, 0, 8),
+        step(LOAD_BYTE, ethernet + 9),
+        is(u32::from(TCP), 0, 6),
+        step(MEASURE_HEAD, ethernet),
+        step(LOAD_WORD_BEHIND_HEAD, ethernet),
+        is(port, 2, 0),
+        step(LOAD_WORD_BEHIND_HEAD, ethernet + 2),
+        is(port, 0, 1),
+        step(RETURN, 1 << 18),
+        step(RETURN, 0),
+    ]
 }
 
 /// A TCP segment to or from this port.

@@ -129,12 +129,9 @@ fn check(limits: &str, code: &str) {
     panic!("{limits}: {last}");
 }
 
+/// One after the other, for the same reason.
 #[test]
-fn with_an_adaptive_limit() {
+fn a_service_does_what_it_can_and_who_is_sent_away_learns_so_at_once() {
     check("{ adaptive: {} }", "upstream_overloaded");
-}
-
-#[test]
-fn with_fixed_limits() {
     check("{ requests: 10, pending: 8, pending_timeout: 1s }", "upstream_busy");
 }

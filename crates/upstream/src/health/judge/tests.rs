@@ -224,7 +224,7 @@ fn any_run_keeps_its_promises() {
             requests_min: 5,
             ejected_percent_max: small(&mut random, 101),
             ejection: Span::seconds(1 + random.below(4)),
-            ejection_max: Span::seconds(5 + random.below(60)),
+            ejection_max: Span::seconds(5 + random.below(25)),
             ..Passive::default()
         };
         let mut world = World::new(rules(passive), vec![Way::Well(1_000); count], seed);
@@ -262,7 +262,7 @@ fn any_run_keeps_its_promises() {
         }
         world.ways = vec![Way::Well(1_000); count];
         (0..count).for_each(|index| world.give_up(index));
-        world.run(120_000, 20);
+        world.run(60_000, 6);
         for index in 0..count {
             let standing = world.standing(index);
             let whole = Standing::Open { share: Standing::WHOLE };
