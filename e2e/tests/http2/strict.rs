@@ -148,12 +148,9 @@ fn bodies_of_a_wrong_length_are_never_whole() {
     let (backend, gateway) = rig();
     let head =
         |length: &str| block(&[&request("POST", "/")[..], &[("content-length", length)]].concat());
-    for (name, length, body) in [
-        ("short", "5", &b"abc"[..]),
-        ("long", "2", b"abc"),
-        ("none", "5", b""),
-        ("some", "0", b"a"),
-    ] {
+    for (name, length, body) in
+        [("short", "5", &b"abc"[..]), ("long", "2", b"abc"), ("none", "5", b"")]
+    {
         let fate = check(&backend, &gateway, name, |client| {
             let stream = client.begin(END_HEADERS, &head(length));
             client.send(&frame(DATA, END_STREAM, stream, body));
@@ -174,6 +171,27 @@ fn bodies_of_a_wrong_length_are_never_whole() {
         client.send(&frame(HEADERS, END_HEADERS, stream, &block(&[("x", "1")])));
         stream
     });
+}
+
+/// A head that says that nothing follows is the whole request. What follows all the same is nobody's:
+/// it is refused, if the answer was not there before.
+#[test]
+fn what_follows_a_request_without_a_body_reaches_nobody() {
+    let (backend, gateway) = rig();
+    let head = block(&[&request("POST", "/")[..], &[("content-length", "0")]].concat());
+    let mark = backend.mark();
+    let mut client = Http2::connect(gateway.web());
+    let stream = client.begin(END_HEADERS, &head);
+    client.send(&frame(DATA, END_STREAM, stream, b"a"));
+    let fate = client.fate(stream, SOON);
+    assert!(matches!(fate, Fate::Reset(1) | Fate::Answered(200, _)), "{fate:?}");
+    for reached in backend.since(&mark) {
+        let (whole, rest) = reached.requests();
+        assert!(
+            rest.is_none() && whole.iter().all(|one| one.body.is_empty()),
+            "{whole:?} {rest:?}"
+        );
+    }
 }
 
 /// Rows 101 and 102: frames and compression.
