@@ -9,6 +9,7 @@
 pub mod authority;
 pub mod chunked;
 pub mod config;
+pub mod expression;
 pub mod path;
 mod pieces;
 pub mod proxy_header;
@@ -21,10 +22,11 @@ mod strict;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 9] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
+    ("expression", expression::check),
     ("path", path::check),
     ("proxy_header", proxy_header::check),
     ("request_head", request_head::check),
