@@ -9,6 +9,7 @@
 pub mod authority;
 pub mod chunked;
 pub mod config;
+pub mod expression;
 pub mod grpc;
 pub mod http2_guard;
 pub mod http2_head;
@@ -26,10 +27,11 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 13] = [
+pub const TARGETS: [(&str, Check); 14] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
+    ("expression", expression::check),
     ("grpc", grpc::check),
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),

@@ -95,6 +95,11 @@ fn config() {
 }
 
 #[test]
+fn expression() {
+    replay("expression");
+}
+
+#[test]
 fn path() {
     replay("path");
 }
