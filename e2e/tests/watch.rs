@@ -53,6 +53,28 @@ fn one_line_for_each_exchange() {
 }
 
 #[test]
+fn only_what_is_asked_for_is_written() {
+    let backend = Backend::answering("ok");
+    let log = "access_log: { when: 'request.path != \"/x/quiet\"', sample: 0, always: 'response.status >= 400' }";
+    let gateway = Gateway::start(&config(&backend, log));
+    for path in ["/x/1", "/x/quiet", "/none"] {
+        get(gateway.web(), path);
+    }
+    let line = gateway.stdout.wait(0, SOON, |_| true).expect("a line in time");
+    assert!(line.contains("\"path\":\"/none\""), "{line}");
+    let refused = gateway.reload(&config(&backend, "access_log: { when: respons.status > 1 }"));
+    let told = refused.expect_err("it is refused");
+    assert!(told.contains("access_log.when") && told.contains("there is no name"), "{told}");
+    // Written from now on; nothing that was left out comes later.
+    gateway
+        .reload(&config(&backend, "access_log: { when: 'route == \"all\"' }"))
+        .expect("it is live");
+    get(gateway.web(), "/x/quiet");
+    let line = gateway.stdout.wait(1, SOON, |_| true).expect("a line in time");
+    assert!(line.contains("\"path\":\"/x/quiet\""), "{line}");
+}
+
+#[test]
 fn combined_lines_cannot_be_broken() {
     let backend = Backend::answering("ok");
     let gateway = Gateway::start(&config(&backend, "access_log: { format: combined }"));

@@ -11,7 +11,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
-    ("observe", &["model", "http", "policy"]),
+    ("observe", &["model", "http", "policy", "expr"]),
     ("plan", &["model", "http", "policy", "route", "upstream", "tls"]),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];

@@ -4,13 +4,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One line for each exchange, written off the hot path.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessLog {
     /// Where lines go.
     pub to: LogSink,
     /// What a line looks like.
     pub format: LogFormat,
+    /// Only exchanges for which this holds are written: an expression, such as
+    /// `response.status >= 400 && route != "health"`. All, unless it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// The share of those that is written, 0 to 1. Which ones depends on the request id, so that
+    /// several gateways choose the same.
+    pub sample: f64,
+    /// Exchanges for which this holds are written whatever `sample` says: an expression, such as
+    /// `response.status >= 500 || duration > duration("1s")`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub always: Option<String>,
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self {
+            to: LogSink::default(),
+            format: LogFormat::default(),
+            when: None,
+            sample: 1.0,
+            always: None,
+        }
+    }
 }
 
 /// Where access log lines go.

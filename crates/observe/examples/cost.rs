@@ -74,7 +74,11 @@ fn measure(what: &str, mut once: impl FnMut()) {
 
 fn log(what: &str, to: LogSink, format: LogFormat) -> Result<(), Box<dyn Error>> {
     let tally = Arc::new(LogTally::default());
-    let writer = LogWriter::start(AccessLog { to, format }, Arc::clone(&tally), |_| {})?;
+    let writer = LogWriter::start(
+        AccessLog { to, format, ..AccessLog::default() },
+        Arc::clone(&tally),
+        |_| {},
+    )?;
     let mut buffer = writer.buffer();
     let attempts = attempts();
     let record = record(&attempts);

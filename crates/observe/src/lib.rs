@@ -11,7 +11,7 @@ mod log;
 mod metrics;
 mod record;
 
-pub use log::{LogBuffer, LogError, LogTally, LogWriter};
+pub use log::{LogBuffer, LogError, LogTally, LogWriter, check_access_log};
 pub use metrics::{
     AcmeFigures, Expiring, Format, ListenerMeter, Names, PolicyMeter, Registry, RouteMeter,
     RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics, names,

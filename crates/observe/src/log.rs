@@ -7,6 +7,7 @@
 mod buffer;
 mod combined;
 mod escape;
+mod filter;
 mod json;
 mod redact;
 mod sink;
@@ -20,6 +21,7 @@ use std::{
 };
 
 pub use buffer::LogBuffer;
+pub use filter::check_access_log;
 pub use writer::LogWriter;
 
 /// Bytes that make a chunk full.

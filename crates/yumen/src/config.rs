@@ -158,7 +158,8 @@ pub(crate) fn compile(sources: &[Source], revision: u64) -> Compiled {
         if let Some(plan) = &compiled {
             expiry::warn(model, plan, SystemTime::now(), &mut report);
         }
-        plan = compiled;
+        yumen_observe::check_access_log(&model.access_log, &mut report);
+        plan = compiled.filter(|_| !report.has_errors());
     }
     report.locate(&document);
     let referenced = environment.referenced.into_inner();

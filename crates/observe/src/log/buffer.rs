@@ -49,6 +49,9 @@ impl LogBuffer {
     pub fn write(&mut self, record: &Record<'_>) {
         self.follow();
         let Some(sink) = &self.sink else { return };
+        if !sink.filter.takes(record) {
+            return;
+        }
         match sink.format {
             LogFormat::Json => json::line(&mut self.bytes, &mut self.stamp, record),
             LogFormat::Combined => combined::line(&mut self.bytes, &mut self.stamp, record),

@@ -11,7 +11,7 @@ use std::{
 
 use yumen_model::{AccessLog, LogFormat, LogSink};
 
-use super::LogError;
+use super::{LogError, filter::Filter};
 
 /// Owner reads and writes, group reads: lines name clients.
 const FILE_MODE: u32 = 0o640;
@@ -26,6 +26,8 @@ const NOT_READY_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Sink {
     /// What a line looks like.
     pub(super) format: LogFormat,
+    /// Which exchanges have one.
+    pub(super) filter: Filter,
     /// What the operator calls it.
     pub(super) name: String,
     file: File,
@@ -58,10 +60,18 @@ impl Sink {
                 (path.clone(), options.open(path))
             }
         };
+        let filter = Filter::new(config).map_err(|problems| {
+            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            LogError { sink: name.clone(), cause: io::Error::other(all.join("; ")) }
+        })?;
         match file {
-            Ok(file) => {
-                Ok(Some(Self { format: config.format, name, file, torn: AtomicBool::new(false) }))
-            }
+            Ok(file) => Ok(Some(Self {
+                format: config.format,
+                filter,
+                name,
+                file,
+                torn: AtomicBool::new(false),
+            })),
             Err(cause) => Err(LogError { sink: name, cause }),
         }
     }

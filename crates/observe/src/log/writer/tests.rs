@@ -30,9 +30,13 @@ struct Log {
 fn start(to: LogSink, format: LogFormat) -> Log {
     let tally = Arc::new(LogTally::default());
     let (tell, told) = channel();
-    let writer = LogWriter::start(AccessLog { to, format }, Arc::clone(&tally), move |text| {
-        tell.send(text.to_owned()).unwrap();
-    });
+    let writer = LogWriter::start(
+        AccessLog { to, format, ..AccessLog::default() },
+        Arc::clone(&tally),
+        move |text| {
+            tell.send(text.to_owned()).unwrap();
+        },
+    );
     Log { writer: writer.unwrap(), tally, told }
 }
 
@@ -252,7 +256,9 @@ fn sink_and_format_change_without_loss_or_mixture() {
     let log = start(file(&paths[0]), LogFormat::Json);
     let mut busy = log.writer.buffer();
     let mut idle = log.writer.buffer();
-    let configure = |to: LogSink, format| log.writer.configure(&AccessLog { to, format }).unwrap();
+    let configure = |to: LogSink, format| {
+        log.writer.configure(&AccessLog { to, format, ..AccessLog::default() }).unwrap();
+    };
     write(&mut busy, 0..200);
     write(&mut idle, 200..201);
     configure(file(&paths[1]), LogFormat::Combined);
@@ -279,7 +285,7 @@ fn a_sink_that_cannot_be_opened_changes_nothing() {
     let path = folder.file("access.log");
     let log = start(file(&path), LogFormat::Json);
     let mut buffer = log.writer.buffer();
-    let wrong = AccessLog { to: file(&folder.file("no/such")), format: LogFormat::Combined };
+    let wrong = AccessLog { to: file(&folder.file("no/such")), ..AccessLog::default() };
     let error = log.writer.configure(&wrong).unwrap_err();
     assert!(error.to_string().ends_with("no/such"), "{error}");
     let cause = std::error::Error::source(&error).unwrap().to_string();
