@@ -57,7 +57,10 @@ impl Engine {
                 let way = Way { destination, timeouts, host, retries, clerk };
                 match (self.ask(&way, pool, exchange, mark).await, fallback) {
                     (Err(failure), Some(fallback)) if fallback.is_for(failure.kind()) => {
-                        self.stand_in((fallback, ends, told), failure, exchange, mark).await?
+                        // In a box, for it is seldom needed and every request would pay for its size.
+                        let stand_in =
+                            self.stand_in((fallback, ends, told), failure, exchange, mark);
+                        Box::pin(stand_in).await?
                     }
                     (answer, _) => answer?,
                 }

@@ -26,27 +26,39 @@ const FIRST_READ: usize = 4096;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: SocketAddr) {
+    if let Some((door, link, caller)) = arrive(&gate, stream, peer).await {
+        begin(gate, door, link, caller).await;
+    }
+}
+
+/// Finds out who comes, and puts TLS on the connection where the listener has it; `None` if it is
+/// over with that. It is a step of its own so that a connection does not hold on to what it took.
+async fn arrive<S: Serve>(
+    gate: &Rc<Gate<S>>,
+    stream: Stream,
+    peer: SocketAddr,
+) -> Option<(Arc<Door>, Link, Peer)> {
     let mut link = Link::new(stream, gate.worker().deadline());
     let mut caller = Peer::new(peer);
     let door = gate.door();
-    let Ok(proxied) = read_proxy_header(&link, &door, peer).await else { return };
-    if let Some(client) = proxied {
+    if let Some(client) = read_proxy_header(&link, &door, peer).await.ok()? {
         caller = Peer::new(client);
     }
     if door.tls.is_none() {
-        return begin(gate, door, link, caller).await;
+        return Some((door, link, caller));
     }
     match secure(&mut link, &door).await {
         Ok((secured, met)) => {
             if secured.protocol.as_deref() == Some(CHALLENGE_PROTOCOL) {
                 // The authority has seen the certificate; there is nothing else.
-                return link.end();
+                link.end();
+                return None;
             }
             caller.agreed(secured, met);
-            begin(gate, door, link, caller).await;
+            return Some((door, link, caller));
         }
         Err(Unsecured::Plain) if door.protocol == ListenerProtocol::Http => {
-            http1::refuse(gate, link, caller, Refusal::Unsecured).await;
+            Box::pin(http1::refuse(Rc::clone(gate), link, caller, Refusal::Unsecured)).await;
         }
         Err(Unsecured::Plain) => {
             gate.serve().unsecured(&door, &caller.client(&door), "it speaks clear text");
@@ -60,6 +72,7 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: Soc
             link.linger_unsecured().await;
         }
     }
+    None
 }
 
 /// Speaks what the listener speaks.

@@ -238,7 +238,8 @@ impl Course {
         let kept = if is_raw { None } else { self.reuse(endpoint, exchange) };
         let entered = match kept {
             Some(connection) => Entered::Text(connection),
-            None => match self.open(road, endpoint, exchange).await {
+            // In a box, for few requests need a new one and all would pay for its size.
+            None => match Box::pin(self.open(road, endpoint, exchange)).await {
                 Ok(entered) => entered,
                 Err(error) => {
                     current.end(Outcome::unconnected(&error), &mut exchange.trail);
