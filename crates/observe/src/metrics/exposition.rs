@@ -19,6 +19,31 @@ pub(super) enum Value {
     Millis(u64),
 }
 
+/// What the times of a histogram are shown in; they are given in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unit {
+    Seconds,
+    Millis,
+}
+
+impl Unit {
+    /// The upper bound of a bucket.
+    pub(super) fn bound(self, micros: u32) -> f64 {
+        match self {
+            Self::Seconds => f64::from(micros) / 1e6,
+            Self::Millis => f64::from(micros) / 1e3,
+        }
+    }
+
+    /// A sum of times.
+    pub(super) fn value(self, micros: u64) -> Value {
+        match self {
+            Self::Seconds => Value::Micros(micros),
+            Self::Millis => Value::Millis(micros),
+        }
+    }
+}
+
 /// A text under way.
 pub(super) struct Exposition<'o> {
     format: Format,

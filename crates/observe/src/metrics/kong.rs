@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, io, sync::PoisonError};
 
 use super::{
     Registry, RouteName,
-    exposition::{Exposition, Value, label},
-    histogram::{HistogramSum, LATENCY, OVERHEAD, Scale},
+    exposition::{Exposition, Unit, Value, label},
+    histogram::{LATENCY, OVERHEAD},
     outcome,
-    render::{ListenerSum, RouteSum},
+    render::{ListenerSum, RouteSum, histograms},
     series::{Kind, Series},
 };
 
@@ -65,9 +65,9 @@ pub(super) fn render(
 ) -> io::Result<()> {
     let rows = joined(routes);
     requests(text, &rows)?;
-    latencies(text, (TOTAL, &LATENCY), &rows, |sum| &sum.total)?;
-    latencies(text, (UPSTREAM, &LATENCY), &rows, |sum| &sum.upstream)?;
-    latencies(text, (OWN, &OVERHEAD), &rows, |sum| &sum.overhead)?;
+    histograms(text, (TOTAL, &LATENCY, Unit::Millis), &rows, |sum| &sum.total)?;
+    histograms(text, (UPSTREAM, &LATENCY, Unit::Millis), &rows, |sum| &sum.upstream)?;
+    histograms(text, (OWN, &OVERHEAD, Unit::Millis), &rows, |sum| &sum.overhead)?;
     text.begin(BANDWIDTH);
     for (labels, sum) in &rows {
         for (direction, bytes) in [("ingress", sum.received), ("egress", sum.sent)] {
@@ -118,35 +118,6 @@ fn requests(text: &mut Exposition<'_>, rows: &[(Vec<u8>, RouteSum)]) -> io::Resu
             let more = more.map(|(key, value)| label(key, value)).join(&b',');
             text.sample((REQUESTS, ""), &[labels, &more], Value::Whole(*count))?;
         }
-    }
-    Ok(())
-}
-
-fn latencies(
-    text: &mut Exposition<'_>,
-    (series, scale): (Series, &Scale),
-    rows: &[(Vec<u8>, RouteSum)],
-    histogram: fn(&RouteSum) -> &HistogramSum,
-) -> io::Result<()> {
-    let bounds: Vec<Vec<u8>> = scale
-        .iter()
-        .map(|micros| text.bound(f64::from(*micros) / 1e3))
-        .chain(["+Inf".to_owned()])
-        .map(|bound| label("le", &bound))
-        .collect();
-    text.begin(series);
-    for (labels, sum) in rows {
-        let sum = histogram(sum);
-        if sum.is_empty() {
-            continue;
-        }
-        let mut count = 0_u64;
-        for (bound, bucket) in bounds.iter().zip(sum.buckets) {
-            count = count.wrapping_add(bucket);
-            text.sample((series, "_bucket"), &[labels, bound], Value::Whole(count))?;
-        }
-        text.sample((series, "_sum"), &[labels], Value::Millis(sum.micros))?;
-        text.sample((series, "_count"), &[labels], Value::Whole(count))?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use yumen_policy::{AttemptEnd, Decided, FailureKind};
 use super::{
     AcmeFigures, Registry, RouteName, TargetHealth,
     count::Count,
-    exposition::{Exposition, Value, label},
+    exposition::{Exposition, Unit, Value, label},
     format::Format,
     histogram::{self, HistogramSum, Scale},
     kong,
@@ -210,9 +210,18 @@ fn routes(text: &mut Exposition<'_>, rows: &Rows<RouteSum>) -> io::Result<()> {
             )?;
         }
     }
-    histograms(text, (series::DURATION, &histogram::LATENCY), rows, |sum| &sum.total)?;
-    histograms(text, (series::UPSTREAM_DURATION, &histogram::LATENCY), rows, |sum| &sum.upstream)?;
-    histograms(text, (series::OVERHEAD, &histogram::OVERHEAD), rows, |sum| &sum.overhead)?;
+    histograms(text, (series::DURATION, &histogram::LATENCY, Unit::Seconds), rows, |sum| {
+        &sum.total
+    })?;
+    histograms(
+        text,
+        (series::UPSTREAM_DURATION, &histogram::LATENCY, Unit::Seconds),
+        rows,
+        |sum| &sum.upstream,
+    )?;
+    histograms(text, (series::OVERHEAD, &histogram::OVERHEAD, Unit::Seconds), rows, |sum| {
+        &sum.overhead
+    })?;
     text.begin(series::BYTES);
     for (labels, sum) in rows {
         for (direction, bytes) in [("in", sum.received), ("out", sum.sent)] {
@@ -383,15 +392,15 @@ fn plain<S>(
 }
 
 /// A histogram for each row; one that has seen nothing is not shown.
-fn histograms<S>(
+pub(super) fn histograms<S>(
     text: &mut Exposition<'_>,
-    (series, scale): (Series, &Scale),
+    (series, scale, unit): (Series, &Scale, Unit),
     rows: &Rows<S>,
     histogram: fn(&S) -> &HistogramSum,
 ) -> io::Result<()> {
     let bounds: Vec<Vec<u8>> = scale
         .iter()
-        .map(|micros| text.bound(f64::from(*micros) / 1e6))
+        .map(|micros| text.bound(unit.bound(*micros)))
         .chain(["+Inf".to_owned()])
         .map(|bound| label("le", &bound))
         .collect();
@@ -406,7 +415,7 @@ fn histograms<S>(
             count = count.wrapping_add(bucket);
             text.sample((series, "_bucket"), &[labels, bound], Value::Whole(count))?;
         }
-        text.sample((series, "_sum"), &[labels], Value::Micros(sum.micros))?;
+        text.sample((series, "_sum"), &[labels], unit.value(sum.micros))?;
         text.sample((series, "_count"), &[labels], Value::Whole(count))?;
     }
     Ok(())
