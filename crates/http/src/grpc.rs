@@ -9,6 +9,33 @@ use crate::request::{RequestHead, Version};
 /// The status of a call that took too long.
 pub const DEADLINE_EXCEEDED: u8 = 4;
 
+/// The names of the statuses that calls end with, by number from 0.
+const STATUS_NAMES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// The name of a status, as gRPC writes it; `None` if there is no such status.
+#[must_use]
+pub fn status_name(status: u64) -> Option<&'static str> {
+    STATUS_NAMES.get(usize::try_from(status).ok()?).copied()
+}
+
 /// The most digits of a timeout, and what they cannot say any more.
 const DIGITS_MAX: usize = 8;
 const NUMBER_END: u64 = 100_000_000;

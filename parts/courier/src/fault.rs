@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use yumen_http::Malformed;
+use yumen_http::{Malformed, grpc};
 
 /// The longest text of a server that is told on, in characters.
 const TEXT_MAX: usize = 300;
@@ -85,27 +85,8 @@ impl CallStatus {
     /// The name of the status, if it is one that is known.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        const NAMES: [&str; 17] = [
-            "OK",
-            "CANCELLED",
-            "UNKNOWN",
-            "INVALID_ARGUMENT",
-            "DEADLINE_EXCEEDED",
-            "NOT_FOUND",
-            "ALREADY_EXISTS",
-            "PERMISSION_DENIED",
-            "RESOURCE_EXHAUSTED",
-            "FAILED_PRECONDITION",
-            "ABORTED",
-            "OUT_OF_RANGE",
-            "UNIMPLEMENTED",
-            "INTERNAL",
-            "UNAVAILABLE",
-            "DATA_LOSS",
-            "UNAUTHENTICATED",
-        ];
-        let name = usize::try_from(self.code).ok().and_then(|code| NAMES.get(code));
-        name.copied().unwrap_or("not a status of gRPC")
+        let name = grpc::status_name(self.code.into());
+        name.unwrap_or("not a status of gRPC")
     }
 }
 

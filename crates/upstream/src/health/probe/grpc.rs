@@ -27,26 +27,6 @@ const NUMBER_BYTES: usize = 10;
 const SERVING: u64 = 1;
 /// What else it may say, from 0.
 const STATUSES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
-/// The statuses of calls, from 0.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 const NOT_FOUND: u8 = 5;
 const UNIMPLEMENTED: u8 = 12;
 
@@ -116,7 +96,7 @@ impl Call {
 
     /// What it means that the call failed.
     fn refused(&self, code: u8, message: &str) -> Complaint {
-        let name = CODES.get(usize::from(code)).copied().unwrap_or("an unknown status");
+        let name = grpc::status_name(code.into()).unwrap_or("an unknown status");
         let text = match code {
             NOT_FOUND => format!("NOT_FOUND: there is no gRPC service `{}`", self.service),
             UNIMPLEMENTED => "UNIMPLEMENTED: it does not speak gRPC's health protocol".to_owned(),
