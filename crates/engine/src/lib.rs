@@ -80,9 +80,9 @@ impl Engine {
         let bound = self.bound();
         // What all workers share is shown once.
         if self.outbound.worker().index() == 0 {
-            for (name, destination) in &bound.plan().destinations {
+            for destination in &bound.plan().limited {
                 if let Some(reading) = self.present.ledgers().read(destination) {
-                    note::show(&self.metrics.service(name), reading);
+                    note::show(&self.metrics.service(&destination.name), reading);
                 }
             }
         }

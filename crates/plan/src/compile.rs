@@ -21,7 +21,7 @@ use crate::http3;
 use crate::resolver;
 use crate::route::{Rewrite, RoutePlan};
 use crate::stream::Streams;
-use crate::{ListenerPlan, Offer, Plan};
+use crate::{ListenerPlan, Offer, Plan, by_name, limited};
 
 /// A route as it was written, and where.
 struct Written<'a> {
@@ -79,12 +79,13 @@ impl Plan {
         }
         routes.extend(streams.routes);
         listeners.extend(streams.listeners);
-        let destinations = services.destinations.into_iter().flatten();
+        let destinations: Vec<_> = services.destinations.into_iter().flatten().collect();
         let plan = Self {
             revision,
             listeners,
             routes,
-            destinations: destinations.map(|one| (Arc::clone(&one.name), one)).collect(),
+            limited: limited(&destinations),
+            destinations: by_name(destinations),
             servers,
             acme,
             access_log: model.access_log.clone(),

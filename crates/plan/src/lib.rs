@@ -45,6 +45,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// All services by name.
     pub destinations: HashMap<Arc<str>, Arc<Destination>>,
+    /// Those with a breaker or limits, by name: how they stand is looked at every second.
+    pub limited: Vec<Arc<Destination>>,
     /// Who is asked for the addresses of names.
     pub servers: Servers,
     /// What is asked of a certificate authority, if anything is.
@@ -59,6 +61,17 @@ pub struct Plan {
     pub drain: Span,
     /// How long it goes on accepting before that.
     pub drain_delay: Span,
+}
+
+fn by_name(destinations: Vec<Arc<Destination>>) -> HashMap<Arc<str>, Arc<Destination>> {
+    destinations.into_iter().map(|one| (Arc::clone(&one.name), one)).collect()
+}
+
+fn limited(destinations: &[Arc<Destination>]) -> Vec<Arc<Destination>> {
+    let limited = destinations.iter().filter(|one| one.is_limited());
+    let mut limited: Vec<_> = limited.map(Arc::clone).collect();
+    limited.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    limited
 }
 
 /// One listener and what it offers.

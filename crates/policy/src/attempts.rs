@@ -40,7 +40,8 @@ impl Attempt {
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptEnd {
-    /// The head of an answer came, with this status.
+    /// The head of an answer came, with this status; of a call of gRPC that failed at once, that of
+    /// HTTP that it counts as.
     Answered(u16),
     /// No connection could be made.
     Unreachable,
@@ -57,10 +58,7 @@ pub enum AttemptEnd {
 }
 
 impl AttemptEnd {
-    /// The word for an attempt that was called off, as it had no end of its own.
-    pub const CALLED_OFF: &str = "called_off";
-
-    /// All words for how an attempt ends.
+    /// The words for how an attempt ends; the last one is for those that were called off.
     pub const NAMES: [&str; 8] = [
         "answered",
         "unreachable",
@@ -69,21 +67,31 @@ impl AttemptEnd {
         "lost",
         "bad_answer",
         "broken",
-        Self::CALLED_OFF,
+        "called_off",
     ];
 
-    /// The word for it in logs and traces.
+    /// Its place in [`AttemptEnd::NAMES`].
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn place(self) -> usize {
         match self {
-            Self::Answered(_) => "answered",
-            Self::Unreachable => "unreachable",
-            Self::TimedOut => "timed_out",
-            Self::Left => "left",
-            Self::Lost => "lost",
-            Self::BadAnswer => "bad_answer",
-            Self::Broken => "broken",
+            Self::Answered(_) => 0,
+            Self::Unreachable => 1,
+            Self::TimedOut => 2,
+            Self::Left => 3,
+            Self::Lost => 4,
+            Self::BadAnswer => 5,
+            Self::Broken => 6,
         }
+    }
+
+    /// The place of an attempt that was called off.
+    pub const CALLED_OFF_PLACE: usize = 7;
+
+    /// The word for it in logs and metrics; `None` was called off.
+    #[must_use]
+    pub fn name(end: Option<Self>) -> &'static str {
+        let place = end.map_or(Self::CALLED_OFF_PLACE, Self::place);
+        Self::NAMES.get(place).copied().unwrap_or_default()
     }
 }
 
@@ -205,6 +213,22 @@ mod tests {
         );
         attempts.end(first, ms(9), AttemptEnd::Answered(200));
         assert_eq!(attempts.current().unwrap().target.as_ref(), "a:1");
+    }
+
+    #[test]
+    fn every_end_has_a_word_of_its_own() {
+        for (end, word) in [
+            (Some(AttemptEnd::Answered(200)), "answered"),
+            (Some(AttemptEnd::Unreachable), "unreachable"),
+            (Some(AttemptEnd::TimedOut), "timed_out"),
+            (Some(AttemptEnd::Left), "left"),
+            (Some(AttemptEnd::Lost), "lost"),
+            (Some(AttemptEnd::BadAnswer), "bad_answer"),
+            (Some(AttemptEnd::Broken), "broken"),
+            (None, "called_off"),
+        ] {
+            assert_eq!(AttemptEnd::name(end), word);
+        }
     }
 
     #[test]

@@ -138,6 +138,12 @@ impl Timeouts {
 }
 
 impl Destination {
+    /// Whether it has a breaker or limits, so that there is something to show of how it stands.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.breaker.is_some() || self.room.is_some()
+    }
+
     /// When the certificate that it is shown begins and ends to be good, if it is shown one.
     #[must_use]
     pub fn dates(&self) -> Option<&Dates> {

@@ -133,7 +133,7 @@ impl Ledgers {
     #[must_use]
     pub fn read(&self, destination: &Destination) -> Option<Reading> {
         let Destination { name, breaker, room, .. } = destination;
-        if breaker.is_none() && room.is_none() {
+        if !destination.is_limited() {
             return None;
         }
         // One that nobody has asked yet has no ledger.

@@ -11,14 +11,9 @@ use yumen_upstream::{BreakerState, Reading};
 /// name that is looked up, as JSON.
 pub(crate) fn page(present: &Present, standings: &Standings, names: &Names) -> String {
     let plan = present.plan();
-    let mut services: Vec<_> = plan
-        .destinations
-        .iter()
-        .filter_map(|(name, destination)| Some((name, present.ledgers().read(destination)?)))
-        .collect();
-    services.sort_unstable_by_key(|(name, _)| *name);
+    let services = plan.limited.iter();
     let services: Vec<Value> =
-        services.into_iter().map(|(name, reading)| service(name, reading)).collect();
+        services.filter_map(|one| Some(service(&one.name, present.ledgers().read(one)?))).collect();
     let endpoints: Vec<Value> = standings
         .report()
         .iter()

@@ -112,7 +112,7 @@ impl Object<'_> {
             self.time("connect_ms", attempt.connect());
             self.time("took_ms", attempt.took());
             let end = attempt.end.map(|(_, end)| end);
-            self.text("end", end.map_or(AttemptEnd::CALLED_OFF, AttemptEnd::name).as_bytes());
+            self.text("end", AttemptEnd::name(end).as_bytes());
             if let Some(AttemptEnd::Answered(status)) = end {
                 self.number("status", u64::from(status));
             }

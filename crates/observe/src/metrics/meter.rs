@@ -242,8 +242,7 @@ impl ServiceMeter {
 
     /// An attempt ended like this; `None` if it was called off.
     pub fn attempted(&self, end: Option<AttemptEnd>) {
-        let name = end.map_or(AttemptEnd::CALLED_OFF, AttemptEnd::name);
-        let place = AttemptEnd::NAMES.iter().position(|one| *one == name).unwrap_or(0);
+        let place = end.map_or(AttemptEnd::CALLED_OFF_PLACE, AttemptEnd::place);
         self.cells.attempts.count(u16::try_from(place + 1).unwrap_or(u16::MAX));
     }
 
