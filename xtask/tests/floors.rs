@@ -21,7 +21,7 @@ const RUNTIMES: &[&str] =
     &["tokio", "mio", "socket2", "hyper", "async-io", "smol", "futures", "hickory-resolver"];
 
 /// Rooms that decide and never wait.
-const PURE: &[&str] = &["model", "http", "policy", "route", "plan", "expr"];
+const PURE: &[&str] = &["model", "http", "policy", "route", "plan", "expr", "otlp"];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
@@ -37,6 +37,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         Some(("parts", "worker")) if other == "parts/tls" => true,
         // So are those of threads that are no workers.
         Some(("parts", "courier")) if other == "parts/tls" => true,
+        // What carries batches sends a courier.
+        Some(("parts", "shipper")) if other == "parts/courier" => true,
         // Expressions are about whatever their caller says.
         Some(("parts", "expr")) => false,
         Some(("parts", _)) => other == "crates/http",

@@ -10,6 +10,7 @@ const SPAWNERS: &[&str] = &[
     "parts/worker/", // exchanges and what belongs to them, on the worker's own thread
     "crates/yumen/", // the worker threads themselves, signals and the file watch
     "crates/observe/src/log/writer.rs", // the access log's own thread
+    "parts/shipper/src/shipper.rs", // a shipper's own thread
     "crates/upstream/src/resolve", // the thread that asks the DNS
     "crates/upstream/src/health/rounds.rs", // probes, on the keeper's own thread
 ];
@@ -99,6 +100,7 @@ fn the_clock_enters_as_a_value() {
         CLOCKLESS.iter().any(|room| path.starts_with(&format!("crates/{room}/")))
             || path.starts_with("policies/")
             || path.starts_with("parts/expr/")
+            || path.starts_with("parts/otlp/")
     };
     let found = files_with(&house, &["SystemTime::now", "Instant::now"], &[]);
     expect_none(found.into_iter().filter(|finding| clockless(finding)));
