@@ -11,8 +11,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
-    ("observe", &["model", "http", "policy", "expr"]),
-    ("plan", &["model", "http", "policy", "route", "upstream", "tls"]),
+    ("observe", &["model", "http", "policy", "expr", "otlp", "shipper"]),
+    ("plan", &["model", "http", "policy", "route", "upstream", "tls", "courier"]),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];
 

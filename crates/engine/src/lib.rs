@@ -7,6 +7,7 @@ mod fail;
 mod ids;
 mod note;
 mod secured;
+mod traced;
 mod walk;
 
 pub use bound::Present;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use yumen_http::{Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
-use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
+use yumen_observe::{ListenerMeter, LogBuffer, SpanBuffer, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
 use yumen_upstream::{Outbound, Place};
 
@@ -31,6 +32,7 @@ pub struct Engine {
     outbound: Outbound,
     metrics: WorkerMetrics,
     log: RefCell<LogBuffer>,
+    spans: RefCell<SpanBuffer>,
     bound: RefCell<Rc<Bound>>,
     /// Few, so that going through them is faster than hashing.
     listeners: RefCell<Vec<(Arc<str>, Rc<ListenerMeter>)>>,
@@ -56,7 +58,7 @@ impl Engine {
         present: Arc<Present>,
         outbound: Outbound,
         metrics: WorkerMetrics,
-        log: LogBuffer,
+        (log, spans): (LogBuffer, SpanBuffer),
     ) -> Self {
         let bound = RefCell::new(Rc::new(Bound::new(&present)));
         Self {
@@ -64,6 +66,7 @@ impl Engine {
             outbound,
             metrics,
             log: RefCell::new(log),
+            spans: RefCell::new(spans),
             bound,
             listeners: RefCell::default(),
             ids: Ids::default(),
@@ -76,6 +79,7 @@ impl Engine {
         self.outbound.sweep();
         self.outbound.each_open(|name, count| self.metrics.service(name).connections_open(count));
         self.log.borrow_mut().flush();
+        self.spans.borrow_mut().flush();
         // Plans that nobody uses any more are let go of even when no request comes.
         let bound = self.bound();
         // What all workers share is shown once.
@@ -127,6 +131,9 @@ impl Serve for Engine {
         exchange.response = door.challenge(&exchange.request.head);
         if exchange.response.is_some() {
             return;
+        }
+        if let Some(plan) = &bound.plan().tracing {
+            traced::begin(plan, door, exchange);
         }
         let walked = self.walk(&bound, door, exchange, mark).await;
         match walked.and_then(|response| walk::agreed(exchange, response)) {

@@ -24,7 +24,11 @@ impl Engine {
         let from_service =
             trail.answered.is_some() && (trail.failure.is_none() || trail.substituted);
         let record = Record {
-            began: if self.log.borrow().is_off() { SystemTime::UNIX_EPOCH } else { before(total) },
+            began: if self.log.borrow().is_off() && trail.trace.is_none() {
+                SystemTime::UNIX_EPOCH
+            } else {
+                before(total)
+            },
             times: Times {
                 total,
                 upstream: trail
@@ -65,8 +69,13 @@ impl Engine {
                 Broken::Upstream => Side::Upstream,
             }),
             tunnelled: end.tunnel,
+            trace: trail.trace.as_deref(),
+            secure: client.secured.is_some(),
         };
         self.log.borrow_mut().write(&record);
+        if record.trace.is_some() {
+            self.spans.borrow_mut().write(&record);
+        }
         self.count(door, exchange, mark, &record);
     }
 

@@ -25,6 +25,7 @@ mod request;
 mod response;
 mod status;
 mod target;
+pub mod trace;
 mod trailers;
 mod websocket;
 

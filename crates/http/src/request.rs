@@ -10,6 +10,7 @@ use crate::index::{HeadIndex, HeadLimits};
 use crate::method::Method;
 use crate::refusal::{Malformed, Refusal};
 use crate::target::{Path, Target};
+use crate::trace::TraceLines;
 use crate::websocket;
 
 mod pseudo;
@@ -350,6 +351,8 @@ pub struct Outgoing<'a> {
     pub forwarding: &'a Forwarding,
     /// The request's id.
     pub request_id: &'a [u8],
+    /// The trace that it belongs to, if that is told.
+    pub trace: Option<TraceLines<'a>>,
 }
 
 /// What the gateway says of itself.
@@ -367,6 +370,9 @@ impl RequestHead {
         let host = self.authority.as_ref().map_or("", Authority::as_str);
         outgoing.forwarding.write(&mut lines, host);
         lines.extend_from_slice(VIA);
+        if let Some(trace) = &outgoing.trace {
+            trace.write(&mut lines);
+        }
         for line in lines.split(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\r").unwrap_or_default();
             let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
@@ -412,6 +418,9 @@ impl RequestHead {
         }
         outgoing.forwarding.write(out, self.authority.as_ref().map_or("", Authority::as_str));
         out.extend_from_slice(VIA);
+        if let Some(trace) = &outgoing.trace {
+            trace.write(out);
+        }
         out.extend_from_slice(b"X-Request-Id: ");
         out.extend_from_slice(outgoing.request_id);
         out.extend_from_slice(b"\r\n\r\n");

@@ -138,7 +138,8 @@ impl Door {
     }
 
     /// Whether this address is one of a trusted proxy.
-    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 

@@ -27,6 +27,7 @@ pub mod schema;
 mod service;
 mod stream;
 mod tls;
+mod tracing;
 mod watch;
 
 pub use acme::{Acme, AcmeChallenge, ExternalAccount};
@@ -51,6 +52,7 @@ pub use tls::{
     CertificateAndKey, CertificateField, ClientCertificateMode, ClientCertificates, HostTls, Hsts,
     ListenerTls, ServiceTls, TlsVersion,
 };
+pub use tracing::{OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
 pub use watch::{AccessLog, Compat, LogFormat, LogSink, Metrics, Status};
 
 use schemars::JsonSchema;
@@ -79,6 +81,9 @@ pub struct Model {
     pub acme: Option<Acme>,
     /// One line for each exchange.
     pub access_log: AccessLog,
+    /// Spans for a collector of OpenTelemetry; none if it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<Tracing>,
     /// What `/metrics` shows.
     pub metrics: Metrics,
     /// The listener for `/metrics`, `/livez` and `/readyz`.
@@ -102,6 +107,7 @@ impl Default for Model {
             resolver: Resolver::default(),
             acme: None,
             access_log: AccessLog::default(),
+            tracing: None,
             metrics: Metrics::default(),
             status: Status::default(),
             drain: Span::seconds(60),

@@ -10,6 +10,7 @@ mod digits;
 mod log;
 mod metrics;
 mod record;
+mod traces;
 
 pub use log::{LogBuffer, LogError, LogTally, LogWriter, check_access_log};
 pub use metrics::{
@@ -17,3 +18,4 @@ pub use metrics::{
     RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics, names,
 };
 pub use record::{Record, Side, Size, Source, Times};
+pub use traces::{Exporter, SpanBuffer};

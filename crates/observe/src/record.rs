@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use yumen_policy::{Attempts, Decider, Decision};
+use yumen_policy::{Attempts, Decider, Decision, Trace};
 
 static NO_ATTEMPTS: Attempts = Attempts::NONE;
 
@@ -72,6 +72,10 @@ pub struct Record<'a> {
     pub aborted_by: Option<Side>,
     /// Whether the connection became a tunnel (`Upgrade`).
     pub tunnelled: bool,
+    /// Its place in a trace, where traces are made.
+    pub trace: Option<&'a Trace>,
+    /// Whether the client speaks TLS.
+    pub secure: bool,
 }
 
 /// Where the time of an exchange went.
@@ -150,6 +154,8 @@ impl Default for Record<'_> {
             revision: 0,
             aborted_by: None,
             tunnelled: false,
+            trace: None,
+            secure: false,
         }
     }
 }

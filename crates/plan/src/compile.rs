@@ -21,6 +21,7 @@ use crate::http3;
 use crate::resolver;
 use crate::route::{Rewrite, RoutePlan};
 use crate::stream::Streams;
+use crate::tracing;
 use crate::{ListenerPlan, Offer, Plan, by_name, limited};
 
 /// A route as it was written, and where.
@@ -70,6 +71,7 @@ impl Plan {
             written.iter().map(|written| compile_route(written, &services, &mut report)).collect();
         let mut listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
         let acme = acme::compile(model, &mut report);
+        let tracing = tracing::compile(model, &mut report);
         let servers = resolver::compile(&model.resolver, &mut report);
         warn(&listeners, &written, &mut report);
         let streams = Streams::compile(&services, written.len(), &mut report);
@@ -89,6 +91,7 @@ impl Plan {
             servers,
             acme,
             access_log: model.access_log.clone(),
+            tracing,
             metrics: model.metrics.clone(),
             status: model.status.clone(),
             drain: model.drain,

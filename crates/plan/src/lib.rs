@@ -17,6 +17,7 @@ mod resolver;
 mod route;
 mod stream;
 mod tls;
+mod tracing;
 
 pub use acme::AcmePlan;
 pub use action::{Action, Fixed, Redirection};
@@ -25,6 +26,7 @@ pub use explain::{Explanation, Outcome};
 pub use fallback::{Fallback, Substitute};
 pub use question::Asked;
 pub use route::{Rewrite, RoutePlan};
+pub use tracing::TracingPlan;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,6 +55,8 @@ pub struct Plan {
     pub acme: Option<AcmePlan>,
     /// Where exchanges are written down.
     pub access_log: AccessLog,
+    /// How exchanges are traced, if they are.
+    pub tracing: Option<TracingPlan>,
     /// How what was counted is shown.
     pub metrics: Metrics,
     /// The status listener.

@@ -13,6 +13,7 @@ use crate::attempts::{AttemptEnd, Attempts};
 use crate::decision::{Decided, Decision};
 use crate::failure::{Failure, FailureKind};
 use crate::identity::Identity;
+use crate::trace::Trace;
 
 /// Decisions that are kept of one exchange; later ones are not.
 const DECISIONS_MAX: usize = 24;
@@ -73,6 +74,8 @@ pub struct Decider {
 pub struct Trail {
     /// The exchange's id: 32 hexadecimal digits.
     pub id: [u8; 32],
+    /// Its place in a trace, where traces are made. In a box, for it is mostly not there.
+    pub trace: Option<Box<Trace>>,
     /// When the head was complete.
     pub began: Instant,
     /// The attempts to get an answer from a service.
@@ -107,6 +110,7 @@ impl Trail {
     pub fn new(id: [u8; 32], began: Instant, watch: Rc<Watch>) -> Self {
         Self {
             id,
+            trace: None,
             began,
             attempts: Attempts::default(),
             decisions: Vec::new(),

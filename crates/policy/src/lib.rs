@@ -11,6 +11,7 @@ mod failure;
 mod identity;
 mod kind;
 pub mod testing;
+mod trace;
 
 pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
@@ -18,6 +19,7 @@ pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
 pub use failure::{Failure, FailureKind};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
+pub use trace::{Trace, derived};
 
 use std::fmt;
 use std::future::Future;

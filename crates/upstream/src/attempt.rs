@@ -251,7 +251,11 @@ pub(crate) fn with_outgoing<R>(
         joined = [destination.base_path.as_bytes(), path].concat();
         &joined
     };
-    work(&Outgoing { path, host, framing, forwarding: &client.forwarding, request_id: &trail.id })
+    // Of a race, the attempt that began last is the one whose head is written.
+    let trace = trail.trace.as_deref();
+    let trace = trace.map(|trace| trace.lines(trail.attempts.count().saturating_sub(1)));
+    let forwarding = &client.forwarding;
+    work(&Outgoing { path, host, framing, forwarding, request_id: &trail.id, trace })
 }
 
 /// The wait for the answer's head.

@@ -30,6 +30,7 @@ use crate::ready::Ready;
 use crate::say;
 use crate::sockets::{STATUS, Sockets};
 use crate::status::{Pages, StatusPages};
+use crate::traces::Traces;
 use crate::workers::{Equipment, Order, Workers};
 
 /// How often the files are looked at.
@@ -70,6 +71,8 @@ pub(crate) struct Place {
     pub(crate) sockets: Sockets,
     /// Certificates that come from an authority.
     pub(crate) certificates: Certificates,
+    /// Where spans go.
+    pub(crate) traces: Traces,
 }
 
 /// Everything that is running.
@@ -288,6 +291,9 @@ impl Control {
         self.watch_names(&plan);
         drop(old_names);
         self.retired.push(self.equipment.present.swap(Arc::clone(&plan)));
+        if let Err(problem) = self.place.traces.follow(plan.tracing.as_ref()) {
+            say::say(problem);
+        }
         if let Err(problem) = self.place.certificates.follow(plan.acme.as_ref()) {
             say::say(problem);
         }

@@ -19,6 +19,7 @@ mod run;
 mod say;
 mod sockets;
 mod status;
+mod traces;
 mod upgrade;
 mod upstreams;
 mod workers;

@@ -22,6 +22,7 @@ use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::ready::Ready;
 use crate::sockets::Sockets;
+use crate::traces::Traces;
 use crate::workers::{Equipment, Workers};
 use crate::{control, echo, say};
 
@@ -83,14 +84,17 @@ fn try_run(options: &Options) -> Result<(), String> {
     let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
     registry.config_applied(plan.revision, counted, SystemTime::now(), Instant::now());
     let present = Arc::new(Present::new(Arc::clone(&plan)));
-    let equipment = Equipment { present, names, standings, registry };
+    let mut traces = Traces::new(Arc::default());
+    traces.follow(plan.tracing.as_ref())?;
+    let exporter = Arc::clone(&traces.exporter);
+    let equipment = Equipment { present, names, standings, registry, exporter };
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
     let workers = Workers::start(count, &equipment, &log)
         .map_err(|error| format!("cannot start a thread: {error}"))?;
     let notify = Notify::from_environment(Instant::now());
     let pid_file = options.pid_file.clone().map(PidFile::new);
     let certificates = Certificates::new(state_folder(options));
-    let place = Place { origin, last_good, pid_file, notify, sockets, certificates };
+    let place = Place { origin, last_good, pid_file, notify, sockets, certificates, traces };
     let control = Control::new(place, equipment, workers, log);
     let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
     control.expect_ends(expiry);

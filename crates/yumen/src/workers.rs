@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use yumen_engine::{Engine, Present};
 use yumen_listen::{Connections, Datagrams, Door, Gate};
-use yumen_observe::{LogBuffer, LogWriter, Registry};
+use yumen_observe::{Exporter, LogBuffer, LogWriter, Registry, SpanBuffer};
 use yumen_upstream::Outbound;
 use yumen_upstream::health::Standings;
 use yumen_upstream::resolve::Names;
@@ -60,6 +60,7 @@ pub(crate) struct Equipment {
     pub(crate) names: Names,
     pub(crate) standings: Standings,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) exporter: Arc<Exporter>,
 }
 
 impl Workers {
@@ -118,9 +119,14 @@ struct Orders {
 
 async fn work(worker: Worker, equipment: Equipment, log: LogBuffer, orders: Orders) {
     let Orders { mut orders, turns } = orders;
-    let Equipment { present, names, standings, registry } = equipment;
+    let Equipment { present, names, standings, registry, exporter } = equipment;
     let outbound = Outbound::new(worker.clone(), names, standings);
-    let engine = Rc::new(Engine::new(present, outbound, registry.worker(), log));
+    let engine = Rc::new(Engine::new(
+        present,
+        outbound,
+        registry.worker(),
+        (log, SpanBuffer::new(exporter)),
+    ));
     let mut gates = Gates::new(Rc::clone(&engine), worker);
     let mut tidy = tokio::time::interval(TIDY);
     while !gates.have_ended() {

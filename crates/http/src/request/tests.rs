@@ -19,6 +19,7 @@ fn sent(head: &RequestHead) -> String {
         framing: head.framing(),
         forwarding: &forwarding,
         request_id: b"id",
+        trace: None,
     };
     head.write(&mut out, &outgoing);
     String::from_utf8(out).unwrap()
@@ -213,6 +214,7 @@ fn forwarding_fields_are_believed_of_trusted_peers_only() {
             framing: Framing::None,
             forwarding: &forwarding,
             request_id: b"id",
+            trace: None,
         };
         head.write(&mut out, &outgoing);
         let out = String::from_utf8(out).unwrap();

@@ -67,6 +67,7 @@ impl Control {
         }
         self.place.certificates.stop();
         self.log.finish(LAST_LINES);
+        self.place.traces.exporter.finish(LAST_LINES);
         self.place.pid_file.iter().for_each(PidFile::remove);
         say::say("stopped");
     }

@@ -1,0 +1,226 @@
+//! Tracing: whether what is said of it can be, and what is decided before any request comes.
+
+use std::sync::Arc;
+
+use yumen_courier::Url;
+use yumen_http::trace::{self, Context, Forms};
+use yumen_http::{Fields, is_field_value, is_token};
+use yumen_model::report::Report;
+use yumen_model::{Model, OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
+use yumen_tls::{Client, ClientText};
+
+/// Fields and attributes that may be written, each.
+const ENTRIES_MAX: usize = 64;
+/// Where a collector takes spans over HTTP, unless it is told otherwise.
+const PATH: &str = "/v1/traces";
+
+/// How exchanges are traced.
+#[derive(Debug)]
+pub struct TracingPlan {
+    /// As it was written.
+    pub tracing: Tracing,
+    /// The collector, and the path there.
+    pub url: Url,
+    /// Whose word is taken for the collector's certificate.
+    pub client: Option<Arc<Client>>,
+    /// How services are told.
+    pub forms: Forms,
+    /// Of the last 56 bits of a trace id: those that are not below this are recorded.
+    threshold: u64,
+}
+
+/// One more than the largest number that the last seven bytes of a trace id can be.
+const RANGE: u64 = 1 << 56;
+
+impl TracingPlan {
+    /// Whether a trace of this id is recorded, if nobody has decided that before. All who have the same
+    /// share say the same; of two shares, the larger has all of the smaller (OpenTelemetry's
+    /// consistent probability sampling).
+    #[must_use]
+    pub fn samples(&self, trace: [u8; 16]) -> bool {
+        u128::from_be_bytes(trace) & u128::from(RANGE - 1) >= u128::from(self.threshold)
+    }
+}
+
+impl TracingPlan {
+    /// The trace that a request says it belongs to, with its `tracestate`.
+    #[must_use]
+    pub fn find(&self, fields: &Fields) -> Option<(Context, Vec<u8>)> {
+        self.tracing.accept.iter().find_map(|form| match form {
+            TraceAccept::W3c => {
+                let parent = trace::read_w3c(fields)?;
+                Some((parent, trace::read_state(fields).unwrap_or_default()))
+            }
+            TraceAccept::B3 => trace::read_b3(fields).map(|parent| (parent, Vec::new())),
+        })
+    }
+
+    /// Whether the decision of whoever asks is taken over: of a trusted proxy, or of anybody else.
+    #[must_use]
+    pub fn believes(&self, is_trusted: bool) -> bool {
+        match self.tracing.parent {
+            TraceParent::Trusted => is_trusted,
+            TraceParent::Always => true,
+            TraceParent::Never => false,
+        }
+    }
+}
+
+/// Compiles it; `None` if there is none, or something is wrong.
+pub(crate) fn compile(model: &Model, report: &mut Report) -> Option<TracingPlan> {
+    let tracing = model.tracing.as_ref()?;
+    check(tracing, report);
+    let mut url = match Url::read(&tracing.to) {
+        Ok(url) => url,
+        Err(why) => {
+            report
+                .error("tracing.to", format!("it is no collector: {}", why.0))
+                .hint("such as `http://127.0.0.1:4318`");
+            return None;
+        }
+    };
+    match tracing.protocol {
+        OtlpProtocol::Http if url.path == "/" => url.path = PATH.to_owned(),
+        OtlpProtocol::Grpc if url.path != "/" => {
+            report
+                .error("tracing.to", "a collector that speaks gRPC has no path")
+                .hint("write the host and port only, or `protocol: http`");
+        }
+        _ => {}
+    }
+    let client = match (url.target.is_secure(), &tracing.ca) {
+        (false, None) => None,
+        (false, Some(_)) => {
+            report
+                .error("tracing.ca", "the collector is asked in clear text")
+                .hint("write `https://` in `to`, or leave it out");
+            None
+        }
+        (true, ca) => {
+            let ca = ca.as_ref().map(|ca| ca.text().to_owned());
+            match Client::compile(ClientText { ca, ..ClientText::default() }) {
+                Ok(client) => Some(Arc::new(client)),
+                Err(problems) => {
+                    for problem in problems {
+                        let at = format!("tracing.{}", problem.at);
+                        report.error(at, problem.message).hint(problem.hint);
+                    }
+                    return None;
+                }
+            }
+        }
+    };
+    let tells = |form| tracing.propagate.contains(&form);
+    let forms = Forms {
+        w3c: tells(TracePropagate::W3c),
+        b3: tells(TracePropagate::B3),
+        b3_single: tells(TracePropagate::B3Single),
+    };
+    let threshold = threshold(tracing.sample);
+    Some(TracingPlan { tracing: tracing.clone(), url, client, forms, threshold })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "between nothing and 2 to the 56th, of which the rounding is no matter"
+)]
+fn threshold(sample: f64) -> u64 {
+    ((1.0 - sample.clamp(0.0, 1.0)) * RANGE as f64) as u64
+}
+
+fn check(tracing: &Tracing, report: &mut Report) {
+    if !(0.0..=1.0).contains(&tracing.sample) {
+        report
+            .error("tracing.sample", format!("{} is no share", tracing.sample))
+            .hint("a number from 0 to 1, such as `0.1` for every tenth");
+    }
+    for (name, value) in &tracing.headers {
+        let at = format!("tracing.headers.{name}");
+        if !is_token(name.as_bytes()) || !is_field_value(value.text().as_bytes()) {
+            report
+                .error(at, "it is no header field")
+                .hint("a name of letters, digits and `-`, and a value of one line");
+        } else if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            report.error(at, "it is written by Yumen itself").hint("leave it out");
+        }
+    }
+    for (at, count) in [
+        ("tracing.headers", tracing.headers.len()),
+        ("tracing.attributes", tracing.attributes.len()),
+    ] {
+        if count > ENTRIES_MAX {
+            report
+                .error(at, format!("there are more than {ENTRIES_MAX}"))
+                .hint("leave some of them out");
+        }
+    }
+    if tracing.service_name.is_empty() {
+        report
+            .error("tracing.service_name", "it is empty")
+            .hint("such as `yumen`, or leave it out");
+    }
+}
+
+/// Fields that say how a message is sent.
+const OWN: [&str; 9] = [
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "te",
+    "upgrade",
+    "expect",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_of_trace_ids() {
+        let plan = |sample| {
+            let tracing =
+                Tracing { to: "http://127.0.0.1:1".to_owned(), sample, ..Tracing::default() };
+            let model = Model { tracing: Some(tracing), ..Model::default() };
+            let mut report = Report::default();
+            let plan = compile(&model, &mut report);
+            assert!(!report.has_errors());
+            plan.unwrap()
+        };
+        let id = |tail: u64| u128::from(tail).to_be_bytes();
+        for (sample, none, all) in [
+            (1.0, None, Some(0)),
+            (0.0, Some(RANGE - 1), None),
+            (0.25, Some(RANGE / 4 * 3 - 1), Some(RANGE / 4 * 3)),
+        ] {
+            let plan = plan(sample);
+            assert!(none.is_none_or(|tail| !plan.samples(id(tail))), "{sample}");
+            assert!(all.is_none_or(|tail| plan.samples(id(tail))), "{sample}");
+        }
+        assert_eq!(plan(1.0).url.path, "/v1/traces");
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_with_its_place() {
+        let check = |tracing: Tracing, at: &str| {
+            let model = Model { tracing: Some(tracing), ..Model::default() };
+            let mut report = Report::default();
+            compile(&model, &mut report);
+            assert!(format!("{report:?}").contains(at), "{at}: {report:?}");
+        };
+        let good = Tracing { to: "http://a:1".to_owned(), ..Tracing::default() };
+        check(Tracing::default(), "tracing.to");
+        check(
+            Tracing { to: "http://a/x".to_owned(), protocol: OtlpProtocol::Grpc, ..good.clone() },
+            "tracing.to",
+        );
+        check(Tracing { sample: 1.5, ..good.clone() }, "tracing.sample");
+        check(Tracing { sample: f64::NAN, ..good.clone() }, "tracing.sample");
+        check(Tracing { ca: Some("x".into()), ..good.clone() }, "tracing.ca");
+        check(Tracing { service_name: String::new(), ..good }, "tracing.service_name");
+    }
+}

@@ -1,0 +1,99 @@
+//! Starts the shipper that takes spans to the collector of the plan, and says how it fares.
+
+use std::sync::Arc;
+
+use yumen_model::{OtlpProtocol, Tracing};
+use yumen_observe::Exporter;
+use yumen_otlp::{Origin, TRACES_CALL};
+use yumen_plan::TracingPlan;
+use yumen_shipper::{Bounds, Manner, News, Settings, Shipper};
+
+use crate::say;
+
+/// The shipper of spans, as it was told to be.
+#[derive(Debug, Default)]
+pub(crate) struct Traces {
+    pub(crate) exporter: Arc<Exporter>,
+    follows: Option<Tracing>,
+}
+
+impl Traces {
+    /// With the exporter that workers hand their spans to.
+    pub(crate) fn new(exporter: Arc<Exporter>) -> Self {
+        Self { exporter, follows: None }
+    }
+
+    /// Sends spans where this plan wants them. Without one, the shipper stays for those that exchanges
+    /// under the old plan still make.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(crate) fn follow(&mut self, plan: Option<&TracingPlan>) -> Result<(), String> {
+        let Some(plan) = plan else { return Ok(()) };
+        let is_same = self.follows.as_ref().is_some_and(|old| is_same_way(old, &plan.tracing));
+        if is_same {
+            return Ok(());
+        }
+        let shipper = Shipper::start(settings(plan))
+            .map_err(|error| format!("cannot start the shipper of spans: {error}"))?;
+        self.exporter.follow(shipper, origin(&plan.tracing));
+        self.follows = Some(plan.tracing.clone());
+        Ok(())
+    }
+}
+
+/// Whether spans go the same way: what is sampled is another matter.
+fn is_same_way(old: &Tracing, new: &Tracing) -> bool {
+    old.to == new.to
+        && old.protocol == new.protocol
+        && old.headers == new.headers
+        && old.ca == new.ca
+        && old.service_name == new.service_name
+        && old.attributes == new.attributes
+}
+
+fn settings(plan: &TracingPlan) -> Settings {
+    let target = plan.url.target.clone();
+    let place = target.to_string();
+    let headers = plan.tracing.headers.iter();
+    let (path, manner) = match plan.tracing.protocol {
+        OtlpProtocol::Http => (plan.url.path.clone(), Manner::Post("application/x-protobuf")),
+        OtlpProtocol::Grpc => (TRACES_CALL.to_owned(), Manner::Call),
+    };
+    Settings {
+        name: "traces".to_owned(),
+        courier: yumen_courier::Settings::new(target, plan.client.clone()),
+        path,
+        manner,
+        fields: headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.text().as_bytes().to_vec()))
+            .collect(),
+        gzip: false,
+        rejected: yumen_otlp::rejected,
+        bounds: Bounds::default(),
+        tell: Box::new(move |news| match news {
+            News::Failing(why) => say::say(format_args!("spans do not reach {place}: {why}")),
+            News::Refused(why) => say::say(format_args!("{place} does not take spans: {why}")),
+            News::Well(_) => say::say(format_args!("spans reach {place} again")),
+        }),
+    }
+}
+
+fn origin(tracing: &Tracing) -> Origin {
+    let version = env!("CARGO_PKG_VERSION");
+    Origin::new(
+        |to| {
+            to.add("service.name", tracing.service_name.as_str());
+            if !tracing.attributes.contains_key("service.version") {
+                to.add("service.version", version);
+            }
+            for (key, value) in &tracing.attributes {
+                if key != "service.name" {
+                    to.add(key, value.as_str());
+                }
+            }
+        },
+        "yumen",
+        version,
+    )
+}
