@@ -14,7 +14,7 @@ status: {{ address: '127.0.0.1:0' }}
 services:
   - name: backend
     url: http://{}
-    retries: {{ attempts: 2, on: [status, reset, connect], statuses: [503] }}
+    retries: {{ attempts: 2, on: [reset, connect], statuses: [503] }}
     routes: [{{ name: all, match: {{ paths: ['/x/*', /] }} }}]
 {tracing}
 ",
