@@ -88,6 +88,47 @@ fn combined_lines_cannot_be_broken() {
     assert!(line.len() < 4096, "fields are capped: {}", line.len());
 }
 
+/// Header fields of both sides are written if they are asked for, and secrets in no case.
+#[test]
+fn fields_are_written_and_secrets_are_not() {
+    const CANARY: &str = "canary-7f3a";
+    let backend = Backend::answering("ok");
+    let template = "access_log: { format: { template: '%{request.headers[\"x-plan\"]} \
+                    %{request.headers[\"authorization\"]} %{request.query} \
+                    %{response.headers[\"content-length\"]} \"%{request.user_agent}\"' } }";
+    let json = "access_log: { headers: { request: [X-Plan, Authorization, Cookie, X-Own], \
+                response: [Content-Length] }, redact: { headers: [x-own], query: [own] } }";
+    let gateway = Gateway::start(&config(&backend, json));
+    let mut client = Client::connect(gateway.web());
+    let request = format!(
+        "GET /x/1?token={CANARY}&own={CANARY} HTTP/1.1\r\nHost: test.example\r\nX-Plan: gold\r\n\
+         Authorization: Bearer {CANARY}\r\nCookie: a={CANARY}\r\nX-Own: {CANARY}\r\n\
+         User-Agent: x\" gold *** \"\r\nReferer: https://a.example/?code={CANARY}\r\n\r\n"
+    );
+    client.ask(&*request).expect("an answer");
+    let line = gateway.stdout.wait(0, SOON, |_| true).expect("a line in time");
+    let told: Value = serde_json::from_str(&line).expect("JSON");
+    let hidden = "***";
+    assert_eq!(
+        told["request_headers"],
+        serde_json::json!({ "x-plan": "gold", "authorization": hidden, "cookie": hidden, "x-own": hidden })
+    );
+    assert_eq!(told["response_headers"], serde_json::json!({ "content-length": "2" }));
+    assert_eq!(told["query"], "token=***&own=***");
+
+    gateway.reload(&config(&backend, template)).expect("it is live");
+    let request = request.replace(&format!("&own={CANARY}"), "");
+    client.ask(&*request).expect("an answer");
+    let line = gateway.stdout.wait(1, SOON, |_| true).expect("a line in time");
+    assert_eq!(line, r#"gold *** token=*** 2 "x\" gold *** \"""#);
+    let all = gateway.stdout.all().join("\n") + &gateway.stderr.all().join("\n");
+    assert!(!all.contains(CANARY), "{all}");
+
+    let broken = template.replace("x-plan\"]", "x-plan\"] + 1");
+    let told = gateway.reload(&config(&backend, &broken)).expect_err("it is refused");
+    assert!(told.contains("access_log.format.template"), "{told}");
+}
+
 #[test]
 fn metrics_count_what_happened() {
     let backend = Backend::answering("ok");

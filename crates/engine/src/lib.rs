@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use yumen_http::{Refusal, Response, grpc};
+use yumen_http::{Fields, Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
 use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
@@ -47,6 +47,8 @@ pub struct Mark {
     listener: Option<Rc<ListenerMeter>>,
     /// Its place among the requests of its service, if those are limited.
     place: Option<Place>,
+    /// The fields of the answer, if somebody wants to write them down.
+    answered: Option<Box<Fields>>,
 }
 
 impl Engine {
@@ -145,6 +147,9 @@ impl Serve for Engine {
         }
         if let Some(response) = &mut exchange.response {
             secured::remember_tls(door, &exchange.client, response);
+            if self.log.borrow().wants_answers() {
+                mark.answered = Some(Box::new(response.head.fields().clone()));
+            }
         }
     }
 

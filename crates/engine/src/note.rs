@@ -65,6 +65,9 @@ impl Engine {
                 Broken::Upstream => Side::Upstream,
             }),
             tunnelled: end.tunnel,
+            request_fields: Some(head.fields()),
+            response_fields: mark.answered.as_deref(),
+            secured: client.secured.as_deref(),
         };
         self.log.borrow_mut().write(&record);
         self.count(door, exchange, mark, &record);

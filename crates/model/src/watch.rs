@@ -22,6 +22,32 @@ pub struct AccessLog {
     /// `response.status >= 500 || duration > duration("1s")`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub always: Option<String>,
+    /// Header fields that are written with each exchange, in the JSON form.
+    pub headers: LogHeaders,
+    /// Names whose values are never written, beside those that look like secrets.
+    pub redact: LogNames,
+    /// Names that look like secrets and whose values are written all the same.
+    pub show: LogNames,
+}
+
+/// Header fields that are written, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogHeaders {
+    /// Those of the request, as it stood when the policies were through with it.
+    pub request: Vec<String>,
+    /// Those of the answer, as the client got it.
+    pub response: Vec<String>,
+}
+
+/// Names of what may be secret. Case and the signs `_ - . [ ]` do not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogNames {
+    /// Of header fields.
+    pub headers: Vec<String>,
+    /// Of parameters in the query, in URLs and in the values of header fields.
+    pub query: Vec<String>,
 }
 
 impl Default for AccessLog {
@@ -32,6 +58,9 @@ impl Default for AccessLog {
             when: None,
             sample: 1.0,
             always: None,
+            headers: LogHeaders::default(),
+            redact: LogNames::default(),
+            show: LogNames::default(),
         }
     }
 }
@@ -50,7 +79,7 @@ pub enum LogSink {
 }
 
 /// What an access log line looks like.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object a line.
@@ -58,6 +87,9 @@ pub enum LogFormat {
     Json,
     /// NGINX's and Apache's `combined` format.
     Combined,
+    /// A text of your own with values in it, such as
+    /// `%{client.address} "%{request.method} %{request.path}" %{response.status}`.
+    Template(String),
 }
 
 /// What `/metrics` shows beside Yumen's own names.

@@ -20,6 +20,10 @@ const ROUNDS: u32 = 20_000;
 const ROUTES: usize = 10_000;
 const WORKERS: usize = 2;
 
+/// About what `combined` tells.
+const TEMPLATE: &str = "%{client.address} - - [%{time}] \"%{request.method} %{request.path}?%{request.query} \
+    %{request.protocol}\" %{response.status} %{response.bytes} \"%{request.referer}\" \"%{request.user_agent}\"";
+
 fn attempts() -> Attempts {
     let mut attempts = Attempts::default();
     let number = attempts.begin(&"10.0.0.5:8080".into(), Duration::from_micros(40));
@@ -138,6 +142,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let null = || LogSink::File("/dev/null".to_owned());
     log("access log, JSON", null(), LogFormat::Json)?;
     log("access log, combined", null(), LogFormat::Combined)?;
+    log("access log, template", null(), LogFormat::Template(TEMPLATE.to_owned()))?;
     log("access log, off", LogSink::Off, LogFormat::Json)?;
     metrics()
 }

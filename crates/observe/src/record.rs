@@ -5,7 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use yumen_policy::{Attempts, Decider, Decision};
+use yumen_http::Fields;
+use yumen_policy::{Attempts, Decider, Decision, Secured};
 
 static NO_ATTEMPTS: Attempts = Attempts::NONE;
 
@@ -72,6 +73,12 @@ pub struct Record<'a> {
     pub aborted_by: Option<Side>,
     /// Whether the connection became a tunnel (`Upgrade`).
     pub tunnelled: bool,
+    /// The fields of the request.
+    pub request_fields: Option<&'a Fields>,
+    /// The fields of the answer, if [`LogBuffer::wants_answers`](crate::LogBuffer::wants_answers).
+    pub response_fields: Option<&'a Fields>,
+    /// What TLS says of the connection; `None` in clear text.
+    pub secured: Option<&'a Secured>,
 }
 
 /// Where the time of an exchange went.
@@ -150,6 +157,9 @@ impl Default for Record<'_> {
             revision: 0,
             aborted_by: None,
             tunnelled: false,
+            request_fields: None,
+            response_fields: None,
+            secured: None,
         }
     }
 }

@@ -9,10 +9,8 @@ use std::{
     },
 };
 
-use yumen_model::LogFormat;
-
 use super::{
-    CHUNK_BYTES, combined, json,
+    CHUNK_BYTES,
     sink::Sink,
     stamp::Stamp,
     writer::{Chunk, Parcel, Shared},
@@ -45,6 +43,12 @@ impl LogBuffer {
         self.sink.is_none()
     }
 
+    /// Whether records are to have the fields of their answers, which are gone by then unless
+    /// somebody keeps a copy.
+    pub fn wants_answers(&self) -> bool {
+        self.sink.as_ref().is_some_and(|sink| sink.wants_answers)
+    }
+
     /// Formats one record. Never waits: a full queue costs lines, which are counted.
     pub fn write(&mut self, record: &Record<'_>) {
         self.follow();
@@ -52,10 +56,7 @@ impl LogBuffer {
         if !sink.filter.takes(record) {
             return;
         }
-        match sink.format {
-            LogFormat::Json => json::line(&mut self.bytes, &mut self.stamp, record),
-            LogFormat::Combined => combined::line(&mut self.bytes, &mut self.stamp, record),
-        }
+        sink.format(&mut self.bytes, &mut self.stamp, record);
         self.lines += 1;
         if self.bytes.len() >= CHUNK_BYTES {
             self.hand_over();

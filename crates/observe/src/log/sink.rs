@@ -9,9 +9,18 @@ use std::{
     time::Duration,
 };
 
+use yumen_expr::{Problem, Template};
 use yumen_model::{AccessLog, LogFormat, LogSink};
 
-use super::{LogError, filter::Filter};
+use super::{
+    LogError, combined,
+    filter::Filter,
+    json::{self, Members},
+    names::Name,
+    stamp::Stamp,
+    template,
+};
+use crate::record::Record;
 
 /// Owner reads and writes, group reads: lines name clients.
 const FILE_MODE: u32 = 0o640;
@@ -24,15 +33,25 @@ const NOT_READY_PAUSE: Duration = Duration::from_millis(10);
 /// and mixes nothing: the old file is closed when its last chunk was written.
 #[derive(Debug)]
 pub(super) struct Sink {
-    /// What a line looks like.
-    pub(super) format: LogFormat,
-    /// Which exchanges have one.
+    format: Format,
+    members: Members,
+    /// Which exchanges have a line.
     pub(super) filter: Filter,
+    /// Whether the fields of answers are asked for.
+    pub(super) wants_answers: bool,
     /// What the operator calls it.
     pub(super) name: String,
     file: File,
     /// Whether a failed write left a line without its end.
     torn: AtomicBool,
+}
+
+/// What a line looks like.
+#[derive(Debug)]
+enum Format {
+    Json,
+    Combined,
+    Template(Template<Name>),
 }
 
 /// A write that did not take everything.
@@ -60,19 +79,36 @@ impl Sink {
                 (path.clone(), options.open(path))
             }
         };
-        let filter = Filter::new(config).map_err(|problems| {
+        let unsound = |problems: Vec<Problem>| {
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
             LogError { sink: name.clone(), cause: io::Error::other(all.join("; ")) }
-        })?;
+        };
+        let filter = Filter::new(config).map_err(unsound)?;
+        let format = Format::new(&config.format).map_err(unsound)?;
+        let members = Members::new(config);
+        let wants_answers = filter.wants_answers() || format.wants_answers(&members);
         match file {
             Ok(file) => Ok(Some(Self {
-                format: config.format,
+                format,
+                members,
                 filter,
+                wants_answers,
                 name,
                 file,
                 torn: AtomicBool::new(false),
             })),
             Err(cause) => Err(LogError { sink: name, cause }),
+        }
+    }
+
+    /// Appends the line of one exchange.
+    pub(super) fn format(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+        match &self.format {
+            Format::Json => json::line(out, stamp, record, &self.members),
+            Format::Combined => combined::line(out, stamp, record, &self.members.secrets),
+            Format::Template(template) => {
+                template::line(out, template, record, &self.members.secrets);
+            }
         }
     }
 
@@ -82,6 +118,24 @@ impl Sink {
         let written = write_lines(&mut &self.file, &mut torn, lines);
         self.torn.store(torn, Ordering::Relaxed);
         written
+    }
+}
+
+impl Format {
+    fn new(config: &LogFormat) -> Result<Self, Vec<Problem>> {
+        Ok(match config {
+            LogFormat::Json => Self::Json,
+            LogFormat::Combined => Self::Combined,
+            LogFormat::Template(text) => Self::Template(template::compile(text)?),
+        })
+    }
+
+    fn wants_answers(&self, members: &Members) -> bool {
+        match self {
+            Self::Json => !members.response.is_empty(),
+            Self::Combined => false,
+            Self::Template(template) => template.keys().contains(&Name::ResponseHeaders),
+        }
     }
 }
 
