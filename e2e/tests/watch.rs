@@ -1,11 +1,12 @@
 //! What an operator sees of the traffic: access log lines, metrics, and no harm from a log that
 //! nobody reads.
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use yumen_e2e::client::get;
-use yumen_e2e::gateway::Launch;
+use yumen_e2e::gateway::{Launch, fresh_folder};
 use yumen_e2e::load::{Load, Plan};
 use yumen_e2e::{Backend, Client, Gateway, SOON};
 
@@ -93,12 +94,15 @@ fn combined_lines_cannot_be_broken() {
 fn fields_are_written_and_secrets_are_not() {
     const CANARY: &str = "canary-7f3a";
     let backend = Backend::answering("ok");
+    let set = format!(
+        "policies: [{{ kind: headers, config: {{ response: {{ set: {{ X-Left: '2', Set-Cookie: 'a={CANARY}' }} }} }} }}]"
+    );
     let template = "access_log: { format: { template: '%{request.headers[\"x-plan\"]} \
                     %{request.headers[\"authorization\"]} %{request.query} \
-                    %{response.headers[\"content-length\"]} \"%{request.user_agent}\"' } }";
+                    %{response.headers[\"x-left\"]} \"%{request.user_agent}\"' } }";
     let json = "access_log: { headers: { request: [X-Plan, Authorization, Cookie, X-Own], \
-                response: [Content-Length] }, redact: { headers: [x-own], query: [own] } }";
-    let gateway = Gateway::start(&config(&backend, json));
+                response: [X-Left, Set-Cookie] }, redact: { headers: [x-own], query: [own] } }";
+    let gateway = Gateway::start(&config(&backend, &format!("{set}\n{json}")));
     let mut client = Client::connect(gateway.web());
     let request = format!(
         "GET /x/1?token={CANARY}&own={CANARY} HTTP/1.1\r\nHost: test.example\r\nX-Plan: gold\r\n\
@@ -113,10 +117,13 @@ fn fields_are_written_and_secrets_are_not() {
         told["request_headers"],
         serde_json::json!({ "x-plan": "gold", "authorization": hidden, "cookie": hidden, "x-own": hidden })
     );
-    assert_eq!(told["response_headers"], serde_json::json!({ "content-length": "2" }));
+    assert_eq!(
+        told["response_headers"],
+        serde_json::json!({ "x-left": "2", "set-cookie": hidden })
+    );
     assert_eq!(told["query"], "token=***&own=***");
 
-    gateway.reload(&config(&backend, template)).expect("it is live");
+    gateway.reload(&config(&backend, &format!("{set}\n{template}"))).expect("it is live");
     let request = request.replace(&format!("&own={CANARY}"), "");
     client.ask(&*request).expect("an answer");
     let line = gateway.stdout.wait(1, SOON, |_| true).expect("a line in time");
@@ -149,6 +156,35 @@ fn metrics_count_what_happened() {
         let value = line.rsplit(' ').next().unwrap_or_default();
         assert!(value.parse::<f64>().is_ok(), "not a sample: {line}");
     }
+}
+
+/// Files move aside when they are full, and one that was removed is begun anew.
+#[test]
+fn a_file_is_rotated() {
+    let backend = Backend::answering("ok");
+    let folder = fresh_folder("rotated");
+    let path = folder.join("access.log");
+    let log = format!(
+        "access_log: {{ to: {{ file: '{}' }}, rotate: {{ bytes: 64KiB, keep: 2 }} }}",
+        path.display()
+    );
+    let gateway = Gateway::start(&config(&backend, &log));
+    let moved = |number: u32| folder.join(format!("access.log.{number}"));
+    let load = Load::start(&Plan::steady(gateway.web(), 4));
+    let began = Instant::now();
+    while !moved(2).exists() && began.elapsed() < SOON {
+        load.reach(load.done() + 100, SOON);
+    }
+    fs::remove_file(&path).expect("it is there");
+    while !path.exists() && began.elapsed() < 2 * SOON {
+        load.reach(load.done() + 100, SOON);
+    }
+    let report = load.stop();
+    assert!(report.failed.is_empty(), "{report:?}");
+    assert!(path.exists() && moved(1).exists() && moved(2).exists() && !moved(3).exists());
+    let text = fs::read_to_string(moved(2)).expect("it is there");
+    assert!(text.len() <= 64 << 10 && text.lines().all(|line| line.ends_with('}')));
+    fs::remove_dir_all(folder).expect("it is removed");
 }
 
 /// Behind a pipe that nobody reads, lines are lost and requests are not.

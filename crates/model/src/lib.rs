@@ -51,7 +51,9 @@ pub use tls::{
     CertificateAndKey, CertificateField, ClientCertificateMode, ClientCertificates, HostTls, Hsts,
     ListenerTls, ServiceTls, TlsVersion,
 };
-pub use watch::{AccessLog, Compat, LogFormat, LogHeaders, LogNames, LogSink, Metrics, Status};
+pub use watch::{
+    AccessLog, Compat, LogFormat, LogHeaders, LogNames, LogRotation, LogSink, Metrics, Status,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,12 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Bytes;
+
 /// One line for each exchange, written off the hot path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessLog {
     /// Where lines go.
     pub to: LogSink,
+    /// When a file is full: it is moved aside, and a new one begun. Never, unless it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotate: Option<LogRotation>,
     /// What a line looks like.
     pub format: LogFormat,
     /// Only exchanges for which this holds are written: an expression, such as
@@ -28,6 +33,23 @@ pub struct AccessLog {
     pub redact: LogNames,
     /// Names that look like secrets and whose values are written all the same.
     pub show: LogNames,
+}
+
+/// How large a file of the access log becomes, and how many are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogRotation {
+    /// A file that would become larger is moved aside, to its name with `.1` behind it; that one to
+    /// `.2`, and so on.
+    pub bytes: Bytes,
+    /// How many of those that were moved aside are kept, 1 to 100.
+    pub keep: u32,
+}
+
+impl Default for LogRotation {
+    fn default() -> Self {
+        Self { bytes: Bytes(100 * 1024 * 1024), keep: 5 }
+    }
 }
 
 /// Header fields that are written, by name.
@@ -54,6 +76,7 @@ impl Default for AccessLog {
     fn default() -> Self {
         Self {
             to: LogSink::default(),
+            rotate: None,
             format: LogFormat::default(),
             when: None,
             sample: 1.0,

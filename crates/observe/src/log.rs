@@ -13,6 +13,7 @@ mod filter;
 mod json;
 mod names;
 mod redact;
+mod rotation;
 mod sink;
 mod stamp;
 mod template;

@@ -1,11 +1,17 @@
 //! What is wrong with the configuration of an access log, said before it is used.
 
-use yumen_model::{AccessLog, LogFormat, report::Report};
+use yumen_model::{AccessLog, LogFormat, LogRotation, LogSink, report::Report};
 
 use super::{filter, redact::fold, template};
 
 /// Most header fields that are written of one side.
 const HEADERS_MAX: usize = 32;
+
+/// The smallest file that is rotated: a few chunks of lines.
+const ROTATED_BYTES_MIN: u64 = 64 * 1024;
+
+/// Most files that are kept.
+const KEPT_MAX: u32 = 100;
 
 /// Says what is wrong with an access log.
 pub fn check_access_log(config: &AccessLog, report: &mut Report) {
@@ -23,6 +29,9 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
                 .hint(format!("a template has `%{{{key}.headers[\"name\"]}}`"));
         }
     }
+    if let Some(rotation) = &config.rotate {
+        rotate(rotation, &config.to, report);
+    }
     for (key, hidden, shown) in [
         ("headers", &config.redact.headers, &config.show.headers),
         ("query", &config.redact.query, &config.show.query),
@@ -35,6 +44,20 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
                 report.error(at, format!("`{name}` is to be redacted too"));
             }
         }
+    }
+}
+
+fn rotate(rotation: &LogRotation, to: &LogSink, report: &mut Report) {
+    if !matches!(to, LogSink::File(_)) {
+        report
+            .error("access_log.rotate", "only a file can be rotated")
+            .hint("`to: { file: PATH }`");
+    }
+    if rotation.bytes.0 < ROTATED_BYTES_MIN {
+        report.error("access_log.rotate.bytes", "this is less than 64KiB");
+    }
+    if !(1..=KEPT_MAX).contains(&rotation.keep) {
+        report.error("access_log.rotate.keep", format!("this is not between 1 and {KEPT_MAX}"));
     }
 }
 
@@ -97,6 +120,16 @@ mod tests {
                 "access_log.redact.query[1]: `[]` is no name",
             ]
         );
+    }
+
+    #[test]
+    fn what_cannot_be_rotated_is_said() {
+        let rotate = Some(LogRotation { bytes: yumen_model::Bytes(1_024), keep: 0 });
+        let mut report = Report::default();
+        check_access_log(&AccessLog { rotate, ..AccessLog::default() }, &mut report);
+        let paths: Vec<&str> = report.problems().iter().map(|one| one.path.as_str()).collect();
+        let expect = ["access_log.rotate", "access_log.rotate.bytes", "access_log.rotate.keep"];
+        assert_eq!(paths, expect);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl<'r> Shown<'r> {
         match self.secrets {
             Some(secrets) if value.contains(&b'=') => {
                 let mut out = Vec::with_capacity(value.len());
-                secrets.query(&mut out, value, |out, part| out.extend_from_slice(part));
+                secrets.query(&mut out, value, Vec::extend_from_slice);
                 Cow::Owned(out)
             }
             _ => Cow::Borrowed(value),

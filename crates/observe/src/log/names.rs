@@ -52,7 +52,7 @@ pub(super) enum Name {
     TlsClientFingerprint,
     TlsClientSubject,
     TlsResumed,
-    TlsServerName,
+    TlsSni,
     TlsVersion,
     TotalMs,
     Tunnelled,
@@ -102,7 +102,7 @@ pub(super) fn schema() -> Schema<Name> {
         ("tls.client_fingerprint", Type::String, Name::TlsClientFingerprint),
         ("tls.client_subject", Type::String, Name::TlsClientSubject),
         ("tls.resumed", Type::Bool, Name::TlsResumed),
-        ("tls.server_name", Type::String, Name::TlsServerName),
+        ("tls.server_name", Type::String, Name::TlsSni),
         ("tls.version", Type::String, Name::TlsVersion),
         ("total_ms", Type::Double, Name::TotalMs),
         ("tunnelled", Type::Bool, Name::Tunnelled),
@@ -175,7 +175,7 @@ impl<'r> Asked<'r> {
             Name::TlsCipher => secured.cipher.map(str::as_bytes),
             Name::TlsClientFingerprint => shown.map(|shown| shown.fingerprint.as_bytes()),
             Name::TlsClientSubject => shown.map(|shown| shown.subject.as_bytes()),
-            Name::TlsServerName => secured.server_name.as_deref().map(str::as_bytes),
+            Name::TlsSni => secured.server_name.as_deref().map(str::as_bytes),
             _ => secured.version.map(str::as_bytes),
         };
         Value::from(text.unwrap_or_default())
@@ -251,7 +251,7 @@ impl Facts<Name> for Asked<'_> {
             | Name::TlsCipher
             | Name::TlsClientFingerprint
             | Name::TlsClientSubject
-            | Name::TlsServerName
+            | Name::TlsSni
             | Name::TlsVersion => Some(self.tls(name)),
             Name::TotalMs => millis(times.total),
             Name::Tunnelled => Some(record.tunnelled.into()),

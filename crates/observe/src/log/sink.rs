@@ -4,7 +4,8 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Write},
     os::{fd::AsFd, unix::fs::OpenOptionsExt},
-    sync::atomic::{AtomicBool, Ordering},
+    path::Path,
+    sync::{Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -17,6 +18,7 @@ use super::{
     filter::Filter,
     json::{self, Members},
     names::Name,
+    rotation::Rotation,
     stamp::Stamp,
     template,
 };
@@ -41,9 +43,17 @@ pub(super) struct Sink {
     pub(super) wants_answers: bool,
     /// What the operator calls it.
     pub(super) name: String,
+    /// Only the writer's thread takes it.
+    open: Mutex<Open>,
+    rotation: Option<Rotation>,
+}
+
+/// What lines are written to.
+#[derive(Debug)]
+struct Open {
     file: File,
     /// Whether a failed write left a line without its end.
-    torn: AtomicBool,
+    torn: bool,
 }
 
 /// What a line looks like.
@@ -73,11 +83,7 @@ impl Sink {
                 "standard output".to_owned(),
                 io::stdout().as_fd().try_clone_to_owned().map(File::from),
             ),
-            LogSink::File(path) => {
-                let mut options = OpenOptions::new();
-                options.append(true).create(true).mode(FILE_MODE);
-                (path.clone(), options.open(path))
-            }
+            LogSink::File(path) => (path.clone(), open_file(path)),
         };
         let unsound = |problems: Vec<Problem>| {
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -94,8 +100,8 @@ impl Sink {
                 filter,
                 wants_answers,
                 name,
-                file,
-                torn: AtomicBool::new(false),
+                open: Mutex::new(Open { file, torn: false }),
+                rotation: Rotation::new(config),
             })),
             Err(cause) => Err(LogError { sink: name, cause }),
         }
@@ -114,11 +120,29 @@ impl Sink {
 
     /// Writes whole lines; waits as long as the sink does.
     pub(super) fn write(&self, lines: &[u8]) -> Result<(), Lost> {
-        let mut torn = self.torn.load(Ordering::Relaxed);
-        let written = write_lines(&mut &self.file, &mut torn, lines);
-        self.torn.store(torn, Ordering::Relaxed);
-        written
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { file, torn } = &mut *open;
+        write_lines(file, torn, lines)
     }
+
+    /// Begins a new file if these bytes would make the present one too large, or if it was moved
+    /// aside by another process.
+    ///
+    /// # Errors
+    /// If that fails; lines go on to the old one then.
+    pub(super) fn make_room(&self, bytes: usize) -> io::Result<()> {
+        let Some(rotation) = &self.rotation else { return Ok(()) };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = rotation.turn(&open.file, bytes)? {
+            *open = Open { file, torn: false };
+        }
+        Ok(())
+    }
+}
+
+/// Opens a file to write at its end.
+pub(super) fn open_file(path: impl AsRef<Path>) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
 }
 
 impl Format {

@@ -1,7 +1,7 @@
 //! The other end of the access log: one thread that writes chunks, and the handle to steer it.
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -84,7 +84,13 @@ impl LogWriter {
         let thread = WriterThread {
             shared: Arc::clone(&shared),
             parcels,
-            losses: Losses { tell: Box::new(tell), told: 0, last: None, cause: None },
+            losses: Losses {
+                tell: Box::new(tell),
+                told: 0,
+                last: None,
+                complained: None,
+                cause: None,
+            },
             _end: end,
         };
         thread::Builder::new()
@@ -195,6 +201,9 @@ impl WriterThread {
     }
 
     fn write(&mut self, chunk: Chunk) {
+        if let Err(cause) = chunk.sink.make_room(chunk.bytes.len()) {
+            self.losses.complain(&chunk.sink.name, &cause, Instant::now());
+        }
         let tally = &self.shared.tally;
         let written = match chunk.sink.write(&chunk.bytes) {
             Ok(()) => chunk.lines,
@@ -216,11 +225,21 @@ struct Losses {
     /// How many lost lines were spoken of.
     told: u64,
     last: Option<Instant>,
+    /// When it was said that a file cannot be rotated.
+    complained: Option<Instant>,
     /// Why a write failed since then; `None` if the writer only fell behind.
     cause: Option<String>,
 }
 
 impl Losses {
+    /// Nothing is lost when a file cannot be rotated, but it goes on growing.
+    fn complain(&mut self, name: &str, cause: &io::Error, now: Instant) {
+        if self.complained.is_none_or(|last| now.duration_since(last) >= TELL_EVERY) {
+            (self.tell)(&format!("access log: cannot rotate {name}: {cause}"));
+            self.complained = Some(now);
+        }
+    }
+
     fn tell(&mut self, dropped: u64, now: Instant) {
         let too_soon = self.last.is_some_and(|last| now.duration_since(last) < TELL_EVERY);
         let lost = dropped.saturating_sub(self.told);
