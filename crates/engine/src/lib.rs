@@ -6,6 +6,7 @@ mod bound;
 mod fail;
 mod ids;
 mod note;
+mod remember;
 mod secured;
 mod walk;
 
@@ -17,12 +18,13 @@ use std::sync::Arc;
 
 use yumen_http::{Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
-use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
+use yumen_observe::{ListenerMeter, LogBuffer, Memory, Taps, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
 use yumen_upstream::{Outbound, Place};
 
 use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
+use crate::remember::Recorder;
 
 /// One worker's engine.
 #[derive(Debug)]
@@ -31,10 +33,22 @@ pub struct Engine {
     outbound: Outbound,
     metrics: WorkerMetrics,
     log: RefCell<LogBuffer>,
+    onlookers: Onlookers,
     bound: RefCell<Rc<Bound>>,
     /// Few, so that going through them is faster than hashing.
     listeners: RefCell<Vec<(Arc<str>, Rc<ListenerMeter>)>>,
     ids: Ids,
+}
+
+/// Who may want to know of single exchanges.
+#[derive(Debug, Clone)]
+pub struct Onlookers {
+    /// Those who listen to the log live.
+    pub taps: Arc<Taps>,
+    /// What this worker remembers.
+    pub memory: Arc<Memory>,
+    /// How many workers share what there is room for.
+    pub workers: usize,
 }
 
 /// What the engine remembers of an exchange until its end.
@@ -47,6 +61,8 @@ pub struct Mark {
     listener: Option<Rc<ListenerMeter>>,
     /// Its place among the requests of its service, if those are limited.
     place: Option<Place>,
+    /// Watches its policies, if that is wanted.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Engine {
@@ -57,6 +73,7 @@ impl Engine {
         outbound: Outbound,
         metrics: WorkerMetrics,
         log: LogBuffer,
+        onlookers: Onlookers,
     ) -> Self {
         let bound = RefCell::new(Rc::new(Bound::new(&present)));
         Self {
@@ -64,6 +81,7 @@ impl Engine {
             outbound,
             metrics,
             log: RefCell::new(log),
+            onlookers,
             bound,
             listeners: RefCell::default(),
             ids: Ids::default(),
@@ -78,6 +96,7 @@ impl Engine {
         self.log.borrow_mut().flush();
         // Plans that nobody uses any more are let go of even when no request comes.
         let bound = self.bound();
+        self.forget(&bound.plan().remember);
         // What all workers share is shown once.
         if self.outbound.worker().index() == 0 {
             for destination in &bound.plan().limited {
@@ -124,6 +143,7 @@ impl Serve for Engine {
         let listener = self.listener(door);
         listener.request_began();
         mark.listener = Some(listener);
+        mark.recorder = remember::recorder(&bound.plan().remember, exchange);
         exchange.response = door.challenge(&exchange.request.head);
         if exchange.response.is_some() {
             return;
@@ -145,6 +165,9 @@ impl Serve for Engine {
         }
         if let Some(response) = &mut exchange.response {
             secured::remember_tls(door, &exchange.client, response);
+            if let Some(recorder) = &mark.recorder {
+                recorder.tell(response, &exchange.trail.id);
+            }
         }
     }
 

@@ -67,6 +67,8 @@ impl Engine {
             tunnelled: end.tunnel,
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
+        self.remember(&record, exchange, mark);
         self.count(door, exchange, mark, &record);
     }
 
@@ -106,6 +108,7 @@ impl Engine {
             ..Record::default()
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
         self.listener(door).handshake_failed();
     }
 
@@ -120,9 +123,12 @@ impl Engine {
             status,
             failure: Some(failure.kind().code()),
             cause: failure.cause(),
+            revision: self.bound().plan().revision,
             ..Record::default()
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
+        self.remember_refused(&record);
         self.listener(door).request_refused(status);
     }
 }
@@ -141,7 +147,7 @@ pub(crate) fn show(service: &ServiceMeter, reading: Reading) {
 }
 
 /// So long ago, by the clock on the wall.
-fn before(passed: Duration) -> SystemTime {
+pub(crate) fn before(passed: Duration) -> SystemTime {
     SystemTime::now().checked_sub(passed).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 

@@ -21,7 +21,10 @@ use std::{
 };
 
 pub use buffer::LogBuffer;
+pub(crate) use filter::Filter;
 pub use filter::check_access_log;
+pub(crate) use json::line as json_line;
+pub(crate) use stamp::Stamp;
 pub use writer::LogWriter;
 
 /// Bytes that make a chunk full.

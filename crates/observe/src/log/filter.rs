@@ -7,7 +7,7 @@ use crate::record::Record;
 
 /// Which exchanges are written.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     when: Option<Condition<Name>>,
     always: Option<Condition<Name>>,
     /// Of 2^32 exchanges; `None` if all are written.
@@ -93,7 +93,7 @@ fn compile(source: Option<&String>) -> Result<Option<Condition<Name>>, Vec<Probl
 
 impl Filter {
     /// Compiles what [`check_access_log`] has found nothing wrong with.
-    pub(super) fn new(config: &AccessLog) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn new(config: &AccessLog) -> Result<Self, Vec<Problem>> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -109,7 +109,7 @@ impl Filter {
 
     /// Whether this exchange is written. A condition that asks for what is not there, such as the time
     /// that no service took, does not hold.
-    pub(super) fn takes(&self, record: &Record<'_>) -> bool {
+    pub(crate) fn takes(&self, record: &Record<'_>) -> bool {
         let holds = |condition: &Condition<Name>| condition.holds(record).unwrap_or(false);
         if !self.when.as_ref().is_none_or(holds) {
             return false;
