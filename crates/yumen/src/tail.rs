@@ -4,15 +4,21 @@ use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use yumen_http::{Body, BodyError, BodyRead, Flow, Response};
 use yumen_observe::{Tap, TapRefused, Taps};
 
 use crate::ask::{Whom, encode, parameter};
 use crate::say;
 use crate::status::text;
+
+/// How often an empty line is sent while there is nothing to tell: so it is noticed that somebody
+/// has stopped listening.
+const BEAT: Duration = Duration::from_secs(2);
 
 /// What `yumen tail` is told on the command line.
 #[derive(Debug, Args)]
@@ -58,7 +64,9 @@ fn try_tail(options: &Options) -> Result<(), String> {
     let mut left = options.lines.unwrap_or(u64::MAX);
     let mut line = String::new();
     while left > 0 && body.read_line(&mut line).map_err(broken)? > 0 {
-        if let Some(lost) = lost(&line) {
+        if line.trim().is_empty() {
+            // It only shows that the gateway is there.
+        } else if let Some(lost) = lost(&line) {
             say::say(format_args!("{lost} lines lost: they came faster than they were read"));
         } else {
             let shown = if options.json { line.clone() } else { for_people(&line) };
@@ -122,7 +130,7 @@ pub(crate) fn page(taps: &Taps, query: Option<&str>) -> Response {
     match taps.open(when.as_deref()) {
         Ok(tap) => {
             let mut answer = text(200, "application/x-ndjson", Vec::new());
-            answer.body = Body::Stream(Box::new(Listening(tap)), None);
+            answer.body = Body::Stream(Box::new(Listening::new(tap)), None);
             answer
         }
         Err(refused) => {
@@ -134,7 +142,18 @@ pub(crate) fn page(taps: &Taps, query: Option<&str>) -> Response {
 
 /// Lines as they come.
 #[derive(Debug)]
-struct Listening(Arc<Tap>);
+struct Listening {
+    tap: Arc<Tap>,
+    beat: Interval,
+}
+
+impl Listening {
+    fn new(tap: Arc<Tap>) -> Self {
+        let mut beat = interval_at(Instant::now() + BEAT, BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { tap, beat }
+    }
+}
 
 impl BodyRead for Listening {
     fn poll_read(
@@ -143,8 +162,14 @@ impl BodyRead for Listening {
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<Result<Flow, BodyError>> {
-        let taken = self.0.poll_take(context, out, room);
-        taken.map(|is_end| Ok(if is_end { Flow::End } else { Flow::More }))
+        if let Poll::Ready(is_end) = self.tap.poll_take(context, out, room) {
+            self.beat.reset();
+            return Poll::Ready(Ok(if is_end { Flow::End } else { Flow::More }));
+        }
+        self.beat.poll_tick(context).map(|_| {
+            out.push(b'\n');
+            Ok(Flow::More)
+        })
     }
 }
 
