@@ -63,8 +63,10 @@ impl Screen {
     /// If the terminal is gone.
     pub(super) fn draw(&self, lines: &[String]) -> io::Result<()> {
         let size = tcgetwinsize(io::stdout()).ok();
-        let rows = size.map_or(LINES, |size| usize::from(size.ws_row)).max(2);
-        let columns = size.map_or(COLUMNS, |size| usize::from(size.ws_col)).max(1);
+        // One that does not know says 0.
+        let known = |count: u16| Some(usize::from(count)).filter(|count| *count > 0);
+        let rows = size.and_then(|size| known(size.ws_row)).unwrap_or(LINES).max(2);
+        let columns = size.and_then(|size| known(size.ws_col)).unwrap_or(COLUMNS);
         let (last, rest) = lines.split_last().map_or(("", lines), |(last, rest)| (last, rest));
         let shown = rest.iter().map(String::as_str).take(rows - 1).chain([last]);
         let mut text = String::from("\x1b[H");
