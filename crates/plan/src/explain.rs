@@ -11,7 +11,7 @@ use yumen_route::Verdict;
 use crate::action::Action;
 use crate::question::Asked;
 use crate::route::RoutePlan;
-use crate::{ListenerPlan, Plan};
+use crate::{Link, ListenerPlan, Offer, Plan};
 
 /// What would happen to a request on one listener.
 #[derive(Debug)]
@@ -140,7 +140,33 @@ impl Explanation {
     }
 }
 
+fn passages(offer: &Offer) -> Vec<Passage> {
+    let passage = |link: &Link| Passage {
+        kind: link.kind,
+        phase: link.phase,
+        at: link.at.to_string(),
+        did: String::new(),
+    };
+    offer.chain.0.iter().map(passage).collect()
+}
+
 impl Plan {
+    /// What holds for a request that has taken the route of this name on a listener, when more is
+    /// not known of it.
+    #[must_use]
+    pub fn taken(&self, on: &ListenerPlan, name: &str) -> Option<Outcome> {
+        let routes =
+            on.offers.iter().filter_map(|offer| Some((offer, self.routes.get(offer.route)?)));
+        let (offer, route) = routes.into_iter().find(|(_, route)| *route.name == *name)?;
+        Some(Outcome::Found {
+            route: route.name.to_string(),
+            parameters: Vec::new(),
+            chain: passages(offer),
+            settings: settings(on, route),
+            action: "goes on as it did".to_owned(),
+        })
+    }
+
     /// Explains a request that arrives at this listener.
     #[must_use]
     pub fn explain(
@@ -199,16 +225,10 @@ impl Plan {
                 }
                 Action::Answer(fixed) => format!("is answered with {} at once", fixed.status.code()),
             };
-            let chain = offer.chain.0.iter().map(|link| Passage {
-                kind: link.kind,
-                phase: link.phase,
-                at: link.at.to_string(),
-                did: String::new(),
-            });
             Some(Outcome::Found {
                 route: route.name.to_string(),
                 parameters: texts(parameters.iter()),
-                chain: chain.collect(),
+                chain: passages(offer),
                 settings: settings(on, route),
                 action,
             })

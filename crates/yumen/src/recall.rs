@@ -236,7 +236,7 @@ fn explain(
         notes.push(format!(
             "the route that it took was {name}; the comparison above differs, because values of the query and secrets are not kept, or a policy changed the request"
         ));
-        return Some(explanation);
+        explanation.outcome = plan.taken(on, &took).unwrap_or(Outcome::NoRoute);
     }
     if let Outcome::Found { chain, .. } = &mut explanation.outcome {
         tell_steps(chain, one, line);
@@ -290,3 +290,6 @@ fn tell_steps(chain: &mut [Passage], one: &Recollection, line: &Value) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;
