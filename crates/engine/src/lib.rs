@@ -6,6 +6,7 @@ mod bound;
 mod fail;
 mod ids;
 mod note;
+mod remember;
 mod secured;
 mod walk;
 
@@ -17,12 +18,13 @@ use std::sync::Arc;
 
 use yumen_http::{Fields, Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
-use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
+use yumen_observe::{ListenerMeter, LogBuffer, Memory, Taps, WorkerMetrics};
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
 use yumen_upstream::{Outbound, Place};
 
 use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
+use crate::remember::Recorder;
 
 /// One worker's engine.
 #[derive(Debug)]
@@ -31,10 +33,22 @@ pub struct Engine {
     outbound: Outbound,
     metrics: WorkerMetrics,
     log: RefCell<LogBuffer>,
+    onlookers: Onlookers,
     bound: RefCell<Rc<Bound>>,
     /// Few, so that going through them is faster than hashing.
     listeners: RefCell<Vec<(Arc<str>, Rc<ListenerMeter>)>>,
     ids: Ids,
+}
+
+/// Who may want to know of single exchanges.
+#[derive(Debug, Clone)]
+pub struct Onlookers {
+    /// Those who listen to the log live.
+    pub taps: Arc<Taps>,
+    /// What this worker remembers.
+    pub memory: Arc<Memory>,
+    /// How many workers share what there is room for.
+    pub workers: usize,
 }
 
 /// What the engine remembers of an exchange until its end.
@@ -49,6 +63,8 @@ pub struct Mark {
     place: Option<Place>,
     /// The fields of the answer, if somebody wants to write them down.
     answered: Option<Box<Fields>>,
+    /// Watches its policies, if that is wanted.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Engine {
@@ -59,6 +75,7 @@ impl Engine {
         outbound: Outbound,
         metrics: WorkerMetrics,
         log: LogBuffer,
+        onlookers: Onlookers,
     ) -> Self {
         let bound = RefCell::new(Rc::new(Bound::new(&present)));
         Self {
@@ -66,6 +83,7 @@ impl Engine {
             outbound,
             metrics,
             log: RefCell::new(log),
+            onlookers,
             bound,
             listeners: RefCell::default(),
             ids: Ids::default(),
@@ -80,6 +98,7 @@ impl Engine {
         self.log.borrow_mut().flush();
         // Plans that nobody uses any more are let go of even when no request comes.
         let bound = self.bound();
+        self.forget(&bound.plan().remember);
         // What all workers share is shown once.
         if self.outbound.worker().index() == 0 {
             for destination in &bound.plan().limited {
@@ -126,6 +145,7 @@ impl Serve for Engine {
         let listener = self.listener(door);
         listener.request_began();
         mark.listener = Some(listener);
+        mark.recorder = remember::recorder(&bound.plan().remember, exchange);
         exchange.response = door.challenge(&exchange.request.head);
         if exchange.response.is_some() {
             return;
@@ -149,6 +169,9 @@ impl Serve for Engine {
             secured::remember_tls(door, &exchange.client, response);
             if self.log.borrow().wants_answers() {
                 mark.answered = Some(Box::new(response.head.fields().clone()));
+            }
+            if let Some(recorder) = &mark.recorder {
+                recorder.tell(response, &exchange.trail.id);
             }
         }
     }

@@ -70,6 +70,8 @@ impl Engine {
             secured: client.secured.as_deref(),
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
+        self.remember(&record, exchange, mark);
         self.count(door, exchange, mark, &record);
     }
 
@@ -109,6 +111,7 @@ impl Engine {
             ..Record::default()
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
         self.listener(door).handshake_failed();
     }
 
@@ -123,9 +126,12 @@ impl Engine {
             status,
             failure: Some(failure.kind().code()),
             cause: failure.cause(),
+            revision: self.bound().plan().revision,
             ..Record::default()
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
+        self.remember_refused(&record);
         self.listener(door).request_refused(status);
     }
 }
@@ -144,7 +150,7 @@ pub(crate) fn show(service: &ServiceMeter, reading: Reading) {
 }
 
 /// So long ago, by the clock on the wall.
-fn before(passed: Duration) -> SystemTime {
+pub(crate) fn before(passed: Duration) -> SystemTime {
     SystemTime::now().checked_sub(passed).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 

@@ -10,6 +10,7 @@ mod acme;
 mod address;
 mod breaker;
 pub mod document;
+mod explain;
 mod fallback;
 mod health;
 mod listener;
@@ -32,6 +33,7 @@ mod watch;
 pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
+pub use explain::{DebugHeader, Explain, Keep};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Passive, Probe};
 pub use listener::{
@@ -83,6 +85,8 @@ pub struct Model {
     pub access_log: AccessLog,
     /// What `/metrics` shows.
     pub metrics: Metrics,
+    /// Which exchanges are remembered, so that they can be explained.
+    pub explain: Explain,
     /// The listener for `/metrics`, `/livez` and `/readyz`.
     pub status: Status,
     /// How long a stopping gateway waits for exchanges that are under way.
@@ -105,6 +109,7 @@ impl Default for Model {
             acme: None,
             access_log: AccessLog::default(),
             metrics: Metrics::default(),
+            explain: Explain::default(),
             status: Status::default(),
             drain: Span::seconds(60),
             drain_delay: Span::OFF,

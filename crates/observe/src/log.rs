@@ -27,6 +27,9 @@ use std::{
 
 pub use buffer::LogBuffer;
 pub use check::check_access_log;
+pub(crate) use filter::Filter;
+pub(crate) use json::{Members, line as json_line};
+pub(crate) use stamp::Stamp;
 pub use writer::LogWriter;
 
 /// Bytes that make a chunk full.

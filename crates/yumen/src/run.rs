@@ -83,7 +83,8 @@ fn try_run(options: &Options) -> Result<(), String> {
     let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
     registry.config_applied(plan.revision, counted, SystemTime::now(), Instant::now());
     let present = Arc::new(Present::new(Arc::clone(&plan)));
-    let equipment = Equipment { present, names, standings, registry };
+    let (taps, memories) = (Arc::default(), Arc::default());
+    let equipment = Equipment { present, names, standings, registry, taps, memories };
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
     let workers = Workers::start(count, &equipment, &log)
         .map_err(|error| format!("cannot start a thread: {error}"))?;

@@ -11,11 +11,12 @@ use std::{
 
 use super::{
     CHUNK_BYTES,
+    json::Members,
     sink::Sink,
     stamp::Stamp,
     writer::{Chunk, Parcel, Shared},
 };
-use crate::record::Record;
+use crate::{record::Record, tap::Taps};
 
 /// Where one worker writes its records. It does nothing by itself when it is dropped: whoever
 /// owns it calls [`LogBuffer::flush`] now and then, and last of all.
@@ -47,6 +48,14 @@ impl LogBuffer {
     /// somebody keeps a copy.
     pub fn wants_answers(&self) -> bool {
         self.sink.as_ref().is_some_and(|sink| sink.wants_answers)
+    }
+
+    /// Tells all who listen live of an exchange, as the log would be told.
+    pub fn offer(&self, taps: &Taps, record: &Record<'_>) {
+        match &self.sink {
+            Some(sink) => taps.offer(record, &sink.members),
+            None => taps.offer(record, &Members::default()),
+        }
     }
 
     /// Formats one record. Never waits: a full queue costs lines, which are counted.

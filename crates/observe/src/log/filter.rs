@@ -3,12 +3,15 @@
 use yumen_expr::{Condition, Problem};
 use yumen_model::{AccessLog, report::Report};
 
-use super::names::{self, Asked, Name};
+use super::{
+    names::{self, Asked, Name},
+    redact::Secrets,
+};
 use crate::record::Record;
 
 /// Which exchanges are written.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     when: Option<Condition<Name>>,
     always: Option<Condition<Name>>,
     /// Of 2^32 exchanges; `None` if all are written.
@@ -35,7 +38,7 @@ fn compile(source: Option<&String>) -> Result<Option<Condition<Name>>, Vec<Probl
 
 impl Filter {
     /// Compiles what [`check`] has found nothing wrong with.
-    pub(super) fn new(config: &AccessLog) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn new(config: &AccessLog) -> Result<Self, Vec<Problem>> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -59,9 +62,17 @@ impl Filter {
 
     /// Whether this exchange is written. A condition that asks for what is not there, such as the time
     /// that no service took, does not hold.
-    pub(super) fn takes(&self, record: &Record<'_>) -> bool {
-        let asked = Asked::all(record);
-        let holds = |condition: &Condition<Name>| condition.holds(&asked).unwrap_or(false);
+    pub(crate) fn takes(&self, record: &Record<'_>) -> bool {
+        self.takes_asked(&Asked::all(record), record)
+    }
+
+    /// The same for somebody who is to learn nothing of what is not shown.
+    pub(crate) fn takes_shown(&self, record: &Record<'_>, secrets: &Secrets) -> bool {
+        self.takes_asked(&Asked::shown(record, secrets), record)
+    }
+
+    fn takes_asked(&self, asked: &Asked<'_>, record: &Record<'_>) -> bool {
+        let holds = |condition: &Condition<Name>| condition.holds(asked).unwrap_or(false);
         if !self.when.as_ref().is_none_or(holds) {
             return false;
         }

@@ -36,7 +36,7 @@ const NOT_READY_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Sink {
     format: Format,
-    members: Members,
+    pub(super) members: Members,
     /// Which exchanges have a line.
     pub(super) filter: Filter,
     /// Whether the fields of answers are asked for.
