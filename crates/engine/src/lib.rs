@@ -18,8 +18,9 @@ use std::sync::Arc;
 use yumen_http::{Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
 use yumen_observe::{ListenerMeter, LogBuffer, WorkerMetrics};
+use yumen_plan::Plan;
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
-use yumen_upstream::{Outbound, Place};
+use yumen_upstream::{Destination, Outbound, Place};
 
 use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
@@ -93,11 +94,25 @@ impl Engine {
         let mut bound = self.bound.borrow_mut();
         if !bound.is_of(&self.present) {
             let old = std::mem::replace(&mut *bound, Rc::new(Bound::new(&self.present)));
+            let unlimited = old.plan().limited.clone();
             self.outbound.worker().spawn(bound::let_go(old));
             let plan = bound.plan();
             self.outbound.retain(|name| plan.destinations.contains_key(name));
+            if self.outbound.worker().index() == 0 {
+                self.clear(&unlimited, plan);
+            }
         }
         Rc::clone(&bound)
+    }
+
+    /// Shows that services which had a breaker or limits have neither any more: nobody reads how those
+    /// stand from now on.
+    fn clear(&self, limited: &[Arc<Destination>], plan: &Plan) {
+        for destination in limited {
+            if !plan.limited.iter().any(|one| one.name == destination.name) {
+                self.metrics.service(&destination.name).reading(0, 0, 0, 0);
+            }
+        }
     }
 
     fn listener(&self, door: &Door) -> Rc<ListenerMeter> {
