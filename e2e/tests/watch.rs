@@ -8,7 +8,7 @@ use serde_json::Value;
 use yumen_e2e::client::get;
 use yumen_e2e::gateway::{Launch, fresh_folder};
 use yumen_e2e::load::{Load, Plan};
-use yumen_e2e::{Backend, Client, Gateway, SOON};
+use yumen_e2e::{Backend, Client, Gateway, SOON, Step, raw};
 
 fn config(backend: &Backend, more: &str) -> String {
     format!(
@@ -206,4 +206,27 @@ fn a_log_that_nobody_reads() {
     gateway.signal("TERM");
     let status = gateway.exit(Duration::from_secs(10)).expect("it ends although its log hangs");
     assert_eq!(status.code(), Some(0));
+}
+
+/// Nobody reads how a breaker stands that is no more: it must not be shown as open for ever.
+#[test]
+fn a_breaker_that_is_taken_away_is_not_shown_as_open() {
+    let backend = Backend::start(|_| {
+        vec![Step::Body, raw("HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")]
+    });
+    let guarded = config(&backend, "    breaker: { consecutive: 3, open: 1m }");
+    let gateway = Gateway::start(&guarded);
+    let shows = |state: &str| {
+        let sample = format!("yumen_upstream_breaker_state{{service=\"backend\"}} {state}\n");
+        let deadline = Instant::now() + SOON;
+        while !get(gateway.status(), "/metrics").text().contains(&sample) {
+            assert!(Instant::now() < deadline, "it does not become {state}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    while get(gateway.web(), "/x/1").status() != 503 {}
+    shows("2");
+    gateway.reload(&config(&backend, "")).expect("it is well");
+    shows("0");
+    assert_eq!(get(gateway.web(), "/x/1").status(), 500);
 }

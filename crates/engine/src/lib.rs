@@ -19,8 +19,9 @@ use std::sync::Arc;
 use yumen_http::{Fields, Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
 use yumen_observe::{ListenerMeter, LogBuffer, Memory, Taps, WorkerMetrics};
+use yumen_plan::Plan;
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
-use yumen_upstream::{Outbound, Place};
+use yumen_upstream::{Destination, Outbound, Place};
 
 use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
@@ -114,11 +115,25 @@ impl Engine {
         let mut bound = self.bound.borrow_mut();
         if !bound.is_of(&self.present) {
             let old = std::mem::replace(&mut *bound, Rc::new(Bound::new(&self.present)));
-            self.outbound.worker().spawn(bound::let_go(old));
             let plan = bound.plan();
+            if self.outbound.worker().index() == 0 {
+                self.clear(&old.plan().limited, plan);
+            }
+            self.outbound.worker().spawn(bound::let_go(old));
             self.outbound.retain(|name| plan.destinations.contains_key(name));
         }
         Rc::clone(&bound)
+    }
+
+    /// Shows that services which had a breaker or limits have neither any more: nobody reads how those
+    /// stand from now on.
+    fn clear(&self, limited: &[Arc<Destination>], plan: &Plan) {
+        for destination in limited {
+            let still = plan.destinations.get(&destination.name);
+            if !still.is_some_and(|still| still.is_limited()) {
+                self.metrics.service(&destination.name).reading(0, 0, 0, 0);
+            }
+        }
     }
 
     fn listener(&self, door: &Door) -> Rc<ListenerMeter> {
@@ -167,7 +182,7 @@ impl Serve for Engine {
         }
         if let Some(response) = &mut exchange.response {
             secured::remember_tls(door, &exchange.client, response);
-            if self.log.borrow().wants_answers() {
+            if self.log.borrow().wants_answers() || self.onlookers.taps.is_open() {
                 mark.answered = Some(Box::new(response.head.fields().clone()));
             }
             if let Some(recorder) = &mark.recorder {

@@ -122,6 +122,10 @@ pub struct Metrics {
     /// The same counts under the names of other gateways too, so that dashboards made for those go
     /// on showing something while you move. Counting costs no more; a scrape is larger.
     pub compat: Vec<Compat>,
+    /// Native histograms of Prometheus beside the classic ones, for each service on each listener.
+    /// They are shown to whoever asks for the exposition in Protocol Buffers, as a Prometheus with
+    /// native histograms does. Counting them costs a little more for each exchange.
+    pub native_histograms: bool,
 }
 
 /// A gateway whose names of metrics are known.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use yumen_model::{AccessLog, LogFormat, LogSink};
-use yumen_observe::{Format, LogTally, LogWriter, Record, Registry, Size, Source, Times};
+use yumen_observe::{Format, LogTally, LogWriter, Names, Record, Registry, Size, Source, Times};
 use yumen_policy::{AttemptEnd, Attempts};
 
 const TURNS: u32 = 100;
@@ -119,6 +119,12 @@ fn metrics() -> Result<(), Box<dyn Error>> {
     let mut next = routes.iter().cycle();
     if let Some(route) = next.next() {
         measure("count an exchange, one route", || route.count(black_box(&record)));
+    }
+    let names = Names { native: true, ..Names::default() };
+    registry.config_applied(1, names, SystemTime::now(), Instant::now());
+    if let Some(worker) = workers.first() {
+        let route = worker.route("web", "service-0", "route-0");
+        measure("count an exchange, native histograms too", || route.count(black_box(&record)));
     }
     measure("count an exchange, 10,000 routes in turn", || {
         if let Some(route) = next.next() {
