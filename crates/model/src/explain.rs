@@ -16,7 +16,8 @@ pub struct Explain {
     /// The share of the others that is remembered too, 0 to 1. Which ones depends on the request
     /// id. Those also have the time of each policy.
     pub sample: f64,
-    /// How many are remembered, all workers together; the oldest go first.
+    /// How many are remembered, all workers together; the oldest go first. Those that clients asked
+    /// for by `debug_header` have as much room again, for up to 64 a worker.
     pub entries: u32,
     /// How much memory they may take, all workers together; the oldest go first.
     pub bytes: Bytes,

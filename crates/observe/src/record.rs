@@ -75,7 +75,8 @@ pub struct Record<'a> {
     pub tunnelled: bool,
     /// The fields of the request.
     pub request_fields: Option<&'a Fields>,
-    /// The fields of the answer, if [`LogBuffer::wants_answers`](crate::LogBuffer::wants_answers).
+    /// The fields of the answer, if [`LogBuffer::wants_answers`](crate::LogBuffer::wants_answers) or
+    /// somebody listens live.
     pub response_fields: Option<&'a Fields>,
     /// What TLS says of the connection; `None` in clear text.
     pub secured: Option<&'a Secured>,

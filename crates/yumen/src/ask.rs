@@ -5,6 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 
 /// How long a connection, and each piece of an answer that is whole at once, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -123,6 +124,20 @@ pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
+}
+
+/// A member of a line of the access log as text; empty if it is not there.
+pub(crate) fn word(line: &Value, key: &str) -> String {
+    match line.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
+}
+
+/// The same lines for a terminal, which is not to obey what a client sent.
+pub(crate) fn tame(text: &str) -> String {
+    text.chars().map(|one| if one.is_control() && one != '\n' { '.' } else { one }).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use yumen_observe::{Memories, Recollection};
 use yumen_plan::{Explanation, Outcome, Passage, Plan};
 use yumen_policy::Client;
 
-use crate::ask::parameter;
+use crate::ask::{parameter, tame, word};
 use crate::explain::{CONSIDERED_MAX, parse};
 use crate::status::text;
 
@@ -69,14 +69,6 @@ fn gone(plan: &Plan, id: &str) -> String {
 
 fn read(line: &[u8]) -> Value {
     serde_json::from_slice(line).unwrap_or_default()
-}
-
-fn word(line: &Value, key: &str) -> String {
-    match line.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    }
 }
 
 fn list(lines: &[Value]) -> String {
@@ -174,8 +166,7 @@ impl Recalled {
             out.push_str(&format!("the {side} broke it off\n"));
         }
         self.notes.iter().for_each(|note| out.push_str(&format!("note: {note}\n")));
-        // What a client sent is not obeyed by a terminal.
-        out.chars().map(|one| if one.is_control() && one != '\n' { '.' } else { one }).collect()
+        tame(&out)
     }
 
     /// What was tried, and what was decided on the way.

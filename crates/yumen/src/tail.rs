@@ -12,7 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use yumen_http::{Body, BodyError, BodyRead, Flow, Response};
 use yumen_observe::{Tap, TapRefused, Taps};
 
-use crate::ask::{Whom, encode, parameter};
+use crate::ask::{Whom, encode, parameter, tame, word};
 use crate::say;
 use crate::status::text;
 
@@ -93,11 +93,7 @@ fn lost(line: &str) -> Option<u64> {
 /// One line of the access log for people.
 fn for_people(line: &str) -> String {
     let Ok(line) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
-    let word = |key: &str| match line.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
+    let word = |key: &str| word(&line, key);
     let time = word("time");
     let time = time.split_once('T').map_or(time.as_str(), |(_, time)| time);
     let mut text = format!(
@@ -114,8 +110,7 @@ fn for_people(line: &str) -> String {
         }
     }
     text.push_str(&format!(" id={}\n", word("request_id")));
-    // What a client sent is not obeyed by a terminal.
-    text.chars().map(|one| if one.is_control() && one != '\n' { '.' } else { one }).collect()
+    tame(&text)
 }
 
 /// The answer to who wants to listen.

@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind, Write},
     os::{fd::AsFd, unix::fs::OpenOptionsExt},
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -36,7 +36,7 @@ const NOT_READY_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Sink {
     format: Format,
-    pub(super) members: Members,
+    members: Arc<Members>,
     /// Which exchanges have a line.
     pub(super) filter: Filter,
     /// Whether the fields of answers are asked for.
@@ -75,7 +75,10 @@ pub(super) struct Lost {
 
 impl Sink {
     /// Opens what the configuration names; `None` if that is off.
-    pub(super) fn open(config: &AccessLog) -> Result<Option<Self>, LogError> {
+    pub(super) fn open(
+        config: &AccessLog,
+        members: &Arc<Members>,
+    ) -> Result<Option<Self>, LogError> {
         let (name, file) = match &config.to {
             LogSink::Off => return Ok(None),
             // A handle of its own: `std::io::stdout` would make others wait while it is blocked.
@@ -91,12 +94,11 @@ impl Sink {
         };
         let filter = Filter::new(config).map_err(unsound)?;
         let format = Format::new(&config.format).map_err(unsound)?;
-        let members = Members::new(config);
-        let wants_answers = filter.wants_answers() || format.wants_answers(&members);
+        let wants_answers = filter.wants_answers() || format.wants_answers(members);
         match file {
             Ok(file) => Ok(Some(Self {
                 format,
-                members,
+                members: Arc::clone(members),
                 filter,
                 wants_answers,
                 name,
