@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import entrants, handover, measure, process, reload, report, results, tools
+from harness import entrants, handover, measure, network, process, reload, report, results, tools
 from harness.entrants import BY_NAME, Ready
 from harness.measure import Bench, tell
 from harness.workloads import EXTRAS, PROTOCOLS, WORKLOADS
@@ -78,6 +78,7 @@ def prepare(names: list[str]) -> tuple[list[Ready], dict[str, str]]:
             tell(f"!! {BY_NAME[name].title} is left out: {why}")
     tools.apt("wrk")()
     tools.apt("nghttp2-client", "h2load")()
+    measure.build_backends()
     return ready, missing
 
 
@@ -135,6 +136,8 @@ def run_everything(chosen: argparse.Namespace, folder: Path) -> results.Json:
     began = time.time()
     ready, missing = prepare(chosen.only)
     load_before = os.getloadavg()[0]
+    where = network.isolate()
+    tell(f"measured in {where}")
     # Only now: building on one core takes twice as long.
     os.sched_setaffinity(0, {process.LOAD_CORE})
     bench = Bench(measure.start_backends(folder), folder, chosen.rounds, chosen.seconds)
@@ -145,7 +148,7 @@ def run_everything(chosen: argparse.Namespace, folder: Path) -> results.Json:
         "commit": tools.commit(),
         "command": shlex.join(["bench/run", *sys.argv[1:]]),
         "minutes": round((time.time() - began) / 60, 1),
-        "machine": tools.machine() | {"load_before": round(load_before, 2)},
+        "machine": tools.machine() | {"load_before": round(load_before, 2), "network": where},
         "rounds": chosen.rounds,
         "seconds": chosen.seconds,
         "versions": {one.name: one.version for one in ready},

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from harness import entrants, load, measure, process, tools
+from harness import entrants, load, measure, network, process, tools
 from harness.configs import Command, Job, Writer
 from harness.entrants import BY_NAME, Gateway
 from harness.workloads import PROTOCOLS, ROUTES, SMALL, WORKLOADS, Workload
@@ -89,6 +89,8 @@ def main() -> int:
         print("neither perf nor valgrind works here; run: apt-get install linux-perf valgrind")
         return 1
     ready = entrants.find(BY_NAME[chosen.entrant])
+    measure.build_backends()
+    network.isolate()
     process.raise_descriptor_limit()
     os.sched_setaffinity(0, {process.LOAD_CORE})
     try:

@@ -208,6 +208,7 @@ def text(found: Json) -> str:
 
 def facts(found: Json) -> str:
     machine = found["machine"]
+    network = f"; in {machine['network']}" if "network" in machine else ""
     versions = "\n".join(
         f"- {title(name)}: {version or 'built from this commit'}" for name, version in found["versions"].items()
     )
@@ -216,7 +217,7 @@ def facts(found: Json) -> str:
     )
     return (
         f"- {machine['processor']}, {machine['memory']}, {machine['system']}; load average before: "
-        f"{machine['load_before']}\n- measured {found['date']} at {found['commit']} in {found['minutes']:.0f} minutes\n"
+        f"{machine['load_before']}{network}\n- measured {found['date']} at {found['commit']} in {found['minutes']:.0f} minutes\n"
         f"{versions}" + (f"\n{missing}" if missing else "")
     )
 
@@ -279,6 +280,8 @@ METHOD = """## How it is measured
 
 - The gateway runs with one worker on one core; wrk and the backend (`bench/backend`, answers from memory) run on
   another. All on loopback, plain HTTP/1.1, access logs off, kept connections on both sides.
+- The network is one of the measurement's own if the machine allows that, with cubic or reno as congestion control: one
+  that paces (bbr) adds timers to every large write on loopback, which says nothing of gateways.
 - The other protocols: TLS with an ECDSA P-256 certificate; handshakes by `openssl s_time -new`; HTTP/2 and gRPC by
   h2load (gRPC clients in clear text, to a service that talks HTTP/2 in clear text); WebSocket by `bench/talk`, one
   message at a time on each connection. NGINX proxies gRPC with `grpc_pass`.

@@ -44,7 +44,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    fn scraping(gateway: &Gateway) -> Self {
+    fn scraping(gateway: &Gateway, more: &[&str]) -> Self {
         let folder = fresh_folder("prometheus");
         let file = folder.join("prometheus.yml");
         let text = format!(
@@ -56,11 +56,12 @@ impl Prometheus {
         );
         fs::write(&file, text).expect("a file");
         let address = free_address();
-        let arguments = [
+        let mut arguments = vec![
             format!("--config.file={}", file.display()),
             format!("--storage.tsdb.path={}", folder.join("data").display()),
             format!("--web.listen-address={address}"),
         ];
+        arguments.extend(more.iter().map(ToString::to_string));
         let server = Server::listening(Tool::Prometheus, arguments, address);
         Self { address, folder, server: Some(server) }
     }
@@ -88,6 +89,11 @@ impl Prometheus {
 
     /// Waits until a query has this value.
     fn expect(&self, query: &str, value: &str) {
+        self.wait(&Self::query(query), |answer| value_of(answer) == value);
+    }
+
+    /// The path that asks this.
+    fn query(query: &str) -> String {
         let escaped: String = query
             .bytes()
             .map(|byte| match byte {
@@ -95,10 +101,13 @@ impl Prometheus {
                 _ => format!("%{byte:02X}"),
             })
             .collect();
-        self.wait(&format!("/api/v1/query?query={escaped}"), |answer| {
-            answer["data"]["result"][0]["value"][1] == value
-        });
+        format!("/api/v1/query?query={escaped}")
     }
+}
+
+/// The value of the first row of an answer.
+fn value_of(answer: &Value) -> &str {
+    answer["data"]["result"][0]["value"][1].as_str().unwrap_or_default()
 }
 
 impl Drop for Prometheus {
@@ -116,7 +125,7 @@ fn a_real_prometheus_reads_everything_and_an_alert_fires() {
     }
     let backend = Backend::answering("ok");
     let gateway = Gateway::start(&config(&backend, ""));
-    let prometheus = Prometheus::scraping(&gateway);
+    let prometheus = Prometheus::scraping(&gateway, &[]);
     for number in 0..20 {
         assert_eq!(get(gateway.web(), &format!("/orders/{number}")).status(), 200);
     }
@@ -155,6 +164,57 @@ fn a_real_prometheus_reads_everything_and_an_alert_fires() {
     prometheus.expect("yumen_config_stale_seconds > bool 0", "1");
     gateway.reload(&config(&backend, "")).expect("it is good");
     prometheus.expect("yumen_config_stale_seconds", "0");
+}
+
+#[test]
+fn a_real_prometheus_reads_native_histograms_that_agree_with_the_classic_ones() {
+    const REQUESTS: usize = 400;
+    if !have(&[Tool::Prometheus]) {
+        return;
+    }
+    let backend = Backend::answering("ok");
+    let gateway = Gateway::start(&config(&backend, "metrics: { native_histograms: true }"));
+    let prometheus = Prometheus::scraping(&gateway, &["--enable-feature=native-histograms"]);
+    let mut client = Client::connect(gateway.web());
+    for number in 0..REQUESTS {
+        let request = format!("GET /orders/{number} HTTP/1.1\r\nHost: shop\r\n\r\n");
+        assert_eq!(client.ask(request).expect("an answer").status(), 200);
+    }
+    let all = REQUESTS.to_string();
+    // Everything else is in that exposition too: counters, gauges, classic histograms.
+    prometheus.expect("yumen_http_requests_total{route='orders',code='200'}", &all);
+    prometheus.expect("yumen_config_revision", "1");
+    prometheus.expect("yumen_http_request_duration_seconds_bucket{route='orders',le='+Inf'}", &all);
+    for name in ["request_duration_seconds", "upstream_duration_seconds", "overhead_seconds"] {
+        let native = format!("yumen_native_http_{name}{{listener='web',service='shop'}}");
+        prometheus.expect(&format!("histogram_count({native})"), &all);
+        let ask = |query: String| -> f64 {
+            let answer =
+                prometheus.wait(&Prometheus::query(&query), |one| !value_of(one).is_empty());
+            value_of(&answer).parse().expect("a number")
+        };
+        let classic = format!("yumen_http_{name}");
+        let sums = [format!("histogram_sum({native})"), format!("{classic}_sum{{route='orders'}}")];
+        let [fine, coarse] = sums.map(ask);
+        assert!((fine - coarse).abs() < 1e-9, "{name}: {fine} {coarse}");
+        let rows =
+            prometheus.ask(&Prometheus::query(&format!("{classic}_bucket{{route='orders'}}")));
+        let rows = rows["data"]["result"].as_array().cloned().unwrap_or_default();
+        let bounds = rows.iter().filter_map(|one| one["metric"]["le"].as_str()?.parse().ok());
+        let bounds: Vec<f64> = bounds.filter(|bound: &f64| bound.is_finite()).collect();
+        assert_eq!(bounds.len(), 18, "{rows:?}");
+        for share in ["0.5", "0.9", "0.99"] {
+            let fine = ask(format!("histogram_quantile({share}, {native})"));
+            let coarse =
+                ask(format!("histogram_quantile({share}, {classic}_bucket{{route='orders'}})"));
+            // The classic one knows the bucket only. The native one is within 5 % of the true value,
+            // which may be that of the request beside it.
+            let below = |value: f64| bounds.iter().filter(|bound| **bound < value).count();
+            let (low, high) = (below(fine * 0.9), below(fine * 1.1));
+            assert!(fine > 0.0, "{name} {share}: {fine}");
+            assert!((low..=high).contains(&below(coarse)), "{name} {share}: {fine} {coarse}");
+        }
+    }
 }
 
 #[test]

@@ -149,6 +149,11 @@ fn sessions_are_resumed_across_reloads_and_for_their_name_only() {
         assert!(again.contains("Reused, TLSv1") && again.contains("hello"), "{again}");
         let other = asked(&["-servername", "b.test", "-sess_in", &kept]);
         assert!(other.contains("New, TLSv1"), "{other}");
+        let told = if version == "-tls1_2" { "TLSv1.2" } else { "TLSv1.3" };
+        let told = format!("\"tls\":{{\"version\":\"{told}\",\"cipher\":\"TLS_");
+        let resumed = |line: &str| line.contains(&told) && line.contains("\"resumed\":true");
+        let line = rig.gateway().stdout.wait(0, SOON, resumed).expect("a line in time");
+        assert!(line.contains("\"server_name\":\"a.test\""), "{line}");
     }
 }
 

@@ -1,13 +1,14 @@
 //! What an operator sees of the traffic: access log lines, metrics, and no harm from a log that
 //! nobody reads.
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use yumen_e2e::client::get;
-use yumen_e2e::gateway::Launch;
+use yumen_e2e::gateway::{Launch, fresh_folder};
 use yumen_e2e::load::{Load, Plan};
-use yumen_e2e::{Backend, Client, Gateway, SOON};
+use yumen_e2e::{Backend, Client, Gateway, SOON, Step, raw};
 
 fn config(backend: &Backend, more: &str) -> String {
     format!(
@@ -88,6 +89,53 @@ fn combined_lines_cannot_be_broken() {
     assert!(line.len() < 4096, "fields are capped: {}", line.len());
 }
 
+/// Header fields of both sides are written if they are asked for, and secrets in no case.
+#[test]
+fn fields_are_written_and_secrets_are_not() {
+    const CANARY: &str = "canary-7f3a";
+    let backend = Backend::answering("ok");
+    let set = format!(
+        "policies: [{{ kind: headers, config: {{ response: {{ set: {{ X-Left: '2', Set-Cookie: 'a={CANARY}' }} }} }} }}]"
+    );
+    let template = "access_log: { format: { template: '%{request.headers[\"x-plan\"]} \
+                    %{request.headers[\"authorization\"]} %{request.query} \
+                    %{response.headers[\"x-left\"]} \"%{request.user_agent}\"' } }";
+    let json = "access_log: { headers: { request: [X-Plan, Authorization, Cookie, X-Own], \
+                response: [X-Left, Set-Cookie] }, redact: { headers: [x-own], query: [own] } }";
+    let gateway = Gateway::start(&config(&backend, &format!("{set}\n{json}")));
+    let mut client = Client::connect(gateway.web());
+    let request = format!(
+        "GET /x/1?token={CANARY}&own={CANARY} HTTP/1.1\r\nHost: test.example\r\nX-Plan: gold\r\n\
+         Authorization: Bearer {CANARY}\r\nCookie: a={CANARY}\r\nX-Own: {CANARY}\r\n\
+         User-Agent: x\" gold *** \"\r\nReferer: https://a.example/?code={CANARY}\r\n\r\n"
+    );
+    client.ask(&*request).expect("an answer");
+    let line = gateway.stdout.wait(0, SOON, |_| true).expect("a line in time");
+    let told: Value = serde_json::from_str(&line).expect("JSON");
+    let hidden = "***";
+    assert_eq!(
+        told["request_headers"],
+        serde_json::json!({ "x-plan": "gold", "authorization": hidden, "cookie": hidden, "x-own": hidden })
+    );
+    assert_eq!(
+        told["response_headers"],
+        serde_json::json!({ "x-left": "2", "set-cookie": hidden })
+    );
+    assert_eq!(told["query"], "token=***&own=***");
+
+    gateway.reload(&config(&backend, &format!("{set}\n{template}"))).expect("it is live");
+    let request = request.replace(&format!("&own={CANARY}"), "");
+    client.ask(&*request).expect("an answer");
+    let line = gateway.stdout.wait(1, SOON, |_| true).expect("a line in time");
+    assert_eq!(line, r#"gold *** token=*** 2 "x\" gold *** \"""#);
+    let all = gateway.stdout.all().join("\n") + &gateway.stderr.all().join("\n");
+    assert!(!all.contains(CANARY), "{all}");
+
+    let broken = template.replace("x-plan\"]", "x-plan\"] + 1");
+    let told = gateway.reload(&config(&backend, &broken)).expect_err("it is refused");
+    assert!(told.contains("access_log.format.template"), "{told}");
+}
+
 #[test]
 fn metrics_count_what_happened() {
     let backend = Backend::answering("ok");
@@ -110,6 +158,35 @@ fn metrics_count_what_happened() {
     }
 }
 
+/// Files move aside when they are full, and one that was removed is begun anew.
+#[test]
+fn a_file_is_rotated() {
+    let backend = Backend::answering("ok");
+    let folder = fresh_folder("rotated");
+    let path = folder.join("access.log");
+    let log = format!(
+        "access_log: {{ to: {{ file: '{}' }}, rotate: {{ bytes: 64KiB, keep: 2 }} }}",
+        path.display()
+    );
+    let gateway = Gateway::start(&config(&backend, &log));
+    let moved = |number: u32| folder.join(format!("access.log.{number}"));
+    let load = Load::start(&Plan::steady(gateway.web(), 4));
+    let began = Instant::now();
+    while !moved(2).exists() && began.elapsed() < SOON {
+        load.reach(load.done() + 100, SOON);
+    }
+    fs::remove_file(&path).expect("it is there");
+    while !path.exists() && began.elapsed() < 2 * SOON {
+        load.reach(load.done() + 100, SOON);
+    }
+    let report = load.stop();
+    assert!(report.failed.is_empty(), "{report:?}");
+    assert!(path.exists() && moved(1).exists() && moved(2).exists() && !moved(3).exists());
+    let text = fs::read_to_string(moved(2)).expect("it is there");
+    assert!(text.len() <= 64 << 10 && text.lines().all(|line| line.ends_with('}')));
+    fs::remove_dir_all(folder).expect("it is removed");
+}
+
 /// Behind a pipe that nobody reads, lines are lost and requests are not.
 #[test]
 fn a_log_that_nobody_reads() {
@@ -129,4 +206,27 @@ fn a_log_that_nobody_reads() {
     gateway.signal("TERM");
     let status = gateway.exit(Duration::from_secs(10)).expect("it ends although its log hangs");
     assert_eq!(status.code(), Some(0));
+}
+
+/// Nobody reads how a breaker stands that is no more: it must not be shown as open for ever.
+#[test]
+fn a_breaker_that_is_taken_away_is_not_shown_as_open() {
+    let backend = Backend::start(|_| {
+        vec![Step::Body, raw("HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")]
+    });
+    let guarded = config(&backend, "    breaker: { consecutive: 3, open: 1m }");
+    let gateway = Gateway::start(&guarded);
+    let shows = |state: &str| {
+        let sample = format!("yumen_upstream_breaker_state{{service=\"backend\"}} {state}\n");
+        let deadline = Instant::now() + SOON;
+        while !get(gateway.status(), "/metrics").text().contains(&sample) {
+            assert!(Instant::now() < deadline, "it does not become {state}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    while get(gateway.web(), "/x/1").status() != 503 {}
+    shows("2");
+    gateway.reload(&config(&backend, "")).expect("it is well");
+    shows("0");
+    assert_eq!(get(gateway.web(), "/x/1").status(), 500);
 }

@@ -116,7 +116,18 @@ fn configurations_in_documents_can_be_read() {
 fn the_commands_are_in_the_guide() {
     let house = House::open().unwrap();
     let guide = house.text("docs/guide/cli.md");
-    let commands = ["run", "check", "explain", "schema", "echo", "upgrade", "version"];
+    let commands = [
+        "run",
+        "check",
+        "explain",
+        "debug-token",
+        "tail",
+        "top",
+        "schema",
+        "echo",
+        "upgrade",
+        "version",
+    ];
     let missing = commands.iter().filter(|name| !guide.contains(&format!("| `yumen {name}")));
     expect_none(missing.map(|name| format!("docs/guide/cli.md does not tell of {name}")));
 }

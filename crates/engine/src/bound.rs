@@ -15,6 +15,8 @@ use yumen_upstream::{Clerk, Destination, Ledgers, Outbound, Pool};
 #[derive(Debug)]
 pub struct Present {
     plan: Mutex<Arc<Plan>>,
+    /// The one before, while exchanges that ran under it may have to be explained.
+    earlier: Mutex<Option<Arc<Plan>>>,
     /// How often it was swapped: workers look at this number for every request and take the lock
     /// only when it has changed.
     swaps: AtomicU64,
@@ -26,7 +28,12 @@ impl Present {
     /// Begins with this plan.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan: Mutex::new(plan), swaps: AtomicU64::new(0), ledgers: Arc::default() }
+        Self {
+            plan: Mutex::new(plan),
+            earlier: Mutex::default(),
+            swaps: AtomicU64::new(0),
+            ledgers: Arc::default(),
+        }
     }
 
     /// Puts another plan in its place. Exchanges that have begun end under the old one, which is
@@ -36,7 +43,23 @@ impl Present {
         let old = std::mem::replace(&mut *self.lock(), plan);
         self.swaps.fetch_add(1, Ordering::Release);
         self.ledgers.retain(|name| now.destinations.contains_key(name));
+        let earlier = (!now.remember.is_off()).then(|| Arc::clone(&old));
+        let before = std::mem::replace(&mut *self.earlier(), earlier);
+        // Whoever swaps holds it too, and lets it go where that may take a moment.
+        drop(before);
         old
+    }
+
+    /// The plan of this revision, if it is the present one or the one before.
+    #[must_use]
+    pub fn plan_of(&self, revision: u64) -> Option<Arc<Plan>> {
+        let present = Some(self.plan());
+        let earlier = self.earlier().clone();
+        [present, earlier].into_iter().flatten().find(|plan| plan.revision == revision)
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, Option<Arc<Plan>>> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The plan.

@@ -6,6 +6,7 @@ mod bound;
 mod fail;
 mod ids;
 mod note;
+mod remember;
 mod secured;
 mod traced;
 mod walk;
@@ -16,14 +17,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use yumen_http::{Refusal, Response, grpc};
+use yumen_http::{Fields, Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
-use yumen_observe::{ListenerMeter, LogBuffer, SpanBuffer, WorkerMetrics};
+use yumen_observe::{Exporter, ListenerMeter, LogBuffer, Memory, SpanBuffer, Taps, WorkerMetrics};
+use yumen_plan::Plan;
 use yumen_policy::{Client, Exchange, Failure, FailureKind};
-use yumen_upstream::{Outbound, Place};
+use yumen_upstream::{Destination, Outbound, Place};
 
 use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
+use crate::remember::Recorder;
 
 /// One worker's engine.
 #[derive(Debug)]
@@ -33,10 +36,24 @@ pub struct Engine {
     metrics: WorkerMetrics,
     log: RefCell<LogBuffer>,
     spans: RefCell<SpanBuffer>,
+    onlookers: Onlookers,
     bound: RefCell<Rc<Bound>>,
     /// Few, so that going through them is faster than hashing.
     listeners: RefCell<Vec<(Arc<str>, Rc<ListenerMeter>)>>,
     ids: Ids,
+}
+
+/// Who may want to know of single exchanges.
+#[derive(Debug, Clone)]
+pub struct Onlookers {
+    /// Those who listen to the log live.
+    pub taps: Arc<Taps>,
+    /// What this worker remembers.
+    pub memory: Arc<Memory>,
+    /// How many workers share what there is room for.
+    pub workers: usize,
+    /// Where spans go.
+    pub exporter: Arc<Exporter>,
 }
 
 /// What the engine remembers of an exchange until its end.
@@ -49,6 +66,10 @@ pub struct Mark {
     listener: Option<Rc<ListenerMeter>>,
     /// Its place among the requests of its service, if those are limited.
     place: Option<Place>,
+    /// The fields of the answer, if somebody wants to write them down.
+    answered: Option<Box<Fields>>,
+    /// Watches its policies, if that is wanted.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Engine {
@@ -58,7 +79,8 @@ impl Engine {
         present: Arc<Present>,
         outbound: Outbound,
         metrics: WorkerMetrics,
-        (log, spans): (LogBuffer, SpanBuffer),
+        log: LogBuffer,
+        onlookers: Onlookers,
     ) -> Self {
         let bound = RefCell::new(Rc::new(Bound::new(&present)));
         Self {
@@ -66,7 +88,8 @@ impl Engine {
             outbound,
             metrics,
             log: RefCell::new(log),
-            spans: RefCell::new(spans),
+            spans: RefCell::new(SpanBuffer::new(Arc::clone(&onlookers.exporter))),
+            onlookers,
             bound,
             listeners: RefCell::default(),
             ids: Ids::default(),
@@ -82,6 +105,7 @@ impl Engine {
         self.spans.borrow_mut().flush();
         // Plans that nobody uses any more are let go of even when no request comes.
         let bound = self.bound();
+        self.forget(&bound.plan().remember);
         // What all workers share is shown once.
         if self.outbound.worker().index() == 0 {
             for destination in &bound.plan().limited {
@@ -97,11 +121,25 @@ impl Engine {
         let mut bound = self.bound.borrow_mut();
         if !bound.is_of(&self.present) {
             let old = std::mem::replace(&mut *bound, Rc::new(Bound::new(&self.present)));
-            self.outbound.worker().spawn(bound::let_go(old));
             let plan = bound.plan();
+            if self.outbound.worker().index() == 0 {
+                self.clear(&old.plan().limited, plan);
+            }
+            self.outbound.worker().spawn(bound::let_go(old));
             self.outbound.retain(|name| plan.destinations.contains_key(name));
         }
         Rc::clone(&bound)
+    }
+
+    /// Shows that services which had a breaker or limits have neither any more: nobody reads how those
+    /// stand from now on.
+    fn clear(&self, limited: &[Arc<Destination>], plan: &Plan) {
+        for destination in limited {
+            let still = plan.destinations.get(&destination.name);
+            if !still.is_some_and(|still| still.is_limited()) {
+                self.metrics.service(&destination.name).reading(0, 0, 0, 0);
+            }
+        }
     }
 
     fn listener(&self, door: &Door) -> Rc<ListenerMeter> {
@@ -128,6 +166,7 @@ impl Serve for Engine {
         let listener = self.listener(door);
         listener.request_began();
         mark.listener = Some(listener);
+        mark.recorder = remember::recorder(&bound.plan().remember, exchange);
         exchange.response = door.challenge(&exchange.request.head);
         if exchange.response.is_some() {
             return;
@@ -152,6 +191,12 @@ impl Serve for Engine {
         }
         if let Some(response) = &mut exchange.response {
             secured::remember_tls(door, &exchange.client, response);
+            if self.log.borrow().wants_answers() || self.onlookers.taps.is_open() {
+                mark.answered = Some(Box::new(response.head.fields().clone()));
+            }
+            if let Some(recorder) = &mark.recorder {
+                recorder.tell(response, &exchange.trail.id);
+            }
         }
     }
 

@@ -69,13 +69,17 @@ impl Engine {
                 Broken::Upstream => Side::Upstream,
             }),
             tunnelled: end.tunnel,
+            request_fields: Some(head.fields()),
+            response_fields: mark.answered.as_deref(),
+            secured: client.secured.as_deref(),
             trace: trail.trace.as_deref(),
-            secure: client.secured.is_some(),
         };
         self.log.borrow_mut().write(&record);
         if record.trace.is_some() {
             self.spans.borrow_mut().write(&record);
         }
+        self.show(&record);
+        self.remember(&record, exchange, mark);
         self.count(door, exchange, mark, &record);
     }
 
@@ -115,6 +119,7 @@ impl Engine {
             ..Record::default()
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
         self.listener(door).handshake_failed();
     }
 
@@ -129,9 +134,12 @@ impl Engine {
             status,
             failure: Some(failure.kind().code()),
             cause: failure.cause(),
+            revision: self.bound().plan().revision,
             ..Record::default()
         };
         self.log.borrow_mut().write(&record);
+        self.show(&record);
+        self.remember_refused(&record);
         self.listener(door).request_refused(status);
     }
 }
@@ -150,7 +158,7 @@ pub(crate) fn show(service: &ServiceMeter, reading: Reading) {
 }
 
 /// So long ago, by the clock on the wall.
-fn before(passed: Duration) -> SystemTime {
+pub(crate) fn before(passed: Duration) -> SystemTime {
     SystemTime::now().checked_sub(passed).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 

@@ -46,8 +46,8 @@ impl Engine {
             Action::Forward { .. } | Action::Answer(_) => Vec::new(),
         };
         exchange.path = path.map_err(malformed)?;
-        if let Some(answer) = inward(&offer.chain, ends, exchange).await? {
-            return outward(&offer.chain, ends, exchange, answer).await;
+        if let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {
+            return outward((&offer.chain, ends), exchange, answer, mark).await;
         }
         let response = match &route.action {
             Action::Forward { destination, timeouts, host, told, retries, fallback } => {
@@ -72,7 +72,7 @@ impl Engine {
             }
             Action::Answer(fixed) => answer(fixed)?,
         };
-        outward(&offer.chain, ends, exchange, response).await
+        outward((&offer.chain, ends), exchange, response, mark).await
     }
 
     /// Asks a service, when it is the exchange's turn.
@@ -185,12 +185,13 @@ async fn inward(
     chain: &Chain,
     ends: &Ends,
     exchange: &mut Exchange,
+    mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
     if chain.0.is_empty() {
         return Ok(None);
     }
     let since = Instant::now();
-    let decided = decide(chain, ends, exchange).await;
+    let decided = decide(chain, ends, exchange, mark).await;
     exchange.trail.policies = since.elapsed();
     decided
 }
@@ -200,12 +201,15 @@ async fn decide(
     chain: &Chain,
     ends: &Ends,
     exchange: &mut Exchange,
+    mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
-    for (link, meter) in chain.0.iter().zip(&ends.policies) {
+    for (place, (link, meter)) in chain.0.iter().zip(&ends.policies).enumerate() {
+        let since = mark.watches();
         let verdict = match link.policy.on_request(exchange) {
             Step::Now(verdict) => verdict,
             Step::Later(verdict) => verdict.await,
         };
+        mark.step(place, false, since, &verdict);
         let decided = match verdict {
             Verdict::Next => {
                 meter.passed();
@@ -228,20 +232,22 @@ async fn decide(
 
 /// Back through the policies in the opposite order.
 async fn outward(
-    chain: &Chain,
-    ends: &Ends,
+    (chain, ends): (&Chain, &Ends),
     exchange: &mut Exchange,
     response: Response,
+    mark: &mut Mark,
 ) -> Result<Response, Failure> {
     if chain.0.is_empty() {
         return Ok(response);
     }
     exchange.response = Some(response);
-    for (link, meter) in chain.0.iter().zip(&ends.policies).rev() {
+    for (place, (link, meter)) in chain.0.iter().zip(&ends.policies).enumerate().rev() {
+        let since = mark.watches();
         let verdict = match link.policy.on_response(exchange) {
             Step::Now(verdict) => verdict,
             Step::Later(verdict) => verdict.await,
         };
+        mark.step(place, true, since, &verdict);
         match verdict {
             Verdict::Next => {}
             Verdict::Answer(response) => {

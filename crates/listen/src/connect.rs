@@ -136,6 +136,9 @@ async fn secure(link: &mut Link, door: &Door) -> Result<(Secured, Option<Met>), 
         protocol: negotiated.protocol,
         server_name: negotiated.server_name,
         identity: holder.map(|holder| Identity::new(shown(holder))),
+        version: negotiated.version,
+        cipher: negotiated.cipher,
+        resumed: negotiated.resumed,
     };
     Ok((secured, met))
 }

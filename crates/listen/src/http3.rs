@@ -198,9 +198,10 @@ async fn serve<S: Serve>(
         connection.close(guard::code(h3::error::Code::H3_EXCESSIVE_LOAD), b"too many connections");
         return;
     };
-    let Negotiated { protocol, server_name } = Negotiated::in_quic(connection.handshake_data());
+    let Negotiated { protocol, server_name, version, .. } =
+        Negotiated::in_quic(connection.handshake_data());
     // Nothing is demanded that TLS 1.3 does not meet, so there is nothing to be remembered.
-    peer.agreed(Secured { protocol, server_name, identity: None }, None);
+    peer.agreed(Secured { protocol, server_name, version, ..Secured::default() }, None);
     session::serve(gate, closing, peer, connection).await;
     drop((guest, present));
 }

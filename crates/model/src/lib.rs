@@ -10,6 +10,7 @@ mod acme;
 mod address;
 mod breaker;
 pub mod document;
+mod explain;
 mod fallback;
 mod health;
 mod listener;
@@ -33,6 +34,7 @@ mod watch;
 pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
+pub use explain::{DebugHeader, Explain, Keep};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Passive, Probe};
 pub use listener::{
@@ -53,7 +55,9 @@ pub use tls::{
     ListenerTls, ServiceTls, TlsVersion,
 };
 pub use tracing::{OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
-pub use watch::{AccessLog, Compat, LogFormat, LogSink, Metrics, Status};
+pub use watch::{
+    AccessLog, Compat, LogFormat, LogHeaders, LogNames, LogRotation, LogSink, Metrics, Status,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,6 +90,8 @@ pub struct Model {
     pub tracing: Option<Tracing>,
     /// What `/metrics` shows.
     pub metrics: Metrics,
+    /// Which exchanges are remembered, so that they can be explained.
+    pub explain: Explain,
     /// The listener for `/metrics`, `/livez` and `/readyz`.
     pub status: Status,
     /// How long a stopping gateway waits for exchanges that are under way.
@@ -109,6 +115,7 @@ impl Default for Model {
             access_log: AccessLog::default(),
             tracing: None,
             metrics: Metrics::default(),
+            explain: Explain::default(),
             status: Status::default(),
             drain: Span::seconds(60),
             drain_delay: Span::OFF,

@@ -12,13 +12,17 @@ use std::{
 };
 
 use yumen_model::{AccessLog, LogFormat, LogSink};
-use yumen_observe::{Format, LogTally, LogWriter, Record, Registry, Size, Source, Times};
+use yumen_observe::{Format, LogTally, LogWriter, Names, Record, Registry, Size, Source, Times};
 use yumen_policy::{AttemptEnd, Attempts};
 
 const TURNS: u32 = 100;
 const ROUNDS: u32 = 20_000;
 const ROUTES: usize = 10_000;
 const WORKERS: usize = 2;
+
+/// About what `combined` tells.
+const TEMPLATE: &str = "%{client.address} - - [%{time}] \"%{request.method} %{request.path}?%{request.query} \
+    %{request.protocol}\" %{response.status} %{response.bytes} \"%{request.referer}\" \"%{request.user_agent}\"";
 
 fn attempts() -> Attempts {
     let mut attempts = Attempts::default();
@@ -116,6 +120,12 @@ fn metrics() -> Result<(), Box<dyn Error>> {
     if let Some(route) = next.next() {
         measure("count an exchange, one route", || route.count(black_box(&record)));
     }
+    let names = Names { native: true, ..Names::default() };
+    registry.config_applied(1, names, SystemTime::now(), Instant::now());
+    if let Some(worker) = workers.first() {
+        let route = worker.route("web", "service-0", "route-0");
+        measure("count an exchange, native histograms too", || route.count(black_box(&record)));
+    }
     measure("count an exchange, 10,000 routes in turn", || {
         if let Some(route) = next.next() {
             route.count(black_box(&record));
@@ -138,6 +148,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let null = || LogSink::File("/dev/null".to_owned());
     log("access log, JSON", null(), LogFormat::Json)?;
     log("access log, combined", null(), LogFormat::Combined)?;
+    log("access log, template", null(), LogFormat::Template(TEMPLATE.to_owned()))?;
     log("access log, off", LogSink::Off, LogFormat::Json)?;
     metrics()
 }

@@ -5,13 +5,18 @@
 //! a chunk that finds it full is dropped and its lines are counted in the [`LogTally`].
 
 mod buffer;
+mod check;
 mod combined;
 mod escape;
+mod fields;
 mod filter;
 mod json;
+mod names;
 mod redact;
+mod rotation;
 mod sink;
 mod stamp;
+mod template;
 mod writer;
 
 use std::{
@@ -21,7 +26,10 @@ use std::{
 };
 
 pub use buffer::LogBuffer;
-pub use filter::check_access_log;
+pub use check::check_access_log;
+pub(crate) use filter::Filter;
+pub(crate) use json::{Members, line as json_line};
+pub(crate) use stamp::Stamp;
 pub use writer::LogWriter;
 
 /// Bytes that make a chunk full.

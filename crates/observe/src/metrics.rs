@@ -10,8 +10,10 @@ mod format;
 mod histogram;
 mod kong;
 mod meter;
+mod native;
 mod outcome;
 mod process;
+mod protobuf;
 mod render;
 mod series;
 mod slots;
@@ -28,7 +30,7 @@ use std::{
 };
 
 pub use format::Format;
-use meter::{ListenerCells, PolicyCells, RouteCells, ServiceCells};
+use meter::{ListenerCells, NativeCells, PolicyCells, RouteCells, ServiceCells};
 pub use meter::{ListenerMeter, PolicyMeter, RouteMeter, ServiceMeter, WorkerMetrics};
 pub use series::names;
 use table::Table;
@@ -47,10 +49,13 @@ pub struct Registry {
     grace: Duration,
     workers: AtomicU64,
     routes: Table<RouteName, RouteCells>,
+    /// By the names of listener and service.
+    natives: Table<(String, String), NativeCells>,
     services: Table<String, ServiceCells>,
     listeners: Table<String, ListenerCells>,
     policies: Table<&'static str, PolicyCells>,
     kong: AtomicBool,
+    native: AtomicBool,
     config: ConfigCells,
     targets: Mutex<Vec<TargetHealth>>,
     /// Names that can be looked up, and those that cannot.
@@ -135,6 +140,8 @@ pub struct Names {
     pub policies: BTreeSet<&'static str>,
     /// Whether counts are shown under Kong's names too.
     pub kong: bool,
+    /// Whether native histograms are counted, for each service on each listener.
+    pub native: bool,
 }
 
 #[derive(Debug, Default)]
@@ -170,10 +177,12 @@ impl Registry {
             grace,
             workers: AtomicU64::new(0),
             routes: Table::default(),
+            natives: Table::default(),
             services: Table::default(),
             listeners: Table::default(),
             policies: Table::default(),
             kong: AtomicBool::default(),
+            native: AtomicBool::default(),
             config: ConfigCells::default(),
             targets: Mutex::default(),
             looked_up: Default::default(),
@@ -200,6 +209,11 @@ impl Registry {
             |listener: &String| RouteName { listener: listener.clone(), ..RouteName::default() };
         names.routes.extend(names.listeners.iter().map(astray));
         names.routes.insert(RouteName::default());
+        // Of names that are not kept the cells go: what is switched off takes no memory.
+        let pair = |name: &RouteName| (name.listener.clone(), name.service.clone());
+        let natives = names.routes.iter().filter(|_| names.native).map(pair).collect();
+        self.natives.keep(natives);
+        self.native.store(names.native, Ordering::Relaxed);
         self.routes.keep(names.routes);
         self.services.keep(names.services);
         self.listeners.keep(names.listeners);
@@ -248,6 +262,7 @@ impl Registry {
 
     fn sweep(&self, now: Instant) {
         self.routes.sweep(now, self.grace);
+        self.natives.sweep(now, self.grace);
         self.services.sweep(now, self.grace);
         self.listeners.sweep(now, self.grace);
         self.policies.sweep(now, self.grace);

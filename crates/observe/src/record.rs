@@ -5,7 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use yumen_policy::{Attempts, Decider, Decision, Trace};
+use yumen_http::Fields;
+use yumen_policy::{Attempts, Decider, Decision, Secured, Trace};
 
 static NO_ATTEMPTS: Attempts = Attempts::NONE;
 
@@ -74,8 +75,13 @@ pub struct Record<'a> {
     pub tunnelled: bool,
     /// Its place in a trace, where traces are made.
     pub trace: Option<&'a Trace>,
-    /// Whether the client speaks TLS.
-    pub secure: bool,
+    /// The fields of the request.
+    pub request_fields: Option<&'a Fields>,
+    /// The fields of the answer, if [`LogBuffer::wants_answers`](crate::LogBuffer::wants_answers) or
+    /// somebody listens live.
+    pub response_fields: Option<&'a Fields>,
+    /// What TLS says of the connection; `None` in clear text.
+    pub secured: Option<&'a Secured>,
 }
 
 /// Where the time of an exchange went.
@@ -155,7 +161,9 @@ impl Default for Record<'_> {
             aborted_by: None,
             tunnelled: false,
             trace: None,
-            secure: false,
+            request_fields: None,
+            response_fields: None,
+            secured: None,
         }
     }
 }

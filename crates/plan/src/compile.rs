@@ -16,13 +16,11 @@ use crate::acme;
 use crate::action::{Action, Fixed, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
-use crate::http2;
-use crate::http3;
-use crate::resolver;
-use crate::route::{Rewrite, RoutePlan};
+use crate::route::{self, Rewrite, RoutePlan};
 use crate::stream::Streams;
-use crate::tracing;
-use crate::{ListenerPlan, Offer, Plan, by_name, limited};
+use crate::{
+    ListenerPlan, Offer, Plan, by_name, http2, http3, limited, remember, resolver, tracing,
+};
 
 /// A route as it was written, and where.
 struct Written<'a> {
@@ -73,6 +71,7 @@ impl Plan {
         let acme = acme::compile(model, &mut report);
         let tracing = tracing::compile(model, &mut report);
         let servers = resolver::compile(&model.resolver, &mut report);
+        let remember = remember::compile(model, &mut report);
         warn(&listeners, &written, &mut report);
         let streams = Streams::compile(&services, written.len(), &mut report);
         let mut routes: Vec<RoutePlan> = routes.into_iter().flatten().collect();
@@ -93,6 +92,7 @@ impl Plan {
             access_log: model.access_log.clone(),
             tracing,
             metrics: model.metrics.clone(),
+            remember,
             status: model.status.clone(),
             drain: model.drain,
             drain_delay: model.drain_delay,
@@ -239,17 +239,9 @@ fn compile_route(
             return None;
         }
     };
-    let is_forward = matches!(action, Action::Forward { .. });
-    for (key, given) in [
-        ("strip_prefix", route.strip_prefix.is_some()),
-        ("rewrite", route.rewrite.is_some()),
-        ("host", route.host.is_some()),
-        ("client_certificate", route.client_certificate.is_some()),
-        ("timeouts", route.timeouts.is_some()),
-        ("retries", route.retries.is_some()),
-        ("fallback", route.fallback.is_some()),
-    ] {
-        if given && !is_forward {
+    let own = route::own(route);
+    if !matches!(action, Action::Forward { .. }) {
+        for key in &own {
             report
                 .error(format!("{at}.{key}"), "only routes to a service have this")
                 .hint("take it out: nothing is sent to a service here");
@@ -263,6 +255,7 @@ fn compile_route(
         at: at.clone(),
         rewrite: rewrite?,
         body_max: route.limits.body.map(|body| body.0),
+        own: own.into(),
         action,
     })
 }

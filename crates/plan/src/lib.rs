@@ -13,6 +13,7 @@ mod fallback;
 mod http2;
 mod http3;
 mod question;
+mod remember;
 mod resolver;
 mod route;
 mod stream;
@@ -22,9 +23,10 @@ mod tracing;
 pub use acme::AcmePlan;
 pub use action::{Action, Fixed, Redirection};
 pub use chain::{Chain, Link};
-pub use explain::{Explanation, Outcome};
+pub use explain::{Explanation, Outcome, Passage, Setting};
 pub use fallback::{Fallback, Substitute};
 pub use question::Asked;
+pub use remember::{Debugging, Remember, Signed};
 pub use route::{Rewrite, RoutePlan};
 pub use tracing::TracingPlan;
 
@@ -59,6 +61,8 @@ pub struct Plan {
     pub tracing: Option<TracingPlan>,
     /// How what was counted is shown.
     pub metrics: Metrics,
+    /// Which exchanges are remembered.
+    pub remember: Remember,
     /// The status listener.
     pub status: Status,
     /// How long a stopping gateway waits.

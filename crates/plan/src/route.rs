@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use yumen_http::{Malformed, RequestHead, canonical_path};
+use yumen_model::Route;
 use yumen_route::{Parameters, Template};
 
 use crate::action::Action;
@@ -20,8 +21,24 @@ pub struct RoutePlan {
     pub rewrite: Rewrite,
     /// The largest request body in bytes, if the route has its own limit.
     pub body_max: Option<u64>,
+    /// The settings that it does not take from its service, by key.
+    pub own: Box<[&'static str]>,
     /// What it does.
     pub action: Action,
+}
+
+/// The settings that a route has of its own instead of its service's.
+pub(crate) fn own(route: &Route) -> Vec<&'static str> {
+    let keys = [
+        ("strip_prefix", route.strip_prefix.is_some()),
+        ("rewrite", route.rewrite.is_some()),
+        ("host", route.host.is_some()),
+        ("client_certificate", route.client_certificate.is_some()),
+        ("timeouts", route.timeouts.is_some()),
+        ("retries", route.retries.is_some()),
+        ("fallback", route.fallback.is_some()),
+    ];
+    keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
 }
 
 /// How the path of a request changes on its way to the service.

@@ -179,6 +179,7 @@ fn compile_stream(
         service: stream.service.as_str().into(),
         at,
         rewrite: Rewrite::Keep,
+        own: Box::default(),
         body_max: None,
         action: Action::Forward {
             destination: Arc::clone(destination),

@@ -58,6 +58,12 @@ pub struct Secured {
     pub server_name: Option<String>,
     /// Who the client proved to be, if it showed a certificate.
     pub identity: Option<Identity>,
+    /// The version of TLS, such as `TLSv1.3`.
+    pub version: Option<&'static str>,
+    /// The cipher suite, by its registered name; not known of HTTP/3.
+    pub cipher: Option<&'static str>,
+    /// Whether what was agreed on before was taken up again; not known of HTTP/3.
+    pub resumed: bool,
 }
 
 /// A policy that ended an exchange's way to its service.

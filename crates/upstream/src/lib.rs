@@ -13,6 +13,7 @@ mod breaker;
 mod budget;
 mod bulkhead;
 mod connection;
+mod describe;
 mod destination;
 mod endpoint;
 mod entry;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, echo, explain, policies, run, say, upgrade};
+use crate::{check, debug_token, echo, explain, policies, run, say, tail, top, upgrade};
 
 /// An API gateway: one door in front of many services.
 #[derive(Debug, Parser)]
@@ -32,8 +32,14 @@ enum Command {
     },
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
-    /// Says what would happen to a request, and why.
+    /// Says what would happen to a request, or what has happened to one, and why.
     Explain(explain::Options),
+    /// Makes the header field that has one request remembered, to be explained.
+    DebugToken(debug_token::Options),
+    /// Shows the access log of a running gateway, live.
+    Tail(tail::Options),
+    /// Shows the traffic of a running gateway, as a table that moves.
+    Top(top::Options),
     /// Runs a small server that answers with what it received.
     Echo {
         /// Where it listens.
@@ -53,6 +59,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Check { file, effective, json } => check::check(&file, effective, json),
         Command::Schema => schema(),
         Command::Explain(options) => explain::explain(&options),
+        Command::DebugToken(options) => debug_token::debug_token(&options),
+        Command::Tail(options) => tail::tail(&options),
+        Command::Top(options) => top::top(&options),
         Command::Echo { listen } => echo::run(&listen),
         Command::Upgrade(options) => upgrade::upgrade(&options),
         Command::Version => {

@@ -455,6 +455,8 @@ impl Control {
             names: self.equipment.names.clone(),
             showcase: Arc::clone(&self.place.certificates.showcase),
             ready: Arc::clone(&self.ready),
+            taps: Arc::clone(&self.equipment.taps),
+            memories: Arc::clone(&self.equipment.memories),
         };
         let pages = StatusPages::start(bound, pages);
         let pages = pages.map_err(|error| format!("cannot start the status listener: {error}"))?;

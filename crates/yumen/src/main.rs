@@ -1,11 +1,13 @@
 //! The one binary: reads the command line and wires the rooms.
 
 mod aside;
+mod ask;
 mod certificates;
 mod check;
 mod command;
 mod config;
 mod control;
+mod debug_token;
 mod echo;
 mod expiry;
 mod explain;
@@ -15,10 +17,13 @@ mod notify;
 mod pid_file;
 mod policies;
 mod ready;
+mod recall;
 mod run;
 mod say;
 mod sockets;
 mod status;
+mod tail;
+mod top;
 mod traces;
 mod upgrade;
 mod upstreams;

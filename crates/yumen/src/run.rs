@@ -86,8 +86,9 @@ fn try_run(options: &Options) -> Result<(), String> {
     let present = Arc::new(Present::new(Arc::clone(&plan)));
     let mut traces = Traces::new(Arc::default());
     traces.follow(plan.tracing.as_ref())?;
+    let (taps, memories) = (Arc::default(), Arc::default());
     let exporter = Arc::clone(&traces.exporter);
-    let equipment = Equipment { present, names, standings, registry, exporter };
+    let equipment = Equipment { present, names, standings, registry, exporter, taps, memories };
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
     let workers = Workers::start(count, &equipment, &log)
         .map_err(|error| format!("cannot start a thread: {error}"))?;

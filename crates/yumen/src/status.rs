@@ -1,4 +1,4 @@
-//! The status listener: `/metrics`, `/upstreams`, `/livez` and `/readyz`, on a thread of its own, so that a
+//! The status listener: `/metrics`, `/upstreams`, `/explain`, `/tail`, `/livez` and `/readyz`, on a thread of its own, so that a
 //! scrape never takes a worker's time.
 
 use std::io;
@@ -13,14 +13,14 @@ use yumen_engine::Present;
 use yumen_http::{Body, Refusal, RequestHead, Response, ResponseHead, Status};
 use yumen_listen::{Bound, Connections, Door, End, Gate, Serve};
 use yumen_model::Listener;
-use yumen_observe::{Format, Registry};
+use yumen_observe::{Format, Memories, Registry, Taps};
 use yumen_policy::{Client, Exchange, Failure};
 use yumen_upstream::health::Standings;
 use yumen_upstream::resolve::Names;
 use yumen_worker::Worker;
 
 use crate::certificates::Showcase;
-use crate::upstreams;
+use crate::{recall, tail, upstreams};
 
 /// How long those who have asked may take to hear the answer, when the pages are closed.
 const LAST_PAGES: Duration = Duration::from_secs(2);
@@ -45,6 +45,8 @@ pub(crate) struct Pages {
     pub(crate) names: Names,
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) ready: Arc<AtomicBool>,
+    pub(crate) taps: Arc<Taps>,
+    pub(crate) memories: Arc<Memories>,
 }
 
 impl StatusPages {
@@ -131,7 +133,14 @@ impl Pages {
                 let page = upstreams::page(&self.present, &self.standings, &self.names);
                 text(200, "application/json", page.into_bytes())
             }
-            _ => text(404, PLAIN, b"there are /metrics, /upstreams, /livez and /readyz\n".to_vec()),
+            "/tail" => tail::page(&self.taps, head.query()),
+            path if path == "/explain" || path.starts_with("/explain/") => {
+                recall::page(&self.present, &self.memories, head)
+            }
+            _ => {
+                let there = "there are /metrics, /upstreams, /explain, /tail, /livez and /readyz\n";
+                text(404, PLAIN, there.into())
+            }
         }
     }
 }

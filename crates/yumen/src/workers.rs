@@ -10,9 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use yumen_engine::{Engine, Present};
+use yumen_engine::{Engine, Onlookers, Present};
 use yumen_listen::{Connections, Datagrams, Door, Gate};
-use yumen_observe::{Exporter, LogBuffer, LogWriter, Registry, SpanBuffer};
+use yumen_observe::{Exporter, LogBuffer, LogWriter, Memories, Registry, Taps};
 use yumen_upstream::Outbound;
 use yumen_upstream::health::Standings;
 use yumen_upstream::resolve::Names;
@@ -60,7 +60,12 @@ pub(crate) struct Equipment {
     pub(crate) names: Names,
     pub(crate) standings: Standings,
     pub(crate) registry: Arc<Registry>,
+    /// Where spans go.
     pub(crate) exporter: Arc<Exporter>,
+    /// Those who listen to the access log live.
+    pub(crate) taps: Arc<Taps>,
+    /// What is remembered of single exchanges.
+    pub(crate) memories: Arc<Memories>,
 }
 
 impl Workers {
@@ -72,7 +77,10 @@ impl Workers {
         let mut workers = Self { orders: Vec::new(), threads: Vec::new(), turns: Vec::new() };
         for index in 0..count {
             let (sender, orders) = channel(ORDERS_MAX);
-            let (equipment, log) = (equipment.clone(), log.buffer());
+            let (taps, memory) = (Arc::clone(&equipment.taps), equipment.memories.worker());
+            let exporter = Arc::clone(&equipment.exporter);
+            let onlookers = Onlookers { taps, memory, workers: count, exporter };
+            let (equipment, log) = (equipment.clone(), (log.buffer(), onlookers));
             let turns = Arc::new(AtomicU64::new(0));
             workers.orders.push(sender);
             workers.turns.push(Arc::clone(&turns));
@@ -117,16 +125,16 @@ struct Orders {
     turns: Arc<AtomicU64>,
 }
 
-async fn work(worker: Worker, equipment: Equipment, log: LogBuffer, orders: Orders) {
+async fn work(
+    worker: Worker,
+    equipment: Equipment,
+    (log, onlookers): (LogBuffer, Onlookers),
+    orders: Orders,
+) {
     let Orders { mut orders, turns } = orders;
-    let Equipment { present, names, standings, registry, exporter } = equipment;
+    let Equipment { present, names, standings, registry, .. } = equipment;
     let outbound = Outbound::new(worker.clone(), names, standings);
-    let engine = Rc::new(Engine::new(
-        present,
-        outbound,
-        registry.worker(),
-        (log, SpanBuffer::new(exporter)),
-    ));
+    let engine = Rc::new(Engine::new(present, outbound, registry.worker(), log, onlookers));
     let mut gates = Gates::new(Rc::clone(&engine), worker);
     let mut tidy = tokio::time::interval(TIDY);
     while !gates.have_ended() {

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use ipnet::IpNet;
 
 use crate::constant::Constant;
+use crate::error::Cause;
+use crate::print::print;
 use crate::time::{SignedDuration, Timestamp};
 
 /// One value. Texts, lists and maps borrow from the facts or from the expression wherever they can.
@@ -173,6 +175,14 @@ impl<'a> Map<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Writes it behind what is there, as a [`Template`](crate::Template) does.
+    ///
+    /// # Errors
+    /// If it is no one text: a list, a map or null.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), Cause> {
+        print(self, out)
+    }
+
     pub(crate) fn made_string(text: impl Into<Rc<[u8]>>) -> Self {
         Self::String(Text::Made(text.into()))
     }

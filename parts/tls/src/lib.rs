@@ -13,6 +13,7 @@ mod pem;
 mod quic;
 mod server;
 mod session;
+mod signature;
 
 pub use automatic::{CHALLENGE_PROTOCOL, Certified, Shelf};
 pub use certificate::{Dates, Facts, Holder};
@@ -22,6 +23,7 @@ pub use fault::{Fault, Problem};
 pub use hello::{Greeting, Hello};
 pub use server::{Acceptor, Pair, Server, ServerText};
 pub use session::{Negotiated, Session};
+pub use signature::SigningKey;
 
 use std::sync::{Arc, LazyLock};
 

@@ -33,6 +33,10 @@ impl Negotiated {
         data.map_or_else(Self::default, |data| Self {
             protocol: data.protocol,
             server_name: data.server_name.map(|name| name.to_ascii_lowercase()),
+            // QUIC knows no other.
+            version: Some("TLSv1.3"),
+            cipher: None,
+            resumed: false,
         })
     }
 }

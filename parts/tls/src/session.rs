@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 
 use rustls::server::AcceptedAlert;
-use rustls::{Connection, ServerConnection};
+use rustls::{CipherSuite, Connection, HandshakeKind, ProtocolVersion, ServerConnection};
 
 use crate::demand::{Demand, Met};
 use crate::fault::Fault;
@@ -64,6 +64,12 @@ pub struct Negotiated {
     pub protocol: Option<Vec<u8>>,
     /// The name that the client asked for, in lower case.
     pub server_name: Option<String>,
+    /// The version of TLS, such as `TLSv1.3`.
+    pub version: Option<&'static str>,
+    /// The cipher suite, by its registered name; not known of QUIC.
+    pub cipher: Option<&'static str>,
+    /// Whether what was agreed on before was taken up again; not known of QUIC.
+    pub resumed: bool,
 }
 
 impl Session {
@@ -103,14 +109,16 @@ impl Session {
         Negotiated {
             protocol: connection.alpn_protocol().map(<[u8]>::to_vec),
             server_name: server_name.map(str::to_ascii_lowercase),
+            version: connection.protocol_version().and_then(version),
+            cipher: connection.negotiated_cipher_suite().and_then(|suite| cipher(suite.suite())),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         }
     }
 
     /// Whether what was agreed on before was taken up again.
     #[cfg(test)]
     pub(crate) fn is_resumed(&self) -> bool {
-        let kind = self.stage.connection().and_then(|connection| connection.handshake_kind());
-        kind == Some(rustls::HandshakeKind::Resumed)
+        self.negotiated().resumed
     }
 
     /// How the client met what was demanded of it, after the handshake; `None` if the other side
@@ -261,5 +269,24 @@ impl Session {
                 }
             }
         }
+    }
+}
+
+/// The name that is usual for a version.
+fn version(version: ProtocolVersion) -> Option<&'static str> {
+    match version {
+        ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+        ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+        _ => None,
+    }
+}
+
+/// The registered name of a suite: the library calls those of TLS 1.3 `TLS13_...`.
+fn cipher(suite: CipherSuite) -> Option<&'static str> {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+        other => other.as_str(),
     }
 }

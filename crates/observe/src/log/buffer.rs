@@ -9,15 +9,12 @@ use std::{
     },
 };
 
-use yumen_model::LogFormat;
-
 use super::{
-    CHUNK_BYTES, combined, json,
-    sink::Sink,
+    CHUNK_BYTES,
     stamp::Stamp,
-    writer::{Chunk, Parcel, Shared},
+    writer::{Chunk, Parcel, Present, Shared},
 };
-use crate::record::Record;
+use crate::{record::Record, tap::Taps};
 
 /// Where one worker writes its records. It does nothing by itself when it is dropped: whoever
 /// owns it calls [`LogBuffer::flush`] now and then, and last of all.
@@ -25,9 +22,9 @@ use crate::record::Record;
 pub struct LogBuffer {
     shared: Arc<Shared>,
     queue: SyncSender<Parcel>,
-    /// The generation that `sink` is of.
+    /// The generation that `present` is of.
     generation: u64,
-    sink: Option<Arc<Sink>>,
+    present: Present,
     stamp: Stamp,
     bytes: Vec<u8>,
     lines: u64,
@@ -35,27 +32,35 @@ pub struct LogBuffer {
 
 impl LogBuffer {
     pub(super) fn new(shared: Arc<Shared>, queue: SyncSender<Parcel>) -> Self {
-        let (generation, sink) = shared.current();
+        let (generation, present) = shared.current();
         let bytes = shared.empty();
-        Self { shared, queue, generation, sink, stamp: Stamp::default(), bytes, lines: 0 }
+        Self { shared, queue, generation, present, stamp: Stamp::default(), bytes, lines: 0 }
     }
 
     /// Whether records go nowhere, so that what only the log needs is not worth finding out.
     pub fn is_off(&self) -> bool {
-        self.sink.is_none()
+        self.present.sink.is_none()
+    }
+
+    /// Whether records are to have the fields of their answers, which are gone by then unless
+    /// somebody keeps a copy.
+    pub fn wants_answers(&self) -> bool {
+        self.present.sink.as_ref().is_some_and(|sink| sink.wants_answers)
+    }
+
+    /// Tells all who listen live of an exchange, as the log would be told.
+    pub fn offer(&self, taps: &Taps, record: &Record<'_>) {
+        taps.offer(record, &self.present.members);
     }
 
     /// Formats one record. Never waits: a full queue costs lines, which are counted.
     pub fn write(&mut self, record: &Record<'_>) {
         self.follow();
-        let Some(sink) = &self.sink else { return };
+        let Some(sink) = &self.present.sink else { return };
         if !sink.filter.takes(record) {
             return;
         }
-        match sink.format {
-            LogFormat::Json => json::line(&mut self.bytes, &mut self.stamp, record),
-            LogFormat::Combined => combined::line(&mut self.bytes, &mut self.stamp, record),
-        }
+        sink.format(&mut self.bytes, &mut self.stamp, record);
         self.lines += 1;
         if self.bytes.len() >= CHUNK_BYTES {
             self.hand_over();
@@ -73,12 +78,12 @@ impl LogBuffer {
     fn follow(&mut self) {
         if self.shared.generation() != self.generation {
             self.hand_over();
-            (self.generation, self.sink) = self.shared.current();
+            (self.generation, self.present) = self.shared.current();
         }
     }
 
     fn hand_over(&mut self) {
-        let Some(sink) = &self.sink else { return };
+        let Some(sink) = &self.present.sink else { return };
         if self.lines == 0 {
             return;
         }

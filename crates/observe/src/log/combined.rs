@@ -1,25 +1,25 @@
 //! A record as a line of NGINX's and Apache's `combined` format.
 
-use super::{escape, json::address, redact, stamp::Stamp};
+use super::{escape, json::address, redact::Secrets, stamp::Stamp};
 use crate::{
     digits::{decimal, padded},
     record::Record,
 };
 
 /// Appends one line. There is no user yet, so the third field is always `-`.
-pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, secrets: &Secrets) {
     address(out, record.client);
     out.extend_from_slice(b" - - [");
     stamp.combined(out, record.began);
     out.extend_from_slice(b"] \"");
-    request(out, record);
+    request(out, record, secrets);
     out.extend_from_slice(b"\" ");
     padded(out, u64::from(record.status), 3);
     out.push(b' ');
     decimal(out, record.sent.body);
     out.extend_from_slice(b" \"");
     match record.referer {
-        Some(referer) if !referer.is_empty() => redact::url(out, referer, escape::combined),
+        Some(referer) if !referer.is_empty() => secrets.url(out, referer, escape::combined),
         _ => out.push(b'-'),
     }
     out.extend_from_slice(b"\" \"");
@@ -31,7 +31,7 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
 }
 
 /// The request line as it was understood; `-` if it was not.
-fn request(out: &mut Vec<u8>, record: &Record<'_>) {
+fn request(out: &mut Vec<u8>, record: &Record<'_>, secrets: &Secrets) {
     if record.method.is_empty() {
         return out.push(b'-');
     }
@@ -40,7 +40,7 @@ fn request(out: &mut Vec<u8>, record: &Record<'_>) {
     escape::field(out, record.path, escape::combined);
     if let Some(query) = record.query {
         out.push(b'?');
-        redact::query(out, query, escape::combined);
+        secrets.query(out, query, escape::combined);
     }
     out.push(b' ');
     out.extend_from_slice(record.protocol.as_bytes());

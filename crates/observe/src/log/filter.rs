@@ -1,99 +1,44 @@
 //! Which exchanges are written to the access log: conditions, and a share of the rest.
 
-use yumen_expr::{Condition, Facts, Problem, Schema, Type, Value};
+use yumen_expr::{Condition, Problem};
 use yumen_model::{AccessLog, report::Report};
 
+use super::{
+    names::{self, Asked, Name},
+    redact::Secrets,
+};
 use crate::record::Record;
 
 /// Which exchanges are written.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     when: Option<Condition<Name>>,
     always: Option<Condition<Name>>,
     /// Of 2^32 exchanges; `None` if all are written.
     share: Option<u64>,
 }
 
-/// What conditions may ask for.
-#[derive(Debug, Clone, Copy)]
-enum Name {
-    Attempts,
-    ClientAddress,
-    Duration,
-    Failure,
-    Listener,
-    Policy,
-    Protocol,
-    Referer,
-    RequestBytes,
-    RequestHost,
-    RequestMethod,
-    RequestPath,
-    RequestQuery,
-    ResponseBytes,
-    ResponseStatus,
-    Route,
-    Service,
-    Source,
-    Target,
-    UpstreamDuration,
-    UserAgent,
-}
-
-fn schema() -> Schema<Name> {
-    [
-        ("attempts", Type::Int, Name::Attempts),
-        ("client.address", Type::Ip, Name::ClientAddress),
-        ("duration", Type::Duration, Name::Duration),
-        ("failure", Type::String, Name::Failure),
-        ("listener", Type::String, Name::Listener),
-        ("policy", Type::String, Name::Policy),
-        ("request.bytes", Type::Int, Name::RequestBytes),
-        ("request.host", Type::String, Name::RequestHost),
-        ("request.method", Type::String, Name::RequestMethod),
-        ("request.path", Type::String, Name::RequestPath),
-        ("request.protocol", Type::String, Name::Protocol),
-        ("request.query", Type::String, Name::RequestQuery),
-        ("request.referer", Type::String, Name::Referer),
-        ("request.user_agent", Type::String, Name::UserAgent),
-        ("response.bytes", Type::Int, Name::ResponseBytes),
-        ("response.source", Type::String, Name::Source),
-        ("response.status", Type::Int, Name::ResponseStatus),
-        ("route", Type::String, Name::Route),
-        ("service", Type::String, Name::Service),
-        ("target", Type::String, Name::Target),
-        ("upstream_duration", Type::Duration, Name::UpstreamDuration),
-    ]
-    .into_iter()
-    .fold(Schema::default(), |schema, (name, is, key)| schema.with(name, is, key))
-}
-
 /// Says what is wrong with the conditions of an access log.
-pub fn check_access_log(config: &AccessLog, report: &mut Report) {
+pub(super) fn check(config: &AccessLog, report: &mut Report) {
     if !(0.0..=1.0).contains(&config.sample) {
         report
             .error("access_log.sample", format!("{} is not between 0 and 1", config.sample))
             .hint("0.01 writes one of a hundred");
     }
     for (key, source) in [("when", &config.when), ("always", &config.always)] {
-        let Err(problems) = compile(source.as_ref()) else { continue };
-        for Problem { at, message, hint } in problems {
-            let text = format!("byte {at} of the expression: {message}");
-            let problem = report.error(format!("access_log.{key}"), text);
-            if let Some(hint) = hint {
-                problem.hint(hint);
-            }
+        if let Err(problems) = compile(source.as_ref()) {
+            names::complain(&format!("access_log.{key}"), problems, report);
         }
     }
 }
 
 fn compile(source: Option<&String>) -> Result<Option<Condition<Name>>, Vec<Problem>> {
-    source.map(|source| Condition::compile(source, &schema())).transpose()
+    source.map(|source| Condition::compile(source, &names::schema())).transpose()
 }
 
 impl Filter {
-    /// Compiles what [`check_access_log`] has found nothing wrong with.
-    pub(super) fn new(config: &AccessLog) -> Result<Self, Vec<Problem>> {
+    /// Compiles what [`check`] has found nothing wrong with.
+    pub(crate) fn new(config: &AccessLog) -> Result<Self, Vec<Problem>> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -107,10 +52,27 @@ impl Filter {
         })
     }
 
+    /// Whether a condition asks for fields of the answer.
+    pub(super) fn wants_answers(&self) -> bool {
+        let asks = |condition: &Option<Condition<Name>>| {
+            condition.as_ref().is_some_and(|one| one.keys().contains(&Name::ResponseHeaders))
+        };
+        asks(&self.when) || asks(&self.always)
+    }
+
     /// Whether this exchange is written. A condition that asks for what is not there, such as the time
     /// that no service took, does not hold.
-    pub(super) fn takes(&self, record: &Record<'_>) -> bool {
-        let holds = |condition: &Condition<Name>| condition.holds(record).unwrap_or(false);
+    pub(crate) fn takes(&self, record: &Record<'_>) -> bool {
+        self.takes_asked(&Asked::all(record), record)
+    }
+
+    /// The same for somebody who is to learn nothing of what is not shown.
+    pub(crate) fn takes_shown(&self, record: &Record<'_>, secrets: &Secrets) -> bool {
+        self.takes_asked(&Asked::shown(record, secrets), record)
+    }
+
+    fn takes_asked(&self, asked: &Asked<'_>, record: &Record<'_>) -> bool {
+        let holds = |condition: &Condition<Name>| condition.holds(asked).unwrap_or(false);
         if !self.when.as_ref().is_none_or(holds) {
             return false;
         }
@@ -126,43 +88,6 @@ fn place(id: &[u8]) -> u64 {
         .iter()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     hash.into()
-}
-
-/// A text; empty where there is none, so that `route != "health"` holds for what found no route.
-fn text(text: &[u8]) -> Option<Value<'_>> {
-    Some(Value::from(text))
-}
-
-fn number(number: u64) -> Value<'static> {
-    Value::from(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-impl Facts<Name> for Record<'_> {
-    fn value(&self, name: Name) -> Option<Value<'_>> {
-        match name {
-            Name::Attempts => Some(number(self.attempts.count().into())),
-            Name::ClientAddress => Some(self.client.ip().into()),
-            Name::Duration => Some(self.times.total.into()),
-            Name::Failure => text(self.failure.unwrap_or_default().as_bytes()),
-            Name::Listener => text(self.listener.as_bytes()),
-            Name::Policy => text(self.decider.map_or("", |decider| decider.kind).as_bytes()),
-            Name::Protocol => text(self.protocol.as_bytes()),
-            Name::Referer => text(self.referer.unwrap_or_default()),
-            Name::RequestBytes => Some(number(self.received.whole())),
-            Name::RequestHost => text(self.host),
-            Name::RequestMethod => text(self.method),
-            Name::RequestPath => text(self.path),
-            Name::RequestQuery => text(self.query.unwrap_or_default()),
-            Name::ResponseBytes => Some(number(self.sent.whole())),
-            Name::ResponseStatus => Some(number(self.status.into())),
-            Name::Route => text(self.route.as_bytes()),
-            Name::Service => text(self.service.as_bytes()),
-            Name::Source => Some(self.source.name().into()),
-            Name::Target => text(self.target.as_bytes()),
-            Name::UpstreamDuration => self.times.upstream.map(Value::from),
-            Name::UserAgent => text(self.user_agent.unwrap_or_default()),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -198,7 +123,7 @@ mod tests {
         ] {
             let config = config(when, 1.0, "");
             let mut report = Report::default();
-            check_access_log(&config, &mut report);
+            check(&config, &mut report);
             assert!(report.problems().is_empty(), "{when}: {report:?}");
             let filter = Filter::new(&config).unwrap();
             assert_eq!(
@@ -231,7 +156,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let mut report = Report::default();
-        check_access_log(&config("respons.status > 1", 1.5, "duration > 5"), &mut report);
+        check(&config("respons.status > 1", 1.5, "duration > 5"), &mut report);
         let told: Vec<String> =
             report.problems().iter().map(|one| format!("{}: {}", one.path, one.message)).collect();
         assert_eq!(told.len(), 3, "{told:#?}");

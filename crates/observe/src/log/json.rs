@@ -6,16 +6,40 @@ use std::{
     time::Duration,
 };
 
-use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision};
+use yumen_http::Fields;
+use yumen_model::AccessLog;
+use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision, Secured};
 
-use super::{escape, redact, stamp::Stamp};
+use super::{escape, fields::Shown, redact::Secrets, stamp::Stamp};
 use crate::{
     digits::{decimal, thousandths},
     record::{Record, micros},
 };
 
+/// What a configuration says of the members of a line.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    /// Header fields of requests that are written, in lower case.
+    pub(crate) request: Box<[String]>,
+    /// Header fields of answers.
+    pub(crate) response: Box<[String]>,
+    pub(crate) secrets: Secrets,
+}
+
+impl Members {
+    pub(crate) fn new(config: &AccessLog) -> Self {
+        let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Self {
+            request: lower(&config.headers.request),
+            response: lower(&config.headers.response),
+            secrets: Secrets::new(config),
+        }
+    }
+}
+
 /// Appends one line.
-pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, members: &Members) {
+    let secrets = &members.secrets;
     out.extend_from_slice(b"{\"time\":\"");
     stamp.rfc3339(out, record.began);
     out.push(b'"');
@@ -30,7 +54,7 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
     object.text("host", record.host);
     object.text("path", record.path);
     if let Some(query) = record.query {
-        object.written("query", query, |out, query| redact::query(out, query, escape::json));
+        object.written("query", query, |out, query| secrets.query(out, query, escape::json));
     }
     object.text("protocol", record.protocol.as_bytes());
     object.number("status", u64::from(record.status));
@@ -53,7 +77,7 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
     object.number("sent_head_bytes", record.sent.head);
     object.number("sent_body_bytes", record.sent.body);
     if let Some(referer) = record.referer {
-        object.written("referer", referer, |out, url| redact::url(out, url, escape::json));
+        object.written("referer", referer, |out, url| secrets.url(out, url, escape::json));
     }
     object.text("user_agent", record.user_agent.unwrap_or_default());
     object.number("revision", record.revision);
@@ -62,6 +86,11 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
         object.key("tunnelled");
         object.out.extend_from_slice(b"true");
     }
+    if let Some(secured) = record.secured {
+        object.secured(secured);
+    }
+    object.fields("request_headers", record.request_fields, &members.request, secrets);
+    object.fields("response_headers", record.response_fields, &members.response, secrets);
     out.extend_from_slice(b"}\n");
 }
 
@@ -144,6 +173,53 @@ impl Object<'_> {
             self.out.push(b'}');
         }
         self.out.push(b']');
+    }
+
+    fn secured(&mut self, secured: &Secured) {
+        self.key("tls");
+        self.out.extend_from_slice(b"{\"version\":\"");
+        self.out.extend_from_slice(secured.version.unwrap_or_default().as_bytes());
+        self.out.push(b'"');
+        self.text("cipher", secured.cipher.unwrap_or_default().as_bytes());
+        self.text("server_name", secured.server_name.as_deref().unwrap_or_default().as_bytes());
+        self.text("alpn", secured.protocol.as_deref().unwrap_or_default());
+        if secured.resumed {
+            self.key("resumed");
+            self.out.extend_from_slice(b"true");
+        }
+        if let Some(identity) = &secured.identity {
+            self.text("client_subject", identity.shown.subject.as_bytes());
+            self.text("client_fingerprint", identity.shown.fingerprint.as_bytes());
+        }
+        self.out.push(b'}');
+    }
+
+    /// An object of the fields that are there; none if none of them is.
+    fn fields(
+        &mut self,
+        key: &'static str,
+        fields: Option<&Fields>,
+        names: &[String],
+        secrets: &Secrets,
+    ) {
+        let shown = Shown { fields, secrets: Some(secrets) };
+        let mut is_first = true;
+        for name in names {
+            let Some(value) = shown.value(name.as_bytes()) else { continue };
+            if is_first {
+                self.key(key);
+            }
+            self.out.extend_from_slice(if is_first { b"{\"" } else { b",\"" });
+            // A name of a field has nothing to escape.
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.extend_from_slice(b"\":\"");
+            escape::field(self.out, &value, escape::json);
+            self.out.push(b'"');
+            is_first = false;
+        }
+        if !is_first {
+            self.out.push(b'}');
+        }
     }
 
     fn client(&mut self, client: SocketAddr) {

@@ -4,14 +4,25 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Write},
     os::{fd::AsFd, unix::fs::OpenOptionsExt},
-    sync::atomic::{AtomicBool, Ordering},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
+use yumen_expr::{Problem, Template};
 use yumen_model::{AccessLog, LogFormat, LogSink};
 
-use super::{LogError, filter::Filter};
+use super::{
+    LogError, combined,
+    filter::Filter,
+    json::{self, Members},
+    names::Name,
+    rotation::Rotation,
+    stamp::Stamp,
+    template,
+};
+use crate::record::Record;
 
 /// Owner reads and writes, group reads: lines name clients.
 const FILE_MODE: u32 = 0o640;
@@ -24,15 +35,33 @@ const NOT_READY_PAUSE: Duration = Duration::from_millis(10);
 /// and mixes nothing: the old file is closed when its last chunk was written.
 #[derive(Debug)]
 pub(super) struct Sink {
-    /// What a line looks like.
-    pub(super) format: LogFormat,
-    /// Which exchanges have one.
+    format: Format,
+    members: Arc<Members>,
+    /// Which exchanges have a line.
     pub(super) filter: Filter,
+    /// Whether the fields of answers are asked for.
+    pub(super) wants_answers: bool,
     /// What the operator calls it.
     pub(super) name: String,
+    /// Only the writer's thread takes it.
+    open: Mutex<Open>,
+    rotation: Option<Rotation>,
+}
+
+/// What lines are written to.
+#[derive(Debug)]
+struct Open {
     file: File,
     /// Whether a failed write left a line without its end.
-    torn: AtomicBool,
+    torn: bool,
+}
+
+/// What a line looks like.
+#[derive(Debug)]
+enum Format {
+    Json,
+    Combined,
+    Template(Template<Name>),
 }
 
 /// A write that did not take everything.
@@ -46,7 +75,10 @@ pub(super) struct Lost {
 
 impl Sink {
     /// Opens what the configuration names; `None` if that is off.
-    pub(super) fn open(config: &AccessLog) -> Result<Option<Self>, LogError> {
+    pub(super) fn open(
+        config: &AccessLog,
+        members: &Arc<Members>,
+    ) -> Result<Option<Self>, LogError> {
         let (name, file) = match &config.to {
             LogSink::Off => return Ok(None),
             // A handle of its own: `std::io::stdout` would make others wait while it is blocked.
@@ -54,34 +86,82 @@ impl Sink {
                 "standard output".to_owned(),
                 io::stdout().as_fd().try_clone_to_owned().map(File::from),
             ),
-            LogSink::File(path) => {
-                let mut options = OpenOptions::new();
-                options.append(true).create(true).mode(FILE_MODE);
-                (path.clone(), options.open(path))
-            }
+            LogSink::File(path) => (path.clone(), open_file(path)),
         };
-        let filter = Filter::new(config).map_err(|problems| {
+        let unsound = |problems: Vec<Problem>| {
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
             LogError { sink: name.clone(), cause: io::Error::other(all.join("; ")) }
-        })?;
+        };
+        let filter = Filter::new(config).map_err(unsound)?;
+        let format = Format::new(&config.format).map_err(unsound)?;
+        let wants_answers = filter.wants_answers() || format.wants_answers(members);
         match file {
             Ok(file) => Ok(Some(Self {
-                format: config.format,
+                format,
+                members: Arc::clone(members),
                 filter,
+                wants_answers,
                 name,
-                file,
-                torn: AtomicBool::new(false),
+                open: Mutex::new(Open { file, torn: false }),
+                rotation: Rotation::new(config),
             })),
             Err(cause) => Err(LogError { sink: name, cause }),
         }
     }
 
+    /// Appends the line of one exchange.
+    pub(super) fn format(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+        match &self.format {
+            Format::Json => json::line(out, stamp, record, &self.members),
+            Format::Combined => combined::line(out, stamp, record, &self.members.secrets),
+            Format::Template(template) => {
+                template::line(out, template, record, &self.members.secrets);
+            }
+        }
+    }
+
     /// Writes whole lines; waits as long as the sink does.
     pub(super) fn write(&self, lines: &[u8]) -> Result<(), Lost> {
-        let mut torn = self.torn.load(Ordering::Relaxed);
-        let written = write_lines(&mut &self.file, &mut torn, lines);
-        self.torn.store(torn, Ordering::Relaxed);
-        written
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { file, torn } = &mut *open;
+        write_lines(file, torn, lines)
+    }
+
+    /// Begins a new file if these bytes would make the present one too large, or if it was moved
+    /// aside by another process.
+    ///
+    /// # Errors
+    /// If that fails; lines go on to the old one then.
+    pub(super) fn make_room(&self, bytes: usize) -> io::Result<()> {
+        let Some(rotation) = &self.rotation else { return Ok(()) };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = rotation.turn(&open.file, bytes)? {
+            *open = Open { file, torn: false };
+        }
+        Ok(())
+    }
+}
+
+/// Opens a file to write at its end.
+pub(super) fn open_file(path: impl AsRef<Path>) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
+}
+
+impl Format {
+    fn new(config: &LogFormat) -> Result<Self, Vec<Problem>> {
+        Ok(match config {
+            LogFormat::Json => Self::Json,
+            LogFormat::Combined => Self::Combined,
+            LogFormat::Template(text) => Self::Template(template::compile(text)?),
+        })
+    }
+
+    fn wants_answers(&self, members: &Members) -> bool {
+        match self {
+            Self::Json => !members.response.is_empty(),
+            Self::Combined => false,
+            Self::Template(template) => template.keys().contains(&Name::ResponseHeaders),
+        }
     }
 }
 

@@ -5,9 +5,18 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use yumen_policy::{AttemptEnd, Attempts, Decided, Decider, Decision};
+use yumen_http::Fields;
+use yumen_model::{AccessLog, LogHeaders, LogNames};
+use yumen_policy::{AttemptEnd, Attempts, Decided, Decider, Decision, Identity, Secured, Shown};
 
-use super::{combined, escape::FIELD_BYTES_MAX, json, stamp::Stamp};
+use super::{
+    combined,
+    escape::FIELD_BYTES_MAX,
+    json::{self, Members},
+    redact::Secrets,
+    stamp::Stamp,
+    template,
+};
 use crate::{Record, Side, Size, Source, Times};
 
 static DECIDER: LazyLock<Decider> =
@@ -63,18 +72,21 @@ pub(super) fn full() -> Record<'static> {
         revision: 7,
         aborted_by: None,
         tunnelled: false,
+        request_fields: None,
+        response_fields: None,
+        secured: None,
     }
 }
 
 fn json_line(record: &Record<'_>) -> String {
     let mut out = Vec::new();
-    json::line(&mut out, &mut Stamp::default(), record);
+    json::line(&mut out, &mut Stamp::default(), record, &Members::default());
     String::from_utf8(out).unwrap()
 }
 
 fn combined_line(record: &Record<'_>) -> String {
     let mut out = Vec::new();
-    combined::line(&mut out, &mut Stamp::default(), record);
+    combined::line(&mut out, &mut Stamp::default(), record, &Secrets::default());
     String::from_utf8(out).unwrap()
 }
 
@@ -197,8 +209,145 @@ fn hostile_bytes_break_out_of_no_line() {
         let logged = object["path"].as_str().unwrap();
         assert_eq!(logged.strip_suffix("...").unwrap_or(logged), kept);
 
+        let line =
+            template_line(r#"{"path":"%{request.path}","agent":"%{request.user_agent}"}"#, &record);
+        assert_eq!(line.find(|c: char| c.is_control()), Some(line.len() - 1));
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["path"].as_str().unwrap(), logged);
+        assert_eq!(object.as_object().unwrap().len(), 2);
+
         let line = combined_line(&record);
         assert!(line.bytes().rev().skip(1).all(|byte| matches!(byte, b' '..=b'~')));
         assert_eq!(line.split('"').count(), 7, "three quoted parts: {line}");
     }
+}
+
+fn template_line(text: &str, record: &Record<'_>) -> String {
+    let mut out = Vec::new();
+    template::line(&mut out, &template::compile(text).unwrap(), record, &Secrets::default());
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_template_is_filled() {
+    for (text, expect) in [
+        (
+            "%{time} %{client.address}:%{client.port} \"%{request.method} %{request.path}?%{request.query}\"",
+            "2026-11-21T09:28:10.123Z 192.0.2.7:51234 \"POST /orders/17?page=2&api_key=***\"",
+        ),
+        ("%{response.status} %{total_ms} %{upstream_ms} %{attempts}", "201 12.346 11.999 2"),
+        ("%{request.referer} %{failure} %{tls.version}", "https://shop.example/cart?token=*** - -"),
+        ("%{response.status < 400 ? 'good' : 'bad'} %{request.id}", "good 0b2d7c1e55aa4f10"),
+        ("%{request.headers['x-plan']} %{response.headers['x-plan']}", "- -"),
+        ("100%% %%{route} %{route}", "100%% %{route} orders"),
+    ] {
+        assert_eq!(template_line(text, &full()), format!("{expect}\n"), "{text}");
+    }
+    let bare = template_line("%{upstream_ms} %{grpc_status} %{request.query}", &Record::default());
+    assert_eq!(bare, "- - -\n");
+}
+
+fn fields(lines: &[(&str, &str)]) -> Fields {
+    let mut fields = Fields::new();
+    lines.iter().for_each(|(name, value)| fields.add(name, value.as_bytes()).unwrap());
+    fields
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn fields_and_tls_are_members_of_the_json_form() {
+    let request = fields(&[("X-Plan", "gold"), ("x-tag", "a"), ("X-Tag", "b\"c")]);
+    let response = fields(&[("Location", "/next?code=17&page=2"), ("X-Unasked", "1")]);
+    let shown =
+        Shown { subject: "CN=ann".to_owned(), fingerprint: "0a0b".to_owned(), ..Shown::default() };
+    let secured = Secured {
+        protocol: Some(b"h2".to_vec()),
+        server_name: Some("shop.example".to_owned()),
+        identity: Some(Identity::new(shown)),
+        version: Some("TLSv1.3"),
+        cipher: Some("TLS_AES_128_GCM_SHA256"),
+        resumed: true,
+    };
+    let record = Record {
+        request_fields: Some(&request),
+        response_fields: Some(&response),
+        secured: Some(&secured),
+        ..Record::default()
+    };
+    let members = Members::new(&AccessLog {
+        headers: LogHeaders {
+            request: words(&["X-Plan", "X-Tag", "x-none"]),
+            response: words(&["location"]),
+        },
+        ..AccessLog::default()
+    });
+    let mut out = Vec::new();
+    json::line(&mut out, &mut Stamp::default(), &record, &members);
+    let object: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(object["request_headers"], json!({ "x-plan": "gold", "x-tag": "a, b\"c" }));
+    assert_eq!(object["response_headers"], json!({ "location": "/next?code=***&page=2" }));
+    assert_eq!(
+        object["tls"],
+        json!({
+            "version": "TLSv1.3", "cipher": "TLS_AES_128_GCM_SHA256", "server_name": "shop.example",
+            "alpn": "h2", "resumed": true, "client_subject": "CN=ann", "client_fingerprint": "0a0b"
+        })
+    );
+    let text = "%{request.headers['X-TAG']} %{tls.version} %{tls.client_subject} %{tls.resumed}";
+    assert_eq!(template_line(text, &record), "a, b\\\"c TLSv1.3 CN=ann true\n");
+}
+
+/// Wherever a secret stands and whatever is asked for, it is not written.
+#[test]
+fn a_secret_is_in_no_line_of_any_format() {
+    const CANARY: &str = "canary-7f3a";
+    let names = [
+        "Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "X-Api-Key",
+        "X-Auth-Token",
+        "X-Own",
+    ];
+    let mut lines: Vec<(&str, &str)> = names.iter().map(|name| (*name, CANARY)).collect();
+    lines.push(("Cookie", CANARY));
+    lines.push(("Location", "https://a.example/?code=canary-7f3a&own=canary-7f3a"));
+    let fields = fields(&lines);
+    let record = Record {
+        query: Some(b"token=canary-7f3a&own=canary-7f3a&ok=seen"),
+        referer: Some(b"https://a.example/?sid=canary-7f3a#access_token=canary-7f3a"),
+        request_fields: Some(&fields),
+        response_fields: Some(&fields),
+        ..full()
+    };
+    let names = words(&[&names[..], &["Location"]].concat());
+    let config = AccessLog {
+        headers: LogHeaders { request: names.clone(), response: names.clone() },
+        redact: LogNames { headers: words(&["x-own"]), query: words(&["own"]) },
+        ..AccessLog::default()
+    };
+    let members = Members::new(&config);
+    let mut out = Vec::new();
+    json::line(&mut out, &mut Stamp::default(), &record, &members);
+    combined::line(&mut out, &mut Stamp::default(), &record, &members.secrets);
+    let mut texts = words(&[
+        "%{request.query} %{request.referer}",
+        "%{request.query.replace('=', ' ')} %{request.referer.substring(20)}",
+    ]);
+    for name in &names {
+        for side in ["request", "response"] {
+            texts.push(format!("%{{{side}.headers['{name}']}}"));
+            texts.push(format!("%{{{side}.headers['{name}'].upperAscii().lowerAscii() + '.'}}"));
+        }
+    }
+    for text in texts {
+        template::line(&mut out, &template::compile(&text).unwrap(), &record, &members.secrets);
+    }
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.contains(CANARY), "{text}");
+    assert!(text.contains("ok=seen") && text.contains("\"authorization\":\"***\""), "{text}");
 }

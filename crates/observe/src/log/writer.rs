@@ -1,7 +1,7 @@
 //! The other end of the access log: one thread that writes chunks, and the handle to steer it.
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,7 +14,8 @@ use std::{
 use yumen_model::AccessLog;
 
 use super::{
-    CHUNK_CAPACITY, EMPTY_CHUNKS, LogError, LogTally, QUEUE_CHUNKS, buffer::LogBuffer, sink::Sink,
+    CHUNK_CAPACITY, EMPTY_CHUNKS, LogError, LogTally, QUEUE_CHUNKS, buffer::LogBuffer,
+    json::Members, sink::Sink,
 };
 
 /// The operator hears of lost lines at most this often.
@@ -34,14 +35,30 @@ pub struct LogWriter {
 /// What buffers, handle and thread have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Grows whenever `sink` changes.
+    /// Grows whenever `present` changes.
     generation: AtomicU64,
-    sink: Mutex<Option<Arc<Sink>>>,
+    present: Mutex<Present>,
     /// Chunks to be used again. Only ever tried, never waited for.
     empty: Mutex<Vec<Vec<u8>>>,
     /// Whether the thread is to end once the queue is empty.
     closing: AtomicBool,
     pub(super) tally: Arc<LogTally>,
+}
+
+/// What the configuration of the moment asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Present {
+    /// `None` if the log is off.
+    pub(super) sink: Option<Arc<Sink>>,
+    /// What lines show and keep out, also for those who listen live while the log is off.
+    pub(super) members: Arc<Members>,
+}
+
+impl Present {
+    fn open(config: &AccessLog) -> Result<Self, LogError> {
+        let members = Arc::new(Members::new(config));
+        Ok(Self { sink: Sink::open(config, &members)?.map(Arc::new), members })
+    }
 }
 
 /// What goes through the queue.
@@ -71,12 +88,12 @@ impl LogWriter {
         tally: Arc<LogTally>,
         tell: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self, LogError> {
-        let sink = Sink::open(&config)?.map(Arc::new);
+        let present = Present::open(&config)?;
         let (queue, parcels) = sync_channel(QUEUE_CHUNKS);
         let (end, ended) = sync_channel(0);
         let shared = Arc::new(Shared {
             generation: AtomicU64::new(0),
-            sink: Mutex::new(sink),
+            present: Mutex::new(present),
             empty: Mutex::new(Vec::with_capacity(EMPTY_CHUNKS)),
             closing: AtomicBool::new(false),
             tally,
@@ -84,7 +101,13 @@ impl LogWriter {
         let thread = WriterThread {
             shared: Arc::clone(&shared),
             parcels,
-            losses: Losses { tell: Box::new(tell), told: 0, last: None, cause: None },
+            losses: Losses {
+                tell: Box::new(tell),
+                told: 0,
+                last: None,
+                complained: None,
+                cause: None,
+            },
             _end: end,
         };
         thread::Builder::new()
@@ -107,7 +130,7 @@ impl LogWriter {
     pub fn configure(&self, config: &AccessLog) -> Result<(), LogError> {
         // Held to the end, so that two calls at once cannot leave sink and config of different ones.
         let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.turn_to(Sink::open(config)?.map(Arc::new));
+        self.shared.turn_to(Present::open(config)?);
         current.clone_from(config);
         Ok(())
     }
@@ -139,15 +162,15 @@ impl Shared {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The present sink. The generation is read first: at worst it is too old, and the buffer
+    /// What is asked for at present. The generation is read first: at worst it is too old, and the buffer
     /// comes again.
-    pub(super) fn current(&self) -> (u64, Option<Arc<Sink>>) {
+    pub(super) fn current(&self) -> (u64, Present) {
         let generation = self.generation();
-        (generation, self.sink.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        (generation, self.present.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn turn_to(&self, sink: Option<Arc<Sink>>) {
-        *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = sink;
+    fn turn_to(&self, present: Present) {
+        *self.present.lock().unwrap_or_else(PoisonError::into_inner) = present;
         self.generation.fetch_add(1, Ordering::Release);
     }
 
@@ -195,6 +218,9 @@ impl WriterThread {
     }
 
     fn write(&mut self, chunk: Chunk) {
+        if let Err(cause) = chunk.sink.make_room(chunk.bytes.len()) {
+            self.losses.complain(&chunk.sink.name, &cause, Instant::now());
+        }
         let tally = &self.shared.tally;
         let written = match chunk.sink.write(&chunk.bytes) {
             Ok(()) => chunk.lines,
@@ -216,11 +242,21 @@ struct Losses {
     /// How many lost lines were spoken of.
     told: u64,
     last: Option<Instant>,
+    /// When it was said that a file cannot be rotated.
+    complained: Option<Instant>,
     /// Why a write failed since then; `None` if the writer only fell behind.
     cause: Option<String>,
 }
 
 impl Losses {
+    /// Nothing is lost when a file cannot be rotated, but it goes on growing.
+    fn complain(&mut self, name: &str, cause: &io::Error, now: Instant) {
+        if self.complained.is_none_or(|last| now.duration_since(last) >= TELL_EVERY) {
+            (self.tell)(&format!("access log: cannot rotate {name}: {cause}"));
+            self.complained = Some(now);
+        }
+    }
+
     fn tell(&mut self, dropped: u64, now: Instant) {
         let too_soon = self.last.is_some_and(|last| now.duration_since(last) < TELL_EVERY);
         let lost = dropped.saturating_sub(self.told);

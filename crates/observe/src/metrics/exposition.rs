@@ -1,8 +1,14 @@
-//! The text formats of Prometheus and OpenMetrics: lines of samples, written in pieces.
+//! The formats of Prometheus and OpenMetrics: samples, written in pieces.
 
 use std::io;
 
-use super::{format::Format, series::Series};
+use super::{
+    format::Format,
+    histogram::{HistogramSum, Scale},
+    native::NativeSum,
+    protobuf::Family,
+    series::Series,
+};
 use crate::digits::{decimal, millionths, thousandths};
 
 /// Bytes that are collected before they are written.
@@ -19,6 +25,18 @@ pub(super) enum Value {
     Millis(u64),
 }
 
+impl Value {
+    /// As a number; what is beyond 2^53 is rounded.
+    #[expect(clippy::cast_precision_loss, reason = "the format has no other numbers")]
+    fn number(self) -> f64 {
+        match self {
+            Self::Whole(number) => number as f64,
+            Self::Micros(micros) => micros as f64 / 1e6,
+            Self::Millis(micros) => micros as f64 / 1e3,
+        }
+    }
+}
+
 /// What the times of a histogram are shown in; they are given in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Unit {
@@ -28,7 +46,7 @@ pub(super) enum Unit {
 
 impl Unit {
     /// The upper bound of a bucket.
-    pub(super) fn bound(self, micros: u32) -> f64 {
+    fn bound(self, micros: u32) -> f64 {
         match self {
             Self::Seconds => f64::from(micros) / 1e6,
             Self::Millis => f64::from(micros) / 1e3,
@@ -36,7 +54,7 @@ impl Unit {
     }
 
     /// A sum of times.
-    pub(super) fn value(self, micros: u64) -> Value {
+    fn value(self, micros: u64) -> Value {
         match self {
             Self::Seconds => Value::Micros(micros),
             Self::Millis => Value::Millis(micros),
@@ -44,21 +62,32 @@ impl Unit {
     }
 }
 
-/// A text under way.
+/// The buckets of a histogram as they are shown.
+pub(super) struct Bounds {
+    unit: Unit,
+    upper: Vec<f64>,
+    /// Those, and infinity, as labels.
+    labels: Vec<Vec<u8>>,
+}
+
+/// An exposition under way.
 pub(super) struct Exposition<'o> {
     format: Format,
     out: &'o mut dyn io::Write,
     piece: Vec<u8>,
+    /// The metric under way, if it has to be whole before it is written.
+    family: Family,
 }
 
 impl<'o> Exposition<'o> {
     pub(super) fn new(format: Format, out: &'o mut dyn io::Write) -> Self {
-        Self { format, out, piece: Vec::with_capacity(2 * PIECE_BYTES) }
+        Self { format, out, piece: Vec::with_capacity(2 * PIECE_BYTES), family: Family::default() }
     }
 
     /// Begins a metric; its samples follow.
     pub(super) fn begin(&mut self, series: Series) {
         let name = match self.format {
+            Format::Protobuf => return self.begin_family(series),
             Format::Text => series.name,
             // The name of a counter there is that of its samples without their ending.
             Format::OpenMetrics => series.name.strip_suffix("_total").unwrap_or(series.name),
@@ -77,6 +106,10 @@ impl<'o> Exposition<'o> {
         labels: &[&[u8]],
         value: Value,
     ) -> io::Result<()> {
+        if self.format == Format::Protobuf {
+            self.family.value(labels, value.number());
+            return Ok(());
+        }
         let piece = &mut self.piece;
         piece.extend_from_slice(series.name.as_bytes());
         piece.extend_from_slice(suffix.as_bytes());
@@ -94,12 +127,65 @@ impl<'o> Exposition<'o> {
         if piece.len() >= PIECE_BYTES { self.write() } else { Ok(()) }
     }
 
+    /// The buckets of a scale.
+    pub(super) fn bounds(&self, scale: &Scale, unit: Unit) -> Bounds {
+        let upper: Vec<f64> = scale.iter().map(|micros| unit.bound(*micros)).collect();
+        let texts = upper.iter().map(|bound| self.bound(*bound)).chain(["+Inf".to_owned()]);
+        Bounds { unit, labels: texts.map(|bound| label("le", &bound)).collect(), upper }
+    }
+
+    /// One histogram.
+    pub(super) fn histogram(
+        &mut self,
+        series: Series,
+        bounds: &Bounds,
+        labels: &[u8],
+        sum: &HistogramSum,
+    ) -> io::Result<()> {
+        let counts = sum.buckets.iter().scan(0_u64, |count, bucket| {
+            *count = count.wrapping_add(*bucket);
+            Some(*count)
+        });
+        let count = counts.clone().last().unwrap_or(0);
+        let total = bounds.unit.value(sum.micros);
+        if self.format == Format::Protobuf {
+            let buckets = bounds.upper.iter().copied().zip(counts);
+            self.family.classic(&[labels], buckets, (count, total.number()));
+            return Ok(());
+        }
+        for (bound, count) in bounds.labels.iter().zip(counts) {
+            self.sample((series, "_bucket"), &[labels, bound], Value::Whole(count))?;
+        }
+        self.sample((series, "_sum"), &[labels], total)?;
+        self.sample((series, "_count"), &[labels], Value::Whole(count))
+    }
+
+    /// Native histograms of seconds, in the one format that has a form for them. One that has seen
+    /// nothing is not shown.
+    pub(super) fn natives<'s>(
+        &mut self,
+        series: Series,
+        rows: impl Iterator<Item = (&'s [u8], &'s NativeSum)>,
+    ) {
+        if self.format != Format::Protobuf {
+            return;
+        }
+        self.begin(series);
+        for (labels, sum) in rows.filter(|(_, sum)| sum.count() > 0) {
+            self.family.native(&[labels], sum, Value::Micros(sum.micros).number());
+        }
+    }
+
+    fn begin_family(&mut self, series: Series) {
+        std::mem::replace(&mut self.family, Family::new(series)).finish(&mut self.piece);
+    }
+
     /// The upper bound of a bucket, as the value of a label.
-    pub(super) fn bound(&self, seconds: f64) -> String {
+    fn bound(&self, seconds: f64) -> String {
         match self.format {
             Format::Text => seconds.to_string(),
             // Numbers there have a point.
-            Format::OpenMetrics => format!("{seconds:?}"),
+            Format::OpenMetrics | Format::Protobuf => format!("{seconds:?}"),
         }
     }
 
@@ -108,7 +194,8 @@ impl<'o> Exposition<'o> {
         if self.format == Format::OpenMetrics {
             self.piece.extend_from_slice(b"# EOF\n");
         }
-        self.write()
+        self.family.finish(&mut self.piece);
+        self.out.write_all(&self.piece)
     }
 
     fn write(&mut self) -> io::Result<()> {

@@ -8,6 +8,8 @@ pub enum Format {
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
+    /// Messages of Protocol Buffers, each behind its length: the only one with native histograms.
+    Protobuf,
 }
 
 impl Format {
@@ -20,7 +22,10 @@ impl Format {
             let ranges = accept.split(',').filter(|range| format.is_in(range));
             ranges.map(weight).max().unwrap_or(0)
         };
-        if weight(Self::OpenMetrics) > weight(Self::Text) { Self::OpenMetrics } else { Self::Text }
+        // Of two that are liked the same, the one that a person can read.
+        [Self::OpenMetrics, Self::Protobuf]
+            .into_iter()
+            .fold(Self::Text, |best, one| if weight(one) > weight(best) { one } else { best })
     }
 
     /// The `Content-Type` of it.
@@ -29,6 +34,10 @@ impl Format {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                 encoding=delimited"
+            }
         }
     }
 
@@ -42,6 +51,12 @@ impl Format {
                     && parts
                         .filter_map(|part| part.strip_prefix("version="))
                         .all(|it| it == "1.0.0")
+            }
+            Self::Protobuf => {
+                let has = |part: &str| range.split(';').any(|one| one.trim() == part);
+                kind == "application/vnd.google.protobuf"
+                    && has("proto=io.prometheus.client.MetricFamily")
+                    && has("encoding=delimited")
             }
         }
     }
@@ -70,6 +85,9 @@ mod tests {
         let prometheus = "application/openmetrics-text;version=1.0.0,\
                           application/openmetrics-text;version=0.0.1;q=0.75,\
                           text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+                      encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,\
+                      text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         for (accept, expect) in [
             ("", Format::Text),
             ("*/*", Format::Text),
@@ -80,6 +98,18 @@ mod tests {
             ("application/openmetrics-text;q=0.2, text/plain;q=0.3", Format::Text),
             ("application/openmetrics-text; q=0.31, text/plain; q=0.3", Format::OpenMetrics),
             ("application/openmetrics-text;q=0", Format::Text),
+            (native, Format::Protobuf),
+            (
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                 encoding=delimited; q=0.5, application/openmetrics-text; q=0.6",
+                Format::OpenMetrics,
+            ),
+            ("application/vnd.google.protobuf", Format::Text),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+                 encoding=text",
+                Format::Text,
+            ),
         ] {
             assert_eq!(Format::wanted(Some(accept.as_bytes())), expect, "{accept}");
         }

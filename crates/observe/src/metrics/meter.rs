@@ -3,7 +3,11 @@
 //! Cells have one writer, so handles cannot leave the thread that made them (they are not
 //! `Send`): the compiler keeps the promise that lets counting do without locks.
 
-use std::{marker::PhantomData, rc::Rc, sync::Arc};
+use std::{
+    marker::PhantomData,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+};
 
 use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
@@ -11,6 +15,7 @@ use super::{
     Registry, RouteName,
     count::Count,
     histogram::{Histogram, LATENCY, OVERHEAD},
+    native::NativeHistogram,
     outcome,
     slots::Slots,
 };
@@ -32,6 +37,8 @@ pub struct WorkerMetrics {
 #[derive(Debug, Clone)]
 pub struct RouteMeter {
     cells: Arc<RouteCells>,
+    /// Shared by the routes of a service on a listener; nothing is counted there unless it is wanted.
+    natives: Option<Arc<NativeCells>>,
     one_thread: OneThread,
 }
 
@@ -64,6 +71,13 @@ pub(super) struct RouteCells {
     pub(super) overhead: Histogram,
     pub(super) received: Count,
     pub(super) sent: Count,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct NativeCells {
+    pub(super) total: NativeHistogram,
+    pub(super) upstream: NativeHistogram,
+    pub(super) overhead: NativeHistogram,
 }
 
 #[derive(Debug, Default)]
@@ -109,8 +123,13 @@ impl WorkerMetrics {
     /// that no route matched.
     pub fn route(&self, listener: &str, service: &str, route: &str) -> RouteMeter {
         let [listener, service, route] = [listener, service, route].map(str::to_owned);
+        let natives = self.registry.native.load(Ordering::Relaxed).then(|| {
+            let name = (listener.clone(), service.clone());
+            self.registry.natives.cells(self.worker, name)
+        });
         let name = RouteName { listener, service, route };
-        RouteMeter { cells: self.registry.routes.cells(self.worker, name), one_thread: PhantomData }
+        let cells = self.registry.routes.cells(self.worker, name);
+        RouteMeter { cells, natives, one_thread: PhantomData }
     }
 
     /// The cells of a kind of policy.
@@ -149,6 +168,13 @@ impl RouteMeter {
         cells.overhead.observe(&OVERHEAD, micros(times.overhead));
         cells.received.add(record.received.whole());
         cells.sent.add(record.sent.whole());
+        if let Some(natives) = &self.natives {
+            natives.total.observe(micros(times.total));
+            if let Some(upstream) = times.upstream {
+                natives.upstream.observe(micros(upstream));
+            }
+            natives.overhead.observe(micros(times.overhead));
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use super::{
     format::Format,
     histogram::{self, HistogramSum, Scale},
     kong,
-    meter::{ListenerCells, PolicyCells, RouteCells, ServiceCells},
+    meter::{ListenerCells, NativeCells, PolicyCells, RouteCells, ServiceCells},
+    native::NativeSum,
     outcome, process,
     series::{self, Series},
 };
@@ -32,6 +33,9 @@ pub(super) struct RouteSum {
     pub(super) received: u64,
     pub(super) sent: u64,
 }
+
+/// The native histograms of a service on a listener: of the whole, of the service, of what is added.
+type NativeSums = [NativeSum; 3];
 
 #[derive(Default)]
 pub(super) struct ListenerSum {
@@ -85,6 +89,7 @@ pub(super) fn render(
     }
     listeners(text, &labelled(listener_sums, |name| label("listener", name)))?;
     routes(text, &labelled(route_sums, route_labels))?;
+    natives(text, &labelled(registry.natives.sums(add_natives), native_labels));
     policies(text, &labelled(registry.policies.sums(add_policy), |kind| label("policy", kind)))?;
     services(text, &labelled(registry.services.sums(add_service), |name| label("service", name)))?;
     targets(text, registry)?;
@@ -115,6 +120,12 @@ fn add_route(sum: &mut RouteSum, cells: &RouteCells) {
     sum.overhead.add(&cells.overhead);
     add(&mut sum.received, &cells.received);
     add(&mut sum.sent, &cells.sent);
+}
+
+fn add_natives([total, upstream, overhead]: &mut NativeSums, cells: &NativeCells) {
+    total.add(&cells.total);
+    upstream.add(&cells.upstream);
+    overhead.add(&cells.overhead);
 }
 
 fn add_listener(sum: &mut ListenerSum, cells: &ListenerCells) {
@@ -156,6 +167,10 @@ fn labelled<K, S>(sums: Vec<(K, S)>, labels: impl Fn(&K) -> Vec<u8>) -> Vec<(Vec
 fn route_labels(name: &RouteName) -> Vec<u8> {
     let RouteName { listener, service, route } = name;
     [label("listener", listener), label("service", service), label("route", route)].join(&b',')
+}
+
+fn native_labels((listener, service): &(String, String)) -> Vec<u8> {
+    [label("listener", listener), label("service", service)].join(&b',')
 }
 
 fn build_and_config(
@@ -230,6 +245,15 @@ fn routes(text: &mut Exposition<'_>, rows: &Rows<RouteSum>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn natives(text: &mut Exposition<'_>, rows: &Rows<NativeSums>) {
+    // In each row, in this order.
+    let all = [series::NATIVE_DURATION, series::NATIVE_UPSTREAM, series::NATIVE_OVERHEAD];
+    for (place, series) in all.into_iter().enumerate() {
+        let sums = rows.iter().filter_map(|(labels, sums)| Some((&**labels, sums.get(place)?)));
+        text.natives(series, sums);
+    }
 }
 
 fn policies(text: &mut Exposition<'_>, rows: &Rows<PolicySum>) -> io::Result<()> {
@@ -398,25 +422,13 @@ pub(super) fn histograms<S>(
     rows: &Rows<S>,
     histogram: fn(&S) -> &HistogramSum,
 ) -> io::Result<()> {
-    let bounds: Vec<Vec<u8>> = scale
-        .iter()
-        .map(|micros| text.bound(unit.bound(*micros)))
-        .chain(["+Inf".to_owned()])
-        .map(|bound| label("le", &bound))
-        .collect();
+    let bounds = text.bounds(scale, unit);
     text.begin(series);
     for (labels, sum) in rows {
         let sum = histogram(sum);
-        if sum.is_empty() {
-            continue;
+        if !sum.is_empty() {
+            text.histogram(series, &bounds, labels, sum)?;
         }
-        let mut count = 0_u64;
-        for (bound, bucket) in bounds.iter().zip(sum.buckets) {
-            count = count.wrapping_add(bucket);
-            text.sample((series, "_bucket"), &[labels, bound], Value::Whole(count))?;
-        }
-        text.sample((series, "_sum"), &[labels], unit.value(sum.micros))?;
-        text.sample((series, "_count"), &[labels], Value::Whole(count))?;
     }
     Ok(())
 }

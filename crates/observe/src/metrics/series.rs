@@ -54,6 +54,18 @@ pub(super) const OVERHEAD: Series = histogram(
     "yumen_http_overhead_seconds",
     "What the gateway itself added, without waiting for client or service.",
 );
+pub(super) const NATIVE_DURATION: Series = histogram(
+    "yumen_native_http_request_duration_seconds",
+    "From the first byte of a request to the last byte of its answer, by listener and service.",
+);
+pub(super) const NATIVE_UPSTREAM: Series = histogram(
+    "yumen_native_http_upstream_duration_seconds",
+    "From the first attempt at a service to the head of its answer, by listener and service.",
+);
+pub(super) const NATIVE_OVERHEAD: Series = histogram(
+    "yumen_native_http_overhead_seconds",
+    "What the gateway itself added, without waiting for client or service, by listener and service.",
+);
 pub(super) const BYTES: Series = counter(
     "yumen_http_bytes_total",
     "Bytes of heads and bodies, in from clients and out to them.",
@@ -222,8 +234,10 @@ pub(super) const ALL: [Series; 46] = [
     MAX_FDS,
 ];
 
-/// The names of all metrics, in the order in which they are shown: dashboards and rules may use
-/// these and no others.
+/// What only the exposition in Protocol Buffers has, in the order in which it is shown.
+pub(super) const NATIVE: &[Series] = &[NATIVE_DURATION, NATIVE_UPSTREAM, NATIVE_OVERHEAD];
+
+/// The names of all metrics, native histograms last: dashboards and rules may use these and no others.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ALL.iter().map(|series| series.name)
+    ALL.iter().chain(NATIVE).map(|series| series.name)
 }

@@ -75,8 +75,10 @@ fn every_metric_is_listed_and_every_listed_metric_is_shown() {
         .filter_map(|line| line.strip_prefix("# TYPE "))
         .filter_map(|line| line.split(' ').next())
         .collect();
-    assert_eq!(shown, names().collect::<Vec<_>>());
-    assert_eq!(names().collect::<BTreeSet<_>>().len(), series::ALL.len());
+    let native = series::NATIVE.iter().map(|series| series.name);
+    assert_eq!(shown.into_iter().chain(native).collect::<Vec<_>>(), names().collect::<Vec<_>>());
+    let count = series::ALL.len() + series::NATIVE.len();
+    assert_eq!(names().collect::<BTreeSet<_>>().len(), count);
 }
 
 #[test]
@@ -229,6 +231,49 @@ fn kong_s_names_are_shown_where_they_are_asked_for() {
     ] {
         assert_eq!(samples.get(&key), Some(&expect), "{key} in {samples:#?}");
     }
+}
+
+#[test]
+fn native_histograms_are_those_of_a_service_and_only_there_if_they_are_wanted() {
+    let registry = registry();
+    let worker = registry.worker();
+    let start = Instant::now();
+    let route = |name: &str| ["web", "shop", name].map(str::to_owned);
+    let apply = |native: bool, at: Instant| {
+        let routes = ["orders", "carts"].map(route);
+        let routes =
+            routes.map(|[listener, service, route]| RouteName { listener, service, route });
+        let names = Names { native, routes: routes.into(), ..Names::default() };
+        registry.config_applied(1, names, SystemTime::UNIX_EPOCH, at);
+    };
+    let count = || {
+        for name in ["orders", "carts"] {
+            worker.route("web", "shop", name).count(&record(700));
+        }
+    };
+    let shown = |format: Format, at: Instant| {
+        let mut out = Vec::new();
+        registry.render(format, at, &mut out).unwrap();
+        let name = b"yumen_native_http_request_duration_seconds";
+        out.windows(name.len()).filter(|window| window == name).count()
+    };
+    apply(false, start);
+    count();
+    assert_eq!(shown(Format::Protobuf, start), 0);
+    apply(true, start);
+    count();
+    assert_eq!(shown(Format::Protobuf, start), 1);
+    assert_eq!(shown(Format::Text, start) + shown(Format::OpenMetrics, start), 0);
+    let sums = registry.natives.sums(|sum: &mut u64, cells| {
+        let mut one = super::native::NativeSum::default();
+        one.add(&cells.total);
+        *sum += one.count();
+    });
+    assert_eq!(sums, [(("web".to_owned(), "shop".to_owned()), 2)]);
+    apply(false, start);
+    count();
+    assert_eq!(shown(Format::Protobuf, start), 1, "the grace time is not over");
+    assert_eq!(shown(Format::Protobuf, start + Registry::GRACE), 0);
 }
 
 #[test]

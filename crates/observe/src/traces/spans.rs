@@ -79,7 +79,7 @@ fn tell_exchange(to: &mut Attributes<'_>, method: &str, record: &Record<'_>, is_
         to.add("http.request.method_original", capped(record.method));
     }
     to.add("url.path", capped(record.path));
-    to.add("url.scheme", if record.secure { "https" } else { "http" });
+    to.add("url.scheme", if record.secured.is_some() { "https" } else { "http" });
     if !record.host.is_empty() {
         to.add("server.address", capped(record.host));
     }

@@ -47,6 +47,8 @@ impl Control {
         // It names the new process, or soon will.
         self.place.pid_file = None;
         self.place.certificates.finish();
+        // Whoever listens can go on at the new process.
+        self.equipment.taps.close();
         let pages = self.status.take().map(|(_, pages)| pages.close());
         say::say("draining: new connections go to the new process");
         self.end(Patient { signals, warned: false });
@@ -66,10 +68,20 @@ impl Control {
             self.wait(&mut signals, Some(GOODBYES));
         }
         self.place.certificates.stop();
+        self.hang_up();
         self.log.finish(LAST_LINES);
         self.place.traces.exporter.finish(LAST_LINES);
         self.place.pid_file.iter().for_each(PidFile::remove);
         say::say("stopped");
+    }
+
+    /// Lets those who listen to the access log live hear the last line, and that it is the last.
+    fn hang_up(&mut self) {
+        let listened = self.equipment.taps.close() > 0;
+        if let Some((_, pages)) = self.status.take().filter(|_| listened) {
+            // It ends by itself, soon.
+            drop(pages.close().join());
+        }
     }
 
     /// Waits for the end of all workers; says whether it came in time.

@@ -1,11 +1,13 @@
+use yumen_model::{AccessLog, LogNames};
+
 use super::{
     super::escape::{FIELD_BYTES_MAX, json},
-    query, url,
+    Secrets,
 };
 
 fn check(text: &str, expect: &str) {
     let mut out = Vec::new();
-    query(&mut out, text.as_bytes(), json);
+    Secrets::default().query(&mut out, text.as_bytes(), json);
     assert_eq!(String::from_utf8_lossy(&out), expect);
 }
 
@@ -54,10 +56,41 @@ fn a_cut_query_shows_no_part_of_a_secret() {
 fn a_referer_is_redacted_in_query_and_fragment() {
     let check = |text: &str, expect: &str| {
         let mut out = Vec::new();
-        url(&mut out, text.as_bytes(), json);
+        Secrets::default().url(&mut out, text.as_bytes(), json);
         assert_eq!(String::from_utf8_lossy(&out), expect);
     };
     check("https://a.example/key=1/b", "https://a.example/key=1/b");
     check("https://a.example/cb?code=x&state=y", "https://a.example/cb?code=***&state=y");
     check("https://a.example/cb#access_token=x", "https://a.example/cb#access_token=***");
+}
+
+#[test]
+fn names_are_hidden_and_shown_by_configuration() {
+    let names = |headers: &str, query: &str| LogNames {
+        headers: vec![headers.to_owned()],
+        query: vec![query.to_owned()],
+    };
+    let secrets = Secrets::new(&AccessLog {
+        redact: names("X-Customer", "iban"),
+        show: names("X-CSRF-Token", "code"),
+        ..AccessLog::default()
+    });
+    let mut out = Vec::new();
+    secrets.query(&mut out, b"IBAN=1&i%62an=2&code=AT&token=x&a=b", json);
+    assert_eq!(String::from_utf8_lossy(&out), "IBAN=***&i%62an=***&code=AT&token=***&a=b");
+    for (name, hidden) in [
+        ("x-customer", true),
+        ("X_Customer", true),
+        ("x-csrf-token", false),
+        ("x-auth-token", true),
+        ("Authorization", true),
+        ("proxy-authorization", true),
+        ("cookie", true),
+        ("Set-Cookie", true),
+        ("X-Api-Key", true),
+        ("iban", false),
+        ("user-agent", false),
+    ] {
+        assert_eq!(secrets.hides_header(name.as_bytes()), hidden, "{name}");
+    }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde_json::Value;
-use yumen_model::{AccessLog, LogFormat, LogSink};
+use yumen_model::{AccessLog, Bytes, LogFormat, LogRotation, LogSink};
 
 use super::{super::QUEUE_CHUNKS, LogTally, LogWriter, Losses, TELL_EVERY};
 use crate::{LogBuffer, Record};
@@ -211,7 +211,7 @@ fn a_full_disk_costs_lines_and_is_told_once() {
 fn the_operator_is_told_once_a_minute_and_of_everything() {
     let (tell, told) = channel();
     let tell = Box::new(move |text: &str| tell.send(text.to_owned()).unwrap());
-    let mut losses = Losses { tell, told: 0, last: None, cause: None };
+    let mut losses = Losses { tell, told: 0, last: None, complained: None, cause: None };
     let start = Instant::now();
     losses.tell(0, start);
     losses.tell(3, start);
@@ -247,6 +247,84 @@ fn a_file_that_was_moved_away_is_opened_anew() {
     assert_eq!(log.writer.finish(PATIENCE), 0);
     assert_eq!(ids(&moved), (0..8).collect::<Vec<_>>());
     assert_eq!(ids(&path), [8, 9]);
+}
+
+/// Two logs of two processes write to the same file; each line is in one of the files, whole.
+#[test]
+fn a_full_file_is_moved_aside_and_no_line_is_lost() {
+    const LINES: u64 = 3_000;
+    const BYTES: u64 = 100 * 1024;
+    let folder = Folder::new("rotate");
+    let path = folder.file("access.log");
+    let start = || {
+        let rotate = Some(LogRotation { bytes: Bytes(BYTES), keep: 50 });
+        let config = AccessLog { to: file(&path), rotate, ..AccessLog::default() };
+        LogWriter::start(config, Arc::default(), |text| panic!("{text}")).unwrap()
+    };
+    for round in 0..2 {
+        let writers = [start(), start()];
+        thread::scope(|scope| {
+            for (place, writer) in (0..).zip(&writers) {
+                let mut buffer = writer.buffer();
+                let shared = Arc::clone(&writer.shared);
+                scope.spawn(move || {
+                    let from = (2 * round + place) * LINES;
+                    for line in from..from + LINES {
+                        write(&mut buffer, [line]);
+                        buffer.flush();
+                        // The queue is bounded.
+                        wait_until("it is written", || shared.tally.waiting() == 0);
+                    }
+                });
+            }
+        });
+        for writer in writers {
+            assert_eq!(writer.shared.tally.dropped(), 0);
+            assert_eq!(writer.finish(PATIENCE), 0);
+        }
+    }
+    let mut found = ids(&path);
+    let mut files = 1;
+    while let Some(moved) =
+        Some(folder.file(&format!("access.log.{files}"))).filter(|one| one.exists())
+    {
+        assert!(
+            fs::metadata(&moved).unwrap().len() <= BYTES + 2 * 1024,
+            "about as large as it may"
+        );
+        found.extend(ids(&moved));
+        files += 1;
+    }
+    assert!(files > 5, "{files}");
+    found.sort_unstable();
+    assert_eq!(found, (0..4 * LINES).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_so_many_files_are_kept_and_a_removed_one_is_begun_anew() {
+    let folder = Folder::new("keep");
+    let path = folder.file("access.log");
+    let rotate = Some(LogRotation { bytes: Bytes(100), keep: 2 });
+    let config = AccessLog { to: file(&path), rotate, ..AccessLog::default() };
+    let (tally, writer) = {
+        let tally = Arc::new(LogTally::default());
+        (Arc::clone(&tally), LogWriter::start(config, tally, |text| panic!("{text}")).unwrap())
+    };
+    let mut buffer = writer.buffer();
+    let mut put = |id: u64| {
+        let before = tally.written();
+        write(&mut buffer, [id]);
+        buffer.flush();
+        wait_until("it is written", || tally.written() > before);
+    };
+    (0..5).for_each(&mut put);
+    fs::remove_file(&path).unwrap();
+    put(5);
+    assert_eq!(ids(&path), [5]);
+    assert_eq!(ids(&folder.file("access.log.1")), [3]);
+    assert_eq!(ids(&folder.file("access.log.2")), [2]);
+    assert!(!folder.file("access.log.3").exists());
+    assert_eq!(writer.finish(PATIENCE), 0);
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! What is wrong with the configuration of an access log, said before it is used.
+
+use yumen_model::{AccessLog, LogFormat, LogRotation, LogSink, report::Report};
+
+use super::{filter, redact::fold, template};
+
+/// Most header fields that are written of one side.
+const HEADERS_MAX: usize = 32;
+
+/// The smallest file that is rotated: a few chunks of lines.
+const ROTATED_BYTES_MIN: u64 = 64 * 1024;
+
+/// Most files that are kept.
+const KEPT_MAX: u32 = 100;
+
+/// Says what is wrong with an access log.
+pub fn check_access_log(config: &AccessLog, report: &mut Report) {
+    filter::check(config, report);
+    if let LogFormat::Template(text) = &config.format {
+        template::check(text, report);
+    }
+    for (key, names) in
+        [("request", &config.headers.request), ("response", &config.headers.response)]
+    {
+        headers(&format!("access_log.headers.{key}"), names, report);
+        if config.format != LogFormat::Json && !names.is_empty() {
+            report
+                .error(format!("access_log.headers.{key}"), "only the JSON form has these")
+                .hint(format!("a template has `%{{{key}.headers[\"name\"]}}`"));
+        }
+    }
+    if let Some(rotation) = &config.rotate {
+        rotate(rotation, &config.to, report);
+    }
+    for (key, hidden, shown) in [
+        ("headers", &config.redact.headers, &config.show.headers),
+        ("query", &config.redact.query, &config.show.query),
+    ] {
+        names(&format!("access_log.redact.{key}"), hidden, report);
+        names(&format!("access_log.show.{key}"), shown, report);
+        for (place, name) in shown.iter().enumerate() {
+            if hidden.iter().any(|other| fold(other) == fold(name)) {
+                let at = format!("access_log.show.{key}[{place}]");
+                report.error(at, format!("`{name}` is to be redacted too"));
+            }
+        }
+    }
+}
+
+fn rotate(rotation: &LogRotation, to: &LogSink, report: &mut Report) {
+    if !matches!(to, LogSink::File(_)) {
+        report
+            .error("access_log.rotate", "only a file can be rotated")
+            .hint("`to: { file: PATH }`");
+    }
+    if rotation.bytes.0 < ROTATED_BYTES_MIN {
+        report.error("access_log.rotate.bytes", "this is less than 64KiB");
+    }
+    if !(1..=KEPT_MAX).contains(&rotation.keep) {
+        report.error("access_log.rotate.keep", format!("this is not between 1 and {KEPT_MAX}"));
+    }
+}
+
+fn headers(path: &str, names: &[String], report: &mut Report) {
+    if names.len() > HEADERS_MAX {
+        report.error(path, format!("there are more than {HEADERS_MAX}"));
+    }
+    for (place, name) in names.iter().enumerate() {
+        if !yumen_http::is_token(name.as_bytes()) {
+            report.error(format!("{path}[{place}]"), format!("`{name}` is no name of a field"));
+        }
+        if names.iter().take(place).any(|other| other.eq_ignore_ascii_case(name)) {
+            report.error(format!("{path}[{place}]"), format!("`{name}` stands here twice"));
+        }
+    }
+}
+
+fn names(path: &str, names: &[String], report: &mut Report) {
+    for (place, name) in names.iter().enumerate() {
+        if fold(name).is_none() {
+            report
+                .error(format!("{path}[{place}]"), format!("`{name}` is no name"))
+                .hint("it has 1 to 64 signs beside `_ - . [ ]`");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yumen_model::{LogHeaders, LogNames};
+
+    use super::*;
+
+    #[test]
+    fn everything_is_said_at_once() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let mut report = Report::default();
+        let config = AccessLog {
+            format: LogFormat::Template("%{request.metod} %{request.path}".to_owned()),
+            headers: LogHeaders {
+                request: words(&["X-Plan", "x plan", "x-plan"]),
+                response: words(&[]),
+            },
+            redact: LogNames { headers: words(&["X_Plan"]), query: words(&["", "[]"]) },
+            show: LogNames { headers: words(&["x-plan"]), query: words(&[]) },
+            ..AccessLog::default()
+        };
+        check_access_log(&config, &mut report);
+        let told: Vec<String> =
+            report.problems().iter().map(|one| format!("{}: {}", one.path, one.message)).collect();
+        assert_eq!(
+            told,
+            [
+                "access_log.format.template: byte 2 of the expression: there is no name `request.metod`",
+                "access_log.headers.request[1]: `x plan` is no name of a field",
+                "access_log.headers.request[2]: `x-plan` stands here twice",
+                "access_log.headers.request: only the JSON form has these",
+                "access_log.show.headers[0]: `x-plan` is to be redacted too",
+                "access_log.redact.query[0]: `` is no name",
+                "access_log.redact.query[1]: `[]` is no name",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_rotated_is_said() {
+        let rotate = Some(LogRotation { bytes: yumen_model::Bytes(1_024), keep: 0 });
+        let mut report = Report::default();
+        check_access_log(&AccessLog { rotate, ..AccessLog::default() }, &mut report);
+        let paths: Vec<&str> = report.problems().iter().map(|one| one.path.as_str()).collect();
+        let expect = ["access_log.rotate", "access_log.rotate.bytes", "access_log.rotate.keep"];
+        assert_eq!(paths, expect);
+    }
+
+    #[test]
+    fn a_template_is_one_line_with_values_in_it() {
+        for (text, expect) in [
+            ("%{request.path}\n", ""),
+            ("GET ${request.path}", "the same for every exchange"),
+            ("a\n%{request.path}", "a line end"),
+            ("%{request.path}%{\"\\n\"}%{route}", "a line end"),
+            ("%{request.headers}", "is not one text"),
+        ] {
+            let mut report = Report::default();
+            let format = LogFormat::Template(text.to_owned());
+            check_access_log(&AccessLog { format, ..AccessLog::default() }, &mut report);
+            let told: Vec<&str> =
+                report.problems().iter().map(|one| one.message.as_str()).collect();
+            assert_eq!(told.len(), usize::from(!expect.is_empty()), "{text}: {told:?}");
+            assert!(told.iter().all(|one| one.contains(expect)), "{text}: {told:?}");
+        }
+    }
+}
