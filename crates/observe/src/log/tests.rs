@@ -72,6 +72,7 @@ pub(super) fn full() -> Record<'static> {
         revision: 7,
         aborted_by: None,
         tunnelled: false,
+        trace: None,
         request_fields: None,
         response_fields: None,
         secured: None,
