@@ -8,6 +8,7 @@ use yumen_e2e::certificates::Authority;
 use yumen_e2e::client::get;
 use yumen_e2e::gateway::fresh_folder;
 use yumen_e2e::load::{Load, Plan};
+use yumen_e2e::plain::one_service;
 use yumen_e2e::tools::{Server, Tool, free_address, have, run};
 use yumen_e2e::{Backend, Client, Collector, Gateway, Http2, SOON, Step, ok, raw};
 
@@ -229,16 +230,14 @@ fn each_of_two_attempts_side_by_side_has_its_span() {
     let slow =
         Backend::start(|_| vec![Step::Body, Step::Wait(Duration::from_secs(20)), ok("slow")]);
     let fast = Backend::answering("fast");
-    let service = format!(
-        "    targets: [{{ address: '{}' }}, {{ address: '{}' }}]
-    health: {{ passive: {{ silence: off }} }}
-    retries: {{ hedge: 50ms, budget: {{ per_second_min: 50 }} }}
-    timeouts: {{ first_byte: 1m }}",
-        slow.authority(),
-        fast.authority()
+    let more = format!(
+        "    retries: {{ hedge: 50ms, budget: {{ per_second_min: 50 }} }}
+    timeouts: {{ first_byte: 1m }}
+tracing: {{ to: 'http://{}' }}",
+        collector.http
     );
-    let tracing = format!("tracing: {{ to: 'http://{}' }}", collector.http);
-    let gateway = Gateway::start(&config(&service, &tracing));
+    let quiet = "      health: { passive: { silence: off } }";
+    let gateway = Gateway::start(&one_service(&[slow.address, fast.address], quiet, &more));
     for _ in 0..4 {
         assert_eq!(ask(&gateway, "/x/1", ""), 200);
     }
