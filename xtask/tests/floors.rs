@@ -8,11 +8,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("http", &[]),
     ("policy", &["model", "http"]),
     ("route", &["model", "http"]),
+    ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
     ("observe", &["model", "http", "policy", "expr", "otlp", "shipper"]),
-    ("plan", &["model", "http", "policy", "route", "upstream", "tls", "courier"]),
+    ("plan", &["model", "http", "policy", "route", "alert", "upstream", "tls", "courier"]),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];
 
@@ -21,7 +22,7 @@ const RUNTIMES: &[&str] =
     &["tokio", "mio", "socket2", "hyper", "async-io", "smol", "futures", "hickory-resolver"];
 
 /// Rooms that decide and never wait.
-const PURE: &[&str] = &["model", "http", "policy", "route", "plan", "expr", "otlp"];
+const PURE: &[&str] = &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp"];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
