@@ -5,11 +5,13 @@
 //! [`Watch::next`] gives a [`Message`] whenever those differ: what was never told is never told to be over,
 //! and what came and went while the hook was away is not told at all. [`write()`] makes its bytes.
 
+mod answers;
 mod kind;
 mod message;
 mod stamp;
 mod watch;
 
+pub use answers::Answers;
 pub use message::{Message, Node, Note, State, is_own_label, write};
 pub use watch::{CASES_MAX, End, GAP, Terms, Watch};
 

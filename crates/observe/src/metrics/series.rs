@@ -171,6 +171,16 @@ pub(super) const LOG_DROPPED: Series = counter(
     "yumen_access_log_dropped_total",
     "Lines of the access log that were lost: the queue was full, or a write failed.",
 );
+pub(super) const ALERTS_FIRING: Series =
+    gauge("yumen_alerts_firing", "Alerts that fire now, by hook and kind.");
+pub(super) const ALERTS_SENT: Series =
+    counter("yumen_alerts_sent_total", "Messages about alerts that a hook has taken.");
+pub(super) const ALERTS_FAILED: Series = counter(
+    "yumen_alerts_failed_total",
+    "Requests to a hook that failed, tried again or not; nothing is lost by that alone.",
+);
+pub(super) const ALERTS_REFUSED: Series =
+    counter("yumen_alerts_refused_total", "Messages about alerts that a hook did not want.");
 pub(super) const BUILD: Series =
     gauge("yumen_build_info", "The version of this gateway; always 1.");
 pub(super) const CPU: Series =
@@ -185,7 +195,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 46] = [
+pub(super) const ALL: [Series; 50] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -226,6 +236,10 @@ pub(super) const ALL: [Series; 46] = [
     ACME_EXPIRY,
     LOG_WRITTEN,
     LOG_DROPPED,
+    ALERTS_FIRING,
+    ALERTS_SENT,
+    ALERTS_FAILED,
+    ALERTS_REFUSED,
     CPU,
     START_TIME,
     RESIDENT_BYTES,

@@ -10,7 +10,7 @@ use std::{
 use super::{Format, Names, Registry, RouteName, TargetHealth, names, series};
 use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
-use crate::{LogTally, Record, Size, Source, Times};
+use crate::{AttemptFigures, HookFigures, LogTally, Record, Size, Source, Times};
 use parser::parse;
 
 fn registry() -> Arc<Registry> {
@@ -107,6 +107,17 @@ fn listeners_services_config_and_log_are_counted() {
     service.attempted(Some(AttemptEnd::Answered(200)));
     service.attempted(Some(AttemptEnd::TimedOut));
     service.attempted(None);
+    let attempts = registry.attempts();
+    let expect = AttemptFigures { service: "shop".to_owned(), answered: 1, failed: 1 };
+    assert_eq!(attempts, [expect], "one that was called off says nothing");
+    assert_eq!(registry.lines_lost(), 5);
+    registry.alerts(vec![HookFigures {
+        hook: "ops".to_owned(),
+        firing: vec![("service_down", 2), ("breaker_open", 0)],
+        sent: 3,
+        failed: 4,
+        refused: 5,
+    }]);
     let policy = worker.policy("ip-restriction");
     (0..3).for_each(|_| policy.passed());
     policy.answered();
@@ -130,6 +141,11 @@ fn listeners_services_config_and_log_are_counted() {
         ("yumen_upstream_retries_total{service=shop|reason=stale}", 1.0),
         ("yumen_upstream_decisions_total{service=shop|decision=budget_spent}", 1.0),
         ("yumen_upstream_attempts_total{service=shop|end=answered}", 1.0),
+        ("yumen_alerts_firing{hook=ops|kind=service_down}", 2.0),
+        ("yumen_alerts_firing{hook=ops|kind=breaker_open}", 0.0),
+        ("yumen_alerts_sent_total{hook=ops}", 3.0),
+        ("yumen_alerts_failed_total{hook=ops}", 4.0),
+        ("yumen_alerts_refused_total{hook=ops}", 5.0),
         ("yumen_upstream_attempts_total{service=shop|end=timed_out}", 1.0),
         ("yumen_upstream_attempts_total{service=shop|end=called_off}", 1.0),
         ("yumen_policy_decisions_total{policy=ip-restriction|decision=passed|code=}", 3.0),
