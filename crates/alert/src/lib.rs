@@ -11,7 +11,7 @@ mod message;
 mod stamp;
 mod watch;
 
-pub use answers::Answers;
+pub use answers::{Answers, Silent};
 pub use message::{Message, Node, Note, State, is_own_label, write};
 pub use watch::{CASES_MAX, End, GAP, Terms, Watch};
 

@@ -107,17 +107,6 @@ fn listeners_services_config_and_log_are_counted() {
     service.attempted(Some(AttemptEnd::Answered(200)));
     service.attempted(Some(AttemptEnd::TimedOut));
     service.attempted(None);
-    let attempts = registry.attempts();
-    let expect = AttemptFigures { service: "shop".to_owned(), answered: 1, failed: 1 };
-    assert_eq!(attempts, [expect], "one that was called off says nothing");
-    assert_eq!(registry.lines_lost(), 5);
-    registry.alerts(vec![HookFigures {
-        hook: "ops".to_owned(),
-        firing: vec![("service_down", 2), ("breaker_open", 0)],
-        sent: 3,
-        failed: 4,
-        refused: 5,
-    }]);
     let policy = worker.policy("ip-restriction");
     (0..3).for_each(|_| policy.passed());
     policy.answered();
@@ -141,11 +130,6 @@ fn listeners_services_config_and_log_are_counted() {
         ("yumen_upstream_retries_total{service=shop|reason=stale}", 1.0),
         ("yumen_upstream_decisions_total{service=shop|decision=budget_spent}", 1.0),
         ("yumen_upstream_attempts_total{service=shop|end=answered}", 1.0),
-        ("yumen_alerts_firing{hook=ops|kind=service_down}", 2.0),
-        ("yumen_alerts_firing{hook=ops|kind=breaker_open}", 0.0),
-        ("yumen_alerts_sent_total{hook=ops}", 3.0),
-        ("yumen_alerts_failed_total{hook=ops}", 4.0),
-        ("yumen_alerts_refused_total{hook=ops}", 5.0),
         ("yumen_upstream_attempts_total{service=shop|end=timed_out}", 1.0),
         ("yumen_upstream_attempts_total{service=shop|end=called_off}", 1.0),
         ("yumen_policy_decisions_total{policy=ip-restriction|decision=passed|code=}", 3.0),
@@ -425,4 +409,38 @@ fn cardinality_is_bounded_whatever_clients_send() {
     let samples = samples(&registry);
     let series = samples.keys().filter(|key| key.starts_with("yumen_http_requests_total")).count();
     assert!(series <= 68, "{series}");
+}
+
+#[test]
+fn what_alerts_are_made_of_and_what_became_of_them() {
+    let registry = Registry::new("1.2.3", Arc::new(LogTally::of(11, 3, 2)), Registry::GRACE);
+    assert_eq!(registry.lines_lost(), 5);
+    let service = registry.worker().service("shop");
+    let ends = [
+        AttemptEnd::Answered(200),
+        AttemptEnd::Answered(503),
+        AttemptEnd::TimedOut,
+        AttemptEnd::Unreachable,
+        AttemptEnd::Left,
+        AttemptEnd::Lost,
+        AttemptEnd::BadAnswer,
+        AttemptEnd::Broken,
+    ];
+    ends.into_iter().for_each(|end| service.attempted(Some(end)));
+    service.attempted(None);
+    let expect = AttemptFigures { service: "shop".to_owned(), answered: 2, failed: 5 };
+    assert_eq!(registry.attempts(), [expect], "what was given up says nothing");
+    let firing = vec![("service_down", 2), ("breaker_open", 0)];
+    let (sent, failed, refused) = (3, 4, 5);
+    registry.alerts(vec![HookFigures { hook: "ops".to_owned(), firing, sent, failed, refused }]);
+    let samples = samples(&registry);
+    for (key, expect) in [
+        ("yumen_alerts_firing{hook=ops|kind=service_down}", 2.0),
+        ("yumen_alerts_firing{hook=ops|kind=breaker_open}", 0.0),
+        ("yumen_alerts_sent_total{hook=ops}", 3.0),
+        ("yumen_alerts_failed_total{hook=ops}", 4.0),
+        ("yumen_alerts_refused_total{hook=ops}", 5.0),
+    ] {
+        assert_eq!(samples.get(key), Some(&expect), "{key}");
+    }
 }
