@@ -386,3 +386,75 @@ fn a_real_alertmanager_shows_what_fires() {
     drop(alertmanager);
     let _left = fs::remove_dir_all(folder);
 }
+
+#[test]
+fn a_hook_is_asked_with_tls_and_its_certificate_is_verified() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let folder = fresh_folder("hook-tls");
+    let authority = Authority::new("tests");
+    fs::write(folder.join("ca.pem"), &authority.certificate).expect("a file");
+    fs::write(folder.join("other.pem"), Authority::new("others").certificate).expect("a file");
+    let issued = authority.sign_unusual(&["localhost"], Unusual::default());
+    let http = "log_format body '$request_method $uri $request_body'; \
+                server { listen LISTEN ssl; ssl_certificate FOLDER/hook.pem; \
+                ssl_certificate_key FOLDER/hook.key; \
+                location / { access_log FOLDER/seen body; proxy_pass https://LISTEN/taken; proxy_ssl_verify off; } \
+                location /taken { access_log off; return 204; } }";
+    let (nginx, at) = Server::nginx(http, |folder| put(folder, "hook", &issued));
+    let backend = Backend::answering("ok");
+    let place = backend.authority().parse().expect("an address");
+    let hook = |name: &str, ca: &str| {
+        let (port, folder) = (at.port(), folder.display());
+        format!(
+            "  - {{ name: {name}, url: 'https://localhost:{port}/{name}', ca: '${{file:{folder}/{ca}.pem}}' }}\n"
+        )
+    };
+    let yaml = config(place, &[hook("good", "ca"), hook("bad", "other")].concat());
+    let gateway = Gateway::start(&yaml);
+    gateway.reload("listeners: 7").expect_err("it is refused");
+    until("the count", || {
+        let sent = metric(&gateway, "yumen_alerts_sent_total{hook=\"good\"}");
+        if sent == "1" { Ok(()) } else { Err(sent) }
+    });
+    // nginx writes its log behind the answer.
+    until("what nginx saw", || {
+        let seen = fs::read_to_string(nginx.folder().join("seen")).unwrap_or_default();
+        let is_it = seen.starts_with("POST /good {") && seen.contains("config_rejected");
+        if is_it { Ok(()) } else { Err(seen) }
+    });
+    let away = format!("yumen: alerts do not reach hook bad (https://localhost:{}): ", at.port());
+    let said = gateway.stderr.wait(0, SOON, |line| line.starts_with(&away)).expect("it is said");
+    assert!(said.contains("TLS"), "{said}");
+    assert_eq!(metric(&gateway, "yumen_alerts_sent_total{hook=\"bad\"}"), "0");
+    let _left = fs::remove_dir_all(folder);
+}
+
+#[test]
+fn a_new_process_tells_the_same_alert_and_the_end_waits_for_nobody() {
+    if !have(&[Tool::Python]) {
+        return;
+    }
+    let (hook, at) = python(0, &[]);
+    let backend = Backend::answering("ok");
+    let place = backend.authority().parse().expect("an address");
+    let nobody = free_address();
+    let hooks = format!(
+        "  - {{ name: ops, url: 'http://{at}' }}\n  - {{ name: away, url: 'http://{nobody}' }}"
+    );
+    let yaml = config(place, &hooks);
+    let gateway = Gateway::start(&format!("{yaml}  - {{ name: none, url: 'http://{nobody}' }}"));
+    gateway.reload(&format!("{yaml}\nx: 1")).expect_err("it is refused");
+    assert_eq!(alerts(&hook, 1), ["config_rejected  firing"]);
+    let heir = gateway.hand_over().expect("a hand-over");
+    // It starts with the last good one, and says so.
+    assert_eq!(alerts(&hook, 2)[1], "last_good_used  firing");
+    assert_eq!(messages(&hook)[1]["body"]["gateway"]["pid"], heir);
+    let began = Instant::now();
+    yumen_e2e::gateway::signal(heir, "TERM");
+    gateway.stderr.wait(0, SOON, |line| line == "yumen: stopped").expect("the old one");
+    let stopped = || gateway.stderr.all().iter().filter(|line| *line == "yumen: stopped").count();
+    until("the end of both", || if stopped() == 2 { Ok(()) } else { Err(String::new()) });
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}

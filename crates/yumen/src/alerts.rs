@@ -16,6 +16,8 @@ use self::hook::Hook;
 
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// After a longer time without a look nobody turned, or the control thread did not: nothing is known.
+const LOOK_LATE: Duration = Duration::from_secs(5);
 
 /// All hooks, and what of the configuration they may be told.
 #[derive(Debug)]
@@ -80,9 +82,12 @@ impl Alerts {
 
     /// Looks at everything, if it is time to, and tells what is to be told. Without hooks it does nothing.
     pub(crate) fn look(&mut self, scene: &Scene<'_>, now: Instant, clock: SystemTime) {
-        let is_early = self.looked.is_some_and(|last| now.saturating_duration_since(last) < LOOK);
-        if self.hooks.is_empty() || is_early {
+        let passed = self.looked.map(|last| now.saturating_duration_since(last));
+        if self.hooks.is_empty() || passed.is_some_and(|passed| passed < LOOK) {
             return;
+        }
+        if passed.is_some_and(|passed| passed > LOOK_LATE) {
+            self.gathered.forget_turns();
         }
         self.looked = Some(now);
         let hooks = &self.hooks;

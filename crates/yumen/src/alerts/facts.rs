@@ -51,6 +51,11 @@ impl Gathered {
         Self { is_last_good, ..Self::default() }
     }
 
+    /// Whether workers turn is seen by two looks, one soon after the other.
+    pub(super) fn forget_turns(&mut self) {
+        self.turns.clear();
+    }
+
     /// All facts that somebody wants to hear of, the worst first.
     pub(super) fn gather(
         &mut self,
@@ -244,7 +249,18 @@ mod tests {
         check(&[Some(1), Some(1)], &[]);
         check(&[Some(2), Some(1)], &["worker-1"]);
         check(&[Some(3), Some(2)], &[]);
+        check(&[Some(3), Some(2)], &["worker-0", "worker-1"]);
+        check(&[Some(4), Some(3)], &[]);
         check(&[None, Some(4)], &["worker-0"]);
         check(&[None, Some(4)], &["worker-0", "worker-1"]);
+    }
+
+    #[test]
+    fn what_was_seen_long_ago_says_nothing() {
+        let mut gathered = Gathered::default();
+        assert!(gathered.workers(&[Some(1)]).is_empty());
+        gathered.forget_turns();
+        assert!(gathered.workers(&[Some(1)]).is_empty());
+        assert_eq!(gathered.workers(&[Some(1)]).len(), 1);
     }
 }
