@@ -194,8 +194,12 @@ impl Server {
         Self::announced(command(tool).arg(peer(name)))
     }
 
-    /// The same with arguments.
-    pub fn told(tool: Tool, name: &str, arguments: &[&str]) -> (Self, SocketAddr) {
+    /// As [`Server::script`], with arguments.
+    pub fn script_with<A: AsRef<OsStr>>(
+        tool: Tool,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> (Self, SocketAddr) {
         Self::announced(command(tool).arg(peer(name)).args(arguments))
     }
 

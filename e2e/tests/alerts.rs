@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 fn python(port: u16, more: &[&str]) -> (Server, SocketAddr) {
     let port = port.to_string();
     let arguments: Vec<&str> = [&*port].into_iter().chain(more.iter().copied()).collect();
-    Server::told(Tool::Python, "hook.py", &arguments)
+    Server::script_with(Tool::Python, "hook.py", &arguments)
 }
 
 /// Messages so far.

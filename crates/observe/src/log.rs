@@ -27,8 +27,10 @@ use std::{
 
 pub use buffer::LogBuffer;
 pub use check::check_access_log;
+pub(crate) use escape::capped;
 pub(crate) use filter::Filter;
 pub(crate) use json::{Members, line as json_line};
+pub use redact::Secrets;
 pub(crate) use stamp::Stamp;
 pub use writer::LogWriter;
 

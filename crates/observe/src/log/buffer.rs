@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     CHUNK_BYTES,
+    redact::Secrets,
     stamp::Stamp,
     writer::{Chunk, Parcel, Present, Shared},
 };
@@ -46,6 +47,11 @@ impl LogBuffer {
     /// somebody keeps a copy.
     pub fn wants_answers(&self) -> bool {
         self.present.sink.as_ref().is_some_and(|sink| sink.wants_answers)
+    }
+
+    /// What is kept out of the log, also of one that is off.
+    pub fn secrets(&self) -> &Secrets {
+        &self.present.members.secrets
     }
 
     /// Tells all who listen live of an exchange, as the log would be told.

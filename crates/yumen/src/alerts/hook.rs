@@ -132,8 +132,7 @@ fn end(before: Totals, after: Totals) -> End {
 }
 
 fn refused(totals: Totals) -> u64 {
-    let losses = Loss::ALL.into_iter().zip(totals.dropped);
-    losses.filter(|(loss, _)| *loss == Loss::Refused).map(|(_, count)| count).sum()
+    totals.losses().filter(|(loss, _)| *loss == Loss::Refused).map(|(_, count)| count).sum()
 }
 
 fn sum(mut one: Totals, other: Totals) -> Totals {
