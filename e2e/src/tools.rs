@@ -42,6 +42,10 @@ pub enum Tool {
     RedisCli,
     /// `prometheus`.
     Prometheus,
+    /// Prometheus' Alertmanager.
+    Alertmanager,
+    /// `amtool`, which asks an Alertmanager.
+    Amtool,
     /// `promtool`, which checks rules and metrics.
     Promtool,
     /// `sh`.
@@ -76,6 +80,11 @@ impl Tool {
             Self::RedisCli => on_path("redis-cli"),
             Self::Prometheus => on_path("prometheus"),
             Self::Promtool => on_path("promtool"),
+            // Debian's name, and its own.
+            Self::Alertmanager => {
+                on_path("prometheus-alertmanager").or_else(|| on_path("alertmanager"))
+            }
+            Self::Amtool => on_path("amtool"),
             Self::Shell => on_path("sh"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {

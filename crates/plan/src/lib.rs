@@ -6,6 +6,7 @@
 
 mod acme;
 mod action;
+mod alerts;
 mod chain;
 mod compile;
 mod explain;
@@ -14,6 +15,7 @@ mod http2;
 mod http3;
 mod question;
 mod remember;
+mod remote;
 mod resolver;
 mod route;
 mod stream;
@@ -22,6 +24,7 @@ mod tracing;
 
 pub use acme::AcmePlan;
 pub use action::{Action, Fixed, Redirection};
+pub use alerts::HookPlan;
 pub use chain::{Chain, Link};
 pub use explain::{Explanation, Outcome, Passage, Setting};
 pub use fallback::{Fallback, Substitute};
@@ -59,6 +62,8 @@ pub struct Plan {
     pub access_log: AccessLog,
     /// How exchanges are traced, if they are.
     pub tracing: Option<TracingPlan>,
+    /// Who is told of alerts.
+    pub alerts: Vec<HookPlan>,
     /// How what was counted is shown.
     pub metrics: Metrics,
     /// Which exchanges are remembered.
