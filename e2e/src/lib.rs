@@ -2,11 +2,13 @@
 //!
 //! [`Gateway`] runs the binary; [`Backend`] is a service that records exact bytes and answers by
 //! script; [`Client`] sends exact bytes and [`Http2`] exact frames; [`message`] is the strict reader that judges both sides;
-//! [`corpus`] runs tables of bad input; [`tools`] runs real clients and servers.
+//! [`corpus`] runs tables of bad input; [`tools`] runs real clients and servers, [`collector`]
+//! a real collector of spans and log records.
 
 pub mod backend;
 pub mod certificates;
 pub mod client;
+pub mod collector;
 pub mod corpus;
 pub mod dns;
 pub mod gateway;
@@ -24,6 +26,7 @@ pub mod wire;
 
 pub use backend::{Backend, Call, Ended, Recorded, Step, ok, raw};
 pub use client::{Answer, Client, Lost, SOON, get};
+pub use collector::Collector;
 pub use gateway::Gateway;
 pub use http2::Http2;
 pub use message::Message;

@@ -185,6 +185,15 @@ impl Server {
         Self::announced(command(tool).arg(peer(name)))
     }
 
+    /// As [`Server::script`], with arguments.
+    pub fn script_with<A: AsRef<OsStr>>(
+        tool: Tool,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> (Self, SocketAddr) {
+        Self::announced(command(tool).arg(peer(name)).args(arguments))
+    }
+
     /// Starts a program that prints `listening on ADDRESS`.
     pub fn announced(command: &mut Command) -> (Self, SocketAddr) {
         let server = Self::spawn(command);
