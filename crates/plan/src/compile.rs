@@ -19,7 +19,7 @@ use crate::fallback::{Fallback, Services};
 use crate::route::{self, Rewrite, RoutePlan};
 use crate::stream::Streams;
 use crate::{
-    ListenerPlan, Offer, Plan, by_name, http2, http3, limited, remember, resolver, tracing,
+    ListenerPlan, Offer, Plan, by_name, http2, http3, limited, log, remember, resolver, tracing,
 };
 
 /// A route as it was written, and where.
@@ -70,6 +70,7 @@ impl Plan {
         let mut listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
         let acme = acme::compile(model, &mut report);
         let tracing = tracing::compile(model, &mut report);
+        let logs = log::compile(model, &mut report);
         let servers = resolver::compile(&model.resolver, &mut report);
         let remember = remember::compile(model, &mut report);
         warn(&listeners, &written, &mut report);
@@ -89,7 +90,7 @@ impl Plan {
             destinations: by_name(destinations),
             servers,
             acme,
-            access_log: model.access_log.clone(),
+            logs,
             tracing,
             metrics: model.metrics.clone(),
             remember,

@@ -24,6 +24,7 @@ use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, look_again};
 use crate::expiry::Expiry;
 use crate::last_good::{LastGood, Written};
+use crate::logs::logs;
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::ready::Ready;
@@ -270,7 +271,7 @@ impl Control {
             Ok(bound) => bound,
             Err(problem) => return refuse(format!("{problem}\n")),
         };
-        if let Err(error) = self.log.configure(&plan.access_log) {
+        if let Err(error) = self.log.configure(&logs(&plan)) {
             return refuse(format!("{error}\n"));
         }
         say::tell(report.render(&document));

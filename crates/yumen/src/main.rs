@@ -13,6 +13,7 @@ mod expiry;
 mod explain;
 mod hand_over;
 mod last_good;
+mod logs;
 mod notify;
 mod pid_file;
 mod policies;

@@ -18,6 +18,7 @@ use crate::config::{Compiled, Look, Origin, compile};
 use crate::control::{Control, Place};
 use crate::hand_over::Predecessor;
 use crate::last_good::LastGood;
+use crate::logs::logs;
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::ready::Ready;
@@ -78,8 +79,7 @@ fn try_run(options: &Options) -> Result<(), String> {
     let names = start_resolver(&plan)?;
     let standings = start_keeper()?;
     let tally = Arc::new(LogTally::default());
-    let log =
-        LogWriter::start(plan.access_log.clone(), Arc::clone(&tally), |text: &str| say::say(text));
+    let log = LogWriter::start(logs(&plan), Arc::clone(&tally), |text: &str| say::say(text));
     let log = log.map_err(|error| error.to_string())?;
     let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
     registry.config_applied(plan.revision, counted, SystemTime::now(), Instant::now());

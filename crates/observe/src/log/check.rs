@@ -1,6 +1,8 @@
 //! What is wrong with the configuration of an access log, said before it is used.
 
-use yumen_model::{AccessLog, LogFormat, LogRotation, LogSink, report::Report};
+use std::{ops::RangeInclusive, time::Duration};
+
+use yumen_model::{AccessLog, LogBatch, LogFormat, LogRotation, LogSink, report::Report};
 
 use super::{filter, redact::fold, template};
 
@@ -12,6 +14,18 @@ const ROTATED_BYTES_MIN: u64 = 64 * 1024;
 
 /// Most files that are kept.
 const KEPT_MAX: u32 = 100;
+
+/// What a batch may be limited to.
+const BATCH_BYTES: RangeInclusive<u64> = 1024..=16 * 1024 * 1024;
+
+/// How old a batch may become. Batches are given up when they are a minute old.
+const BATCH_AGE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(30);
+
+/// Room in the queue beyond one full batch: for a chunk that does not fit into that.
+const QUEUE_BYTES_MIN: u64 = 64 * 1024;
+
+/// The largest queue.
+const QUEUE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Says what is wrong with an access log.
 pub fn check_access_log(config: &AccessLog, report: &mut Report) {
@@ -31,6 +45,9 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
     }
     if let Some(rotation) = &config.rotate {
         rotate(rotation, &config.to, report);
+    }
+    if let LogSink::Http(sink) = &config.to {
+        batch(&sink.batch, "access_log.to.http.batch", report);
     }
     for (key, hidden, shown) in [
         ("headers", &config.redact.headers, &config.show.headers),
@@ -58,6 +75,21 @@ fn rotate(rotation: &LogRotation, to: &LogSink, report: &mut Report) {
     }
     if !(1..=KEPT_MAX).contains(&rotation.keep) {
         report.error("access_log.rotate.keep", format!("this is not between 1 and {KEPT_MAX}"));
+    }
+}
+
+fn batch(batch: &LogBatch, at: &str, report: &mut Report) {
+    if !BATCH_BYTES.contains(&batch.bytes.0) {
+        report.error(format!("{at}.bytes"), "this is not between 1KiB and 16MiB");
+    }
+    if !batch.age.get().is_some_and(|age| BATCH_AGE.contains(&age)) {
+        report.error(format!("{at}.age"), "this is not between 10ms and 30s");
+    }
+    let least = batch.bytes.0.saturating_add(QUEUE_BYTES_MIN);
+    if !(least..=QUEUE_BYTES_MAX).contains(&batch.queue_bytes.0) {
+        report
+            .error(format!("{at}.queue_bytes"), "there is no room in it, or it is more than 1GiB")
+            .hint("at least 64KiB more than `bytes`");
     }
 }
 
