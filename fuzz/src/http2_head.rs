@@ -201,6 +201,7 @@ fn check_told(head: &RequestHead) {
         framing: head.framing(),
         forwarding: &forwarding,
         request_id: b"0123456789abcdef",
+        trace: None,
     };
     let mut told = Vec::new();
     head.tell(&outgoing, |name, value| told.push((name.to_vec(), value.to_vec())));

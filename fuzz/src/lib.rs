@@ -15,19 +15,21 @@ pub mod http2_guard;
 pub mod http2_head;
 pub mod path;
 mod pieces;
+pub mod protobuf;
 pub mod proxy_header;
 pub mod request_head;
 pub mod response_head;
 pub mod router;
 mod strict;
 pub mod tls_hello;
+pub mod trace;
 pub mod websocket;
 
 /// Panics when something does not hold for the input.
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 14] = [
+pub const TARGETS: [(&str, Check); 16] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
@@ -36,10 +38,12 @@ pub const TARGETS: [(&str, Check); 14] = [
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),
     ("path", path::check),
+    ("protobuf", protobuf::check),
     ("proxy_header", proxy_header::check),
     ("request_head", request_head::check),
     ("response_head", response_head::check),
     ("router", router::check),
     ("tls_hello", tls_hello::check),
+    ("trace", trace::check),
     ("websocket", websocket::check),
 ];

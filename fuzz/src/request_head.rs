@@ -171,6 +171,7 @@ pub(crate) fn check_writing(bytes: &[u8], mut head: RequestHead, dice: &mut Dice
         framing: head.framing(),
         forwarding: &forwarding,
         request_id: b"0123456789abcdef",
+        trace: None,
     };
     head.write(&mut out, &outgoing);
     let show = || format!("{}\nbecame\n{}", bytes.escape_ascii(), out.escape_ascii());

@@ -149,6 +149,16 @@ fn websocket() {
     replay("websocket");
 }
 
+#[test]
+fn protobuf() {
+    replay("protobuf");
+}
+
+#[test]
+fn trace() {
+    replay("trace");
+}
+
 /// A target that has no fuzzer, no seeds or no test here would look covered.
 #[test]
 fn every_target_is_everywhere() {

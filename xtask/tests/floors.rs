@@ -11,7 +11,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
-    ("observe", &["model", "http", "policy", "expr", "otlp", "shipper"]),
+    ("observe", &["model", "http", "policy", "expr", "otlp", "protobuf", "shipper"]),
     ("plan", &["model", "http", "policy", "route", "upstream", "tls", "courier"]),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];
@@ -21,7 +21,7 @@ const RUNTIMES: &[&str] =
     &["tokio", "mio", "socket2", "hyper", "async-io", "smol", "futures", "hickory-resolver"];
 
 /// Rooms that decide and never wait.
-const PURE: &[&str] = &["model", "http", "policy", "route", "plan", "expr", "otlp"];
+const PURE: &[&str] = &["model", "http", "policy", "route", "plan", "expr", "otlp", "protobuf"];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
@@ -41,6 +41,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         Some(("parts", "shipper")) if other == "parts/courier" => true,
         // Expressions are about whatever their caller says.
         Some(("parts", "expr")) => false,
+        // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
+        Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",
         Some(("policies", _)) => {
             other.starts_with("parts/")

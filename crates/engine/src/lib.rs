@@ -167,12 +167,12 @@ impl Serve for Engine {
         listener.request_began();
         mark.listener = Some(listener);
         mark.recorder = remember::recorder(&bound.plan().remember, exchange);
+        if let Some(plan) = &bound.plan().tracing {
+            traced::begin(plan, door, exchange);
+        }
         exchange.response = door.challenge(&exchange.request.head);
         if exchange.response.is_some() {
             return;
-        }
-        if let Some(plan) = &bound.plan().tracing {
-            traced::begin(plan, door, exchange);
         }
         let walked = self.walk(&bound, door, exchange, mark).await;
         match walked.and_then(|response| walk::agreed(exchange, response)) {

@@ -44,6 +44,7 @@ impl Engine {
             client: SocketAddr::new(client.address, client.peer.port()),
             listener: &door.name,
             route: route.map_or("", |route| &route.name),
+            pattern: route.map_or("", |route| &route.pattern),
             service: route.map_or("", |route| &route.service),
             target: trail.target().map_or("", |target| target),
             method: if is_http { head.method().as_str().as_bytes() } else { b"" },
@@ -76,7 +77,7 @@ impl Engine {
         };
         self.log.borrow_mut().write(&record);
         if record.trace.is_some() {
-            self.spans.borrow_mut().write(&record);
+            self.spans.borrow_mut().write(&record, self.log.borrow().secrets());
         }
         self.show(&record);
         self.remember(&record, exchange, mark);

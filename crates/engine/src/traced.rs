@@ -1,6 +1,6 @@
 //! An exchange's place in a trace: taken from the request where it has one, and decided here.
 
-use yumen_http::trace::{self, Context};
+use yumen_http::trace::{self, Context, Parent};
 use yumen_listen::Door;
 use yumen_plan::TracingPlan;
 use yumen_policy::{Exchange, Trace, derived};
@@ -14,28 +14,26 @@ pub(crate) fn begin(plan: &TracingPlan, door: &Door, exchange: &mut Exchange) {
     let found = plan.find(fields);
     let id = trace::trace_of(&exchange.trail.id);
     let span = derived(id.last_chunk().copied().unwrap_or_default(), 0);
-    let place = match found {
-        Some((parent, state)) => {
-            let trusted = plan.believes(door.trusts(exchange.client.peer.ip()));
+    let trusted = plan.believes(door.trusts(exchange.client.peer.ip()));
+    let fresh = Context { trace: id, span, sampled: None, random: false };
+    let (own, parent, state) = match found {
+        Some((Parent::Span(parent), state)) => {
             // A stranger chooses the trace id, but not the exchange's.
-            let decided = if trusted {
-                parent.sampled.unwrap_or_else(|| plan.samples(parent.trace))
-            } else {
-                plan.samples(id)
+            let decided = match parent.sampled {
+                Some(sampled) if trusted => sampled,
+                _ if trusted => plan.samples(parent.trace),
+                _ => plan.samples(id),
             };
-            Trace {
-                own: Context { span, sampled: Some(decided), ..parent },
-                parent: Some(parent.span),
-                state,
-                forms: plan.forms,
-            }
+            (Context { span, sampled: Some(decided), ..parent }, Some(parent.span), state)
         }
-        None => {
-            let sampled = Some(plan.samples(id));
-            let own = Context { trace: id, span, sampled, random: false };
-            Trace { own, parent: None, state: Vec::new(), forms: plan.forms }
+        Some((Parent::Decision(sampled), _)) if trusted => {
+            (Context { sampled: Some(sampled), ..fresh }, None, Vec::new())
+        }
+        Some((Parent::Decision(_), _)) | None => {
+            (Context { sampled: Some(plan.samples(id)), ..fresh }, None, Vec::new())
         }
     };
+    let place = Trace { own, parent, state, forms: plan.forms };
     exchange.trail.trace = Some(Box::new(place));
     trace::take_out(exchange.request.head.fields_mut());
 }

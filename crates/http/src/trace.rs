@@ -22,6 +22,15 @@ pub struct Context {
     pub random: bool,
 }
 
+/// What a request says of whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// The trace, and the span in it.
+    Span(Context),
+    /// No trace yet, but whether the one that begins is recorded (B3).
+    Decision(bool),
+}
+
 /// Which fields are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Forms {
@@ -58,26 +67,40 @@ pub const FIELDS: [&str; 8] = [
 
 /// Reads `traceparent`.
 #[must_use]
-pub fn read_w3c(fields: &Fields) -> Option<Context> {
-    read_traceparent(fields.only("traceparent")?)
+pub fn read_w3c(fields: &Fields) -> Option<Parent> {
+    read_traceparent(fields.only("traceparent")?).map(Parent::Span)
 }
 
 /// Reads B3: the one field, or else the several.
 #[must_use]
-pub fn read_b3(fields: &Fields) -> Option<Context> {
+pub fn read_b3(fields: &Fields) -> Option<Parent> {
     if let Some(value) = fields.only("b3") {
-        return read_b3_single(value);
+        return match b3_decision(value) {
+            Some(decision) => Some(Parent::Decision(decision)),
+            None => read_b3_single(value).map(Parent::Span),
+        };
+    }
+    let sampled = match (fields.only("x-b3-flags"), fields.only("x-b3-sampled")) {
+        (Some(b"1"), _) | (_, Some(b"true")) => Some(true),
+        (_, Some(b"false")) => Some(false),
+        (_, Some(value)) => Some(b3_decision(value)?),
+        (_, None) => None,
+    };
+    if fields.first("x-b3-traceid").is_none() {
+        return sampled.map(Parent::Decision);
     }
     let trace = b3_trace(fields.only("x-b3-traceid")?)?;
     let span = id(fields.only("x-b3-spanid")?)?;
-    let sampled = match (fields.only("x-b3-flags"), fields.only("x-b3-sampled")) {
-        (Some(b"1"), _) => Some(true),
-        (_, Some(b"1" | b"true")) => Some(true),
-        (_, Some(b"0" | b"false")) => Some(false),
-        (_, None) => None,
-        (_, Some(_)) => return None,
-    };
-    Some(Context { trace, span, sampled, random: false })
+    Some(Parent::Span(Context { trace, span, sampled, random: false }))
+}
+
+/// Whether a trace is recorded; `d` is for debugging, which is recorded.
+fn b3_decision(value: &[u8]) -> Option<bool> {
+    match value {
+        b"1" | b"d" => Some(true),
+        b"0" => Some(false),
+        _ => None,
+    }
 }
 
 /// All fields of `tracestate` as one list; `None` if it is invalid or too long. A member that cannot be
@@ -133,10 +156,8 @@ fn read_b3_single(value: &[u8]) -> Option<Context> {
     let mut parts = value.split(|byte| *byte == b'-');
     let (trace, span) = (b3_trace(parts.next()?)?, id(parts.next()?)?);
     let sampled = match parts.next() {
-        Some(b"1" | b"d") => Some(true),
-        Some(b"0") => Some(false),
+        Some(decision) => Some(b3_decision(decision)?),
         None => None,
-        Some(_) => return None,
     };
     if let Some(parent) = parts.next() {
         hex::<8>(parent)?;
@@ -236,7 +257,8 @@ impl TraceLines<'_> {
     }
 }
 
-fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends bytes as hexadecimal digits of lower case.
+pub fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
     for byte in bytes {
         out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);

@@ -22,6 +22,8 @@ pub struct Tracing {
     /// Who may have signed the collector's certificate, instead of the system's roots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<Pem>,
+    /// Whether spans are packed on their way: less to send for some work more.
+    pub gzip: bool,
     /// The share of exchanges that have spans, 0 to 1, where no parent decides. Which ones depends on
     /// the trace id, so that several gateways choose the same.
     pub sample: f64,
@@ -44,6 +46,7 @@ impl Default for Tracing {
             protocol: OtlpProtocol::Http,
             headers: BTreeMap::new(),
             ca: None,
+            gzip: false,
             sample: 1.0,
             parent: TraceParent::Trusted,
             accept: vec![TraceAccept::W3c, TraceAccept::B3],

@@ -101,7 +101,8 @@ fn resident() -> Result<u64, Box<dyn Error>> {
 }
 
 fn metrics() -> Result<(), Box<dyn Error>> {
-    let registry = Registry::new("0", Arc::new(LogTally::default()), Registry::GRACE);
+    let registry =
+        Registry::new("0", Arc::new(LogTally::default()), Arc::default(), Registry::GRACE);
     let attempts = attempts();
     let record = record(&attempts);
     let before = resident()?;

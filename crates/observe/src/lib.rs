@@ -17,7 +17,7 @@ mod record;
 mod tap;
 mod traces;
 
-pub use log::{Freight, Log, LogBuffer, LogError, LogTally, LogWriter, check_access_log};
+pub use log::{Freight, Log, LogBuffer, LogError, LogTally, LogWriter, Secrets, check_access_log};
 pub use memory::{Memories, Memory, PolicyStep, Recollection, Room};
 pub use metrics::{
     AcmeFigures, Expiring, Format, ListenerMeter, Names, PolicyMeter, Registry, RouteMeter,

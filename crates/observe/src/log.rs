@@ -29,8 +29,10 @@ use std::{error::Error, fmt, io};
 
 pub use buffer::LogBuffer;
 pub use check::check_access_log;
+pub(crate) use escape::capped;
 pub(crate) use filter::Filter;
 pub(crate) use json::{Members, line as json_line};
+pub use redact::Secrets;
 pub(crate) use stamp::Stamp;
 pub use tally::LogTally;
 pub use writer::{Freight, Log, LogWriter};

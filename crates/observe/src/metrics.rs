@@ -35,7 +35,7 @@ pub use meter::{ListenerMeter, PolicyMeter, RouteMeter, ServiceMeter, WorkerMetr
 pub use series::names;
 use table::Table;
 
-use crate::{log::LogTally, record::micros};
+use crate::{log::LogTally, record::micros, traces::Exporter};
 
 /// All metrics of the process.
 ///
@@ -46,6 +46,7 @@ use crate::{log::LogTally, record::micros};
 pub struct Registry {
     version: String,
     log: Arc<LogTally>,
+    exporter: Arc<Exporter>,
     grace: Duration,
     workers: AtomicU64,
     routes: Table<RouteName, RouteCells>,
@@ -169,11 +170,18 @@ impl Registry {
     /// How long the series of a removed name are usually shown.
     pub const GRACE: Duration = Duration::from_secs(600);
 
-    /// An empty registry. `log` is what the access log counts into.
-    pub fn new(version: &str, log: Arc<LogTally>, grace: Duration) -> Arc<Self> {
+    /// An empty registry. `log` is what the access log counts into, `exporter` knows what becomes of
+    /// spans.
+    pub fn new(
+        version: &str,
+        log: Arc<LogTally>,
+        exporter: Arc<Exporter>,
+        grace: Duration,
+    ) -> Arc<Self> {
         Arc::new(Self {
             version: version.to_owned(),
             log,
+            exporter,
             grace,
             workers: AtomicU64::new(0),
             routes: Table::default(),

@@ -29,6 +29,8 @@ pub struct Record<'a> {
     pub listener: &'a str,
     /// Name of the route; empty when none matched.
     pub route: &'a str,
+    /// The route's pattern for paths; empty if it has none, or several.
+    pub pattern: &'a str,
     /// Name of the service; empty when none was chosen.
     pub service: &'a str,
     /// The target that answered last, as `host:port`.
@@ -138,6 +140,7 @@ impl Default for Record<'_> {
             client: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
             listener: "",
             route: "",
+            pattern: "",
             service: "",
             target: "",
             method: b"",

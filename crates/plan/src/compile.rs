@@ -252,6 +252,7 @@ fn compile_route(
         service.and_then(|service| model.services.get(service)).map_or("", |service| &service.name);
     Some(RoutePlan {
         name: route.name.as_str().into(),
+        pattern: route::pattern(route),
         service: service.into(),
         at: at.clone(),
         rewrite: rewrite?,

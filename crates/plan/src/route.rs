@@ -15,6 +15,9 @@ pub struct RoutePlan {
     pub name: Arc<str>,
     /// The name of its service; empty if it has none.
     pub service: Arc<str>,
+    /// Its pattern for paths, by which its requests are told apart in traces; empty if it has none, or
+    /// several.
+    pub pattern: Box<str>,
     /// Where it is written, such as `services[0].routes[1]`.
     pub at: String,
     /// How the path changes.
@@ -25,6 +28,14 @@ pub struct RoutePlan {
     pub own: Box<[&'static str]>,
     /// What it does.
     pub action: Action,
+}
+
+/// The only pattern of a route, or else nothing.
+pub(crate) fn pattern(route: &Route) -> Box<str> {
+    match route.matches.paths.as_slice() {
+        [only] => only.as_str().into(),
+        _ => "".into(),
+    }
 }
 
 /// The settings that a route has of its own instead of its service's.

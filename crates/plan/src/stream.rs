@@ -176,6 +176,7 @@ fn compile_stream(
     }
     Some(RoutePlan {
         name: stream.name.as_str().into(),
+        pattern: Box::default(),
         service: stream.service.as_str().into(),
         at,
         rewrite: Rewrite::Keep,

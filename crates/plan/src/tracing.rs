@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use yumen_courier::Url;
-use yumen_http::trace::{self, Context, Forms};
+use yumen_http::trace::{self, Forms, Parent};
 use yumen_http::{Fields, is_field_value, is_token};
 use yumen_model::report::Report;
 use yumen_model::{Model, OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
@@ -43,9 +43,9 @@ impl TracingPlan {
 }
 
 impl TracingPlan {
-    /// The trace that a request says it belongs to, with its `tracestate`.
+    /// What a request says of whoever asks, with its `tracestate`.
     #[must_use]
-    pub fn find(&self, fields: &Fields) -> Option<(Context, Vec<u8>)> {
+    pub fn find(&self, fields: &Fields) -> Option<(Parent, Vec<u8>)> {
         self.tracing.accept.iter().find_map(|form| match form {
             TraceAccept::W3c => {
                 let parent = trace::read_w3c(fields)?;

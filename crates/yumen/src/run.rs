@@ -81,13 +81,14 @@ fn try_run(options: &Options) -> Result<(), String> {
     let tally = Arc::new(LogTally::default());
     let log = LogWriter::start(logs(&plan), Arc::clone(&tally), |text: &str| say::say(text));
     let log = log.map_err(|error| error.to_string())?;
-    let registry = Registry::new(env!("CARGO_PKG_VERSION"), tally, Registry::GRACE);
-    registry.config_applied(plan.revision, counted, SystemTime::now(), Instant::now());
-    let present = Arc::new(Present::new(Arc::clone(&plan)));
     let mut traces = Traces::new(Arc::default());
     traces.follow(plan.tracing.as_ref())?;
-    let (taps, memories) = (Arc::default(), Arc::default());
     let exporter = Arc::clone(&traces.exporter);
+    let version = env!("CARGO_PKG_VERSION");
+    let registry = Registry::new(version, tally, Arc::clone(&exporter), Registry::GRACE);
+    registry.config_applied(plan.revision, counted, SystemTime::now(), Instant::now());
+    let present = Arc::new(Present::new(Arc::clone(&plan)));
+    let (taps, memories) = (Arc::default(), Arc::default());
     let equipment = Equipment { present, names, standings, registry, exporter, taps, memories };
     let count = options.workers.filter(|count| *count > 0).unwrap_or_else(cores);
     let workers = Workers::start(count, &equipment, &log)

@@ -48,6 +48,7 @@ fn is_same_way(old: &Tracing, new: &Tracing) -> bool {
         && old.protocol == new.protocol
         && old.headers == new.headers
         && old.ca == new.ca
+        && old.gzip == new.gzip
         && old.service_name == new.service_name
         && old.attributes == new.attributes
 }
@@ -68,7 +69,7 @@ fn settings(plan: &TracingPlan) -> Settings {
         fields: headers
             .map(|(name, value)| (name.to_ascii_lowercase(), value.text().as_bytes().to_vec()))
             .collect(),
-        gzip: false,
+        gzip: plan.tracing.gzip,
         rejected: yumen_otlp::rejected,
         bounds: Bounds::default(),
         tell: Box::new(move |news| match news {

@@ -1,9 +1,10 @@
 //! What a server of gRPC says of the time after which it wants to be asked again: a `RetryInfo` among
-//! the details of a status. Of protocol buffers, as much as that takes.
+//! the details of a status.
 
 use std::time::Duration;
 
 use data_encoding::BASE64_NOPAD;
+use yumen_protobuf::Parts;
 
 /// The longest text of details that is looked at, in bytes.
 const TEXT_MAX: usize = 16 * 1024;
@@ -18,81 +19,17 @@ pub(crate) fn retry_after(text: &[u8]) -> Option<Duration> {
     let end = text.iter().position(|&byte| byte == b'=').unwrap_or(text.len());
     let status = BASE64_NOPAD.decode(text.get(..end)?).ok()?;
     // google.rpc.Status: details = 3, each an Any: type_url = 1, value = 2.
-    let mut details = Parts(&status).filter_map(|(number, part)| part.bytes_of(number, 3));
-    let info = details.find_map(|any| {
-        let find = |wanted| Parts(any).find_map(|(number, part)| part.bytes_of(number, wanted));
-        find(1).filter(|url| url.ends_with(RETRY_INFO)).and_then(|_| find(2))
+    let info = Parts::new(&status).all_bytes(3).find_map(|any| {
+        let any = Parts::new(any);
+        any.clone().bytes(1).filter(|url| url.ends_with(RETRY_INFO)).and_then(|_| any.bytes(2))
     })?;
     // RetryInfo: retry_delay = 1, a Duration: seconds = 1, nanos = 2.
-    let delay = Parts(info).find_map(|(number, part)| part.bytes_of(number, 1))?;
-    let number = |wanted| Parts(delay).find_map(|(number, part)| part.number_of(number, wanted));
-    let (seconds, nanos) = (number(1).unwrap_or(0), number(2).unwrap_or(0));
+    let delay = Parts::new(Parts::new(info).bytes(1)?);
+    let (seconds, nanos) = (delay.clone().number(1).unwrap_or(0), delay.number(2).unwrap_or(0));
     // A negative time is a very large number here.
     i64::try_from(seconds).ok()?;
     let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
     Some(Duration::new(seconds, nanos))
-}
-
-/// What stands in a message of protocol buffers, up to its end or to what is none.
-struct Parts<'a>(&'a [u8]);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    /// Numbers of a fixed size: none of ours.
-    Other,
-}
-
-impl<'a> Part<'a> {
-    fn bytes_of(self, number: u64, wanted: u64) -> Option<&'a [u8]> {
-        match self {
-            Self::Bytes(bytes) if number == wanted => Some(bytes),
-            _ => None,
-        }
-    }
-
-    fn number_of(self, number: u64, wanted: u64) -> Option<u64> {
-        match self {
-            Self::Number(value) if number == wanted => Some(value),
-            _ => None,
-        }
-    }
-}
-
-impl<'a> Iterator for Parts<'a> {
-    type Item = (u64, Part<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (tag, rest) = varint(self.0)?;
-        let (part, rest) = match tag & 7 {
-            0 => varint(rest).map(|(value, rest)| (Part::Number(value), rest))?,
-            1 => (Part::Other, rest.get(8..)?),
-            2 => {
-                let (length, rest) = varint(rest)?;
-                let (bytes, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-                (Part::Bytes(bytes), rest)
-            }
-            5 => (Part::Other, rest.get(4..)?),
-            _ => return None,
-        };
-        self.0 = rest;
-        Some((tag >> 3, part))
-    }
-}
-
-/// A number of seven bits a byte, and what stands behind it.
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    /// Bytes of the largest number.
-    const LENGTH_MAX: usize = 10;
-    let mut value = 0;
-    for (place, byte) in bytes.iter().take(LENGTH_MAX).enumerate() {
-        value |= u64::from(byte & 0x7f).checked_shl(u32::try_from(7 * place).ok()?)?;
-        if byte & 0x80 == 0 {
-            return Some((value, bytes.get(place + 1..)?));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

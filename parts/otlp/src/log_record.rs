@@ -1,6 +1,8 @@
 //! A log record: one line of a log, with the trace that it belongs to.
 
-use crate::proto::{Attributes, Value, any, bytes, fixed32, fixed64, nested, number, text};
+use yumen_protobuf::nested;
+
+use crate::proto::{Attributes, Value, any, bytes, fixed32, fixed64, number, text};
 
 /// One line of a log.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,8 +1,7 @@
-//! The wire format of Protocol Buffers, as far as it is needed to write: tags, numbers, and messages
-//! within messages.
+//! Attributes and their values, and fields that are left out when they are empty, as OTLP's messages
+//! (proto3) want it.
 
-/// Bytes that a number may take at most.
-const VARINT_MAX: usize = 10;
+use yumen_protobuf::nested;
 
 /// What an attribute, or the body of a log record, can be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,19 +57,10 @@ impl<'a> Attributes<'a> {
 pub(crate) fn any(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
         Value::Text(value) => put_text(out, 1, value),
-        Value::Bool(value) => {
-            tag(out, 2, 0);
-            varint(out, u64::from(value));
-        }
-        Value::Int(value) => {
-            tag(out, 3, 0);
-            // Negative numbers are sent in two's complement.
-            varint(out, u64::from_ne_bytes(value.to_ne_bytes()));
-        }
-        Value::Double(value) => {
-            tag(out, 4, 1);
-            out.extend_from_slice(&value.to_le_bytes());
-        }
+        Value::Bool(value) => yumen_protobuf::number(out, 2, u64::from(value)),
+        // Negative numbers are sent in two's complement.
+        Value::Int(value) => yumen_protobuf::number(out, 3, value.cast_unsigned()),
+        Value::Double(value) => yumen_protobuf::double(out, 4, value),
         Value::Texts(values) => nested(out, 5, |out| {
             for value in values {
                 nested(out, 1, |out| any(out, Value::Text(value)));
@@ -79,24 +69,10 @@ pub(crate) fn any(out: &mut Vec<u8>, value: Value<'_>) {
     }
 }
 
-/// A message within a message.
-pub(crate) fn nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    tag(out, field, 2);
-    let start = out.len();
-    write(out);
-    // The length stands in front, and is known now.
-    let end = out.len();
-    varint(out, (end - start) as u64);
-    let length = out.len() - end;
-    if let Some(all) = out.get_mut(start..) {
-        all.rotate_right(length);
-    }
-}
-
 /// Bytes, unless there are none.
 pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     if !value.is_empty() {
-        put_bytes(out, field, value);
+        yumen_protobuf::bytes(out, field, value);
     }
 }
 
@@ -109,106 +85,35 @@ pub(crate) fn text(out: &mut Vec<u8>, field: u32, value: &[u8]) {
 
 fn put_text(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     match std::str::from_utf8(value) {
-        Ok(_) => put_bytes(out, field, value),
-        Err(_) => put_bytes(out, field, String::from_utf8_lossy(value).as_bytes()),
+        Ok(_) => yumen_protobuf::bytes(out, field, value),
+        Err(_) => yumen_protobuf::bytes(out, field, String::from_utf8_lossy(value).as_bytes()),
     }
-}
-
-fn put_bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
-    tag(out, field, 2);
-    varint(out, value.len() as u64);
-    out.extend_from_slice(value);
 }
 
 /// A whole number, unless it is zero.
 pub(crate) fn number(out: &mut Vec<u8>, field: u32, value: u64) {
     if value != 0 {
-        tag(out, field, 0);
-        varint(out, value);
+        yumen_protobuf::number(out, field, value);
     }
 }
 
 /// A number of eight bytes, unless it is zero.
 pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
     if value != 0 {
-        tag(out, field, 1);
-        out.extend_from_slice(&value.to_le_bytes());
+        yumen_protobuf::fixed64(out, field, value);
     }
 }
 
 /// A number of four bytes, unless it is zero.
 pub(crate) fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
     if value != 0 {
-        tag(out, field, 5);
-        out.extend_from_slice(&value.to_le_bytes());
+        yumen_protobuf::fixed32(out, field, value);
     }
-}
-
-fn tag(out: &mut Vec<u8>, field: u32, sort: u32) {
-    varint(out, u64::from(field << 3 | sort));
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while let rest @ 1.. = value >> 7 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value = rest;
-    }
-    out.push(value.to_le_bytes()[0]);
-}
-
-/// Reads a number, and returns it with what stands behind it.
-pub(crate) fn read_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0_u64;
-    for (place, byte) in bytes.iter().take(VARINT_MAX).enumerate() {
-        value |= u64::from(byte & 0x7f).checked_shl(u32::try_from(place * 7).ok()?)?;
-        if byte & 0x80 == 0 {
-            return Some((value, bytes.get(place + 1..)?));
-        }
-    }
-    None
-}
-
-/// What one field is on the wire.
-pub(crate) enum Seen<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    Other,
-}
-
-/// Reads one field: its number, what it is, and what stands behind it.
-pub(crate) fn read_field(bytes: &[u8]) -> Option<(u64, Seen<'_>, &[u8])> {
-    let (tag, rest) = read_varint(bytes)?;
-    let (seen, rest) = match tag & 7 {
-        0 => read_varint(rest).map(|(value, rest)| (Seen::Number(value), rest))?,
-        1 => (Seen::Other, rest.get(8..)?),
-        2 => {
-            let (length, rest) = read_varint(rest)?;
-            let (value, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            (Seen::Bytes(value), rest)
-        }
-        5 => (Seen::Other, rest.get(4..)?),
-        _ => return None,
-    };
-    Some((tag >> 3, seen, rest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_written_as_read() {
-        for (value, length) in
-            [(0, 1), (127, 1), (128, 2), (300, 2), (u64::from(u32::MAX), 5), (u64::MAX, 10)]
-        {
-            let mut out = Vec::new();
-            varint(&mut out, value);
-            assert_eq!(out.len(), length, "{value}");
-            assert_eq!(read_varint(&out), Some((value, &[][..])));
-        }
-        assert_eq!(read_varint(&[0x80; 20]), None);
-        assert_eq!(read_varint(&[]), None);
-    }
 
     #[test]
     fn attributes_are_written_by_their_sort() {
@@ -229,13 +134,5 @@ mod tests {
         check(Value::Int(-1), &[0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
         check(Value::Double(1.0), &[0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
         check(Value::Texts(&[b"v"]), &[0x2a, 5, 0x0a, 3, 0x0a, 1, b'v']);
-    }
-
-    #[test]
-    fn a_long_message_has_a_long_length() {
-        let mut out = vec![7];
-        nested(&mut out, 1, |out| out.extend_from_slice(&[9; 300]));
-        assert_eq!(out[..4], [7, 0x0a, 0xac, 2]);
-        assert_eq!(out[4..], [9; 300]);
     }
 }

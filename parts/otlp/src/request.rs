@@ -1,6 +1,8 @@
 //! What is sent to a collector, and what it says to it.
 
-use crate::proto::{Attributes, Seen, nested, read_field, text};
+use yumen_protobuf::{Parts, nested};
+
+use crate::proto::{Attributes, text};
 
 /// Where a collector takes spans over HTTP, unless it says otherwise.
 pub const TRACES_PATH: &str = "/v1/traces";
@@ -10,9 +12,6 @@ pub const LOGS_PATH: &str = "/v1/logs";
 pub const TRACES_CALL: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// The call of gRPC that takes log records.
 pub const LOGS_CALL: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
-
-/// Fields of a response that are looked at; one has a single field.
-const FIELDS_MAX: usize = 16;
 
 /// Who made the records: written once, and sent with each batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,22 +53,10 @@ pub fn request(origin: &Origin, records: &[u8]) -> Vec<u8> {
 /// cannot be understood says nothing.
 #[must_use]
 pub fn rejected(response: &[u8]) -> u64 {
-    let find = |mut bytes, wanted| {
-        for _ in 0..FIELDS_MAX {
-            let (field, seen, rest) = read_field(bytes)?;
-            if field == wanted {
-                return Some(seen);
-            }
-            bytes = rest;
-        }
-        None
-    };
-    let Some(Seen::Bytes(partial)) = find(response, 1) else { return 0 };
-    match find(partial, 1) {
-        // A number below zero would be a very large one.
-        Some(Seen::Number(count)) => i64::try_from(count).map_or(0, i64::unsigned_abs),
-        _ => 0,
-    }
+    // partial_success = 1, of which the count is field 1.
+    let count = Parts::new(response).bytes(1).and_then(|partial| Parts::new(partial).number(1));
+    // A number below zero would be a very large one.
+    count.and_then(|count| i64::try_from(count).ok()).map_or(0, i64::unsigned_abs)
 }
 
 #[cfg(test)]

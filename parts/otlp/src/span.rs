@@ -1,6 +1,8 @@
 //! A span: one piece of work of a trace, with its begin and its end.
 
-use crate::proto::{Attributes, bytes, fixed32, fixed64, nested, number, text};
+use yumen_protobuf::nested;
+
+use crate::proto::{Attributes, bytes, fixed32, fixed64, number, text};
 
 /// One piece of work. Ids that are all zeros are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

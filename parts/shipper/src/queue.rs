@@ -25,6 +25,8 @@ struct Inner {
     bytes: usize,
     /// Until when it may be emptied; `None` while it is open.
     until: Option<Instant>,
+    /// It is closed, and nobody takes anything out of it any more.
+    is_done: bool,
 }
 
 impl Queue {
@@ -60,6 +62,7 @@ impl Queue {
                     return Some(load);
                 }
                 if inner.until.is_some() {
+                    inner.is_done = true;
                     return None;
                 }
             }
@@ -78,6 +81,11 @@ impl Queue {
     /// Batches that wait or are under way.
     pub(crate) fn count(&self) -> usize {
         self.inner().count
+    }
+
+    /// Whether it was closed and has been emptied, and all that was in it is done with.
+    pub(crate) fn is_done(&self) -> bool {
+        self.inner().is_done
     }
 
     /// Takes nothing more, and gives what is there so much time.

@@ -75,6 +75,12 @@ impl Shipper {
         self.queue.close(patience);
     }
 
+    /// Whether it was closed and has sent what it could: its totals are final.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.queue.is_done()
+    }
+
     /// Closes it, and waits until its thread has ended.
     pub fn finish(&self, patience: Duration) {
         self.close(patience);

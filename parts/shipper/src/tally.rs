@@ -42,6 +42,30 @@ pub struct Totals {
     pub failures: u64,
 }
 
+impl Totals {
+    /// Of records that were lost, and nothing else.
+    #[must_use]
+    pub fn lost(why: Loss, records: u64) -> Self {
+        let mut totals = Self::default();
+        totals.dropped.get_mut(why as usize).into_iter().for_each(|count| *count = records);
+        totals
+    }
+
+    /// These and others together.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.sent += others.sent;
+        self.failures += others.failures;
+        self.dropped.iter_mut().zip(others.dropped).for_each(|(sum, more)| *sum += more);
+        self
+    }
+
+    /// Records that were dropped, by why.
+    pub fn losses(&self) -> impl Iterator<Item = (Loss, u64)> {
+        Loss::ALL.into_iter().zip(self.dropped)
+    }
+}
+
 /// The counts that all threads share.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {

@@ -67,7 +67,9 @@ fn batches_come_in_order_with_their_fields() {
     for number in 0..5 {
         assert!(shipper.offer(Load::new(format!("batch {number}"), 10)));
     }
+    assert!(!shipper.has_ended());
     shipper.finish(LONG);
+    assert!(shipper.has_ended());
     assert_eq!((shipper.totals().sent, shipper.totals().dropped), (50, [0; 4]));
     assert_eq!(shipper.waiting(), 0);
     let calls = requests(&backend);

@@ -21,7 +21,8 @@ fn context(sampled: Option<bool>, random: bool) -> Context {
 #[test]
 fn a_traceparent_is_read_strictly() {
     let check = |value: &str, expect: Option<Context>| {
-        assert_eq!(read_w3c(&fields(&[("traceparent", value)])), expect, "{value:?}");
+        let found = read_w3c(&fields(&[("traceparent", value)]));
+        assert_eq!(found, expect.map(Parent::Span), "{value:?}");
     };
     check(&format!("00-{TRACE}-{SPAN}-01"), Some(context(Some(true), false)));
     check(&format!("00-{TRACE}-{SPAN}-00"), Some(context(Some(false), false)));
@@ -55,19 +56,20 @@ fn a_traceparent_is_read_strictly() {
 
 #[test]
 fn b3_is_read_in_both_forms() {
+    let span = |context| Some(Parent::Span(context));
     let one = |value: String| read_b3(&fields(&[("b3", &value)]));
-    assert_eq!(one(format!("{TRACE}-{SPAN}-1")), Some(context(Some(true), false)));
-    assert_eq!(one(format!("{TRACE}-{SPAN}-d-{SPAN}")), Some(context(Some(true), false)));
-    assert_eq!(one(format!("{TRACE}-{SPAN}-0")), Some(context(Some(false), false)));
-    assert_eq!(one(format!("{TRACE}-{SPAN}")), Some(context(None, false)));
-    let short = one(format!("{SPAN}-{SPAN}-1")).unwrap();
+    assert_eq!(one(format!("{TRACE}-{SPAN}-1")), span(context(Some(true), false)));
+    assert_eq!(one(format!("{TRACE}-{SPAN}-d-{SPAN}")), span(context(Some(true), false)));
+    assert_eq!(one(format!("{TRACE}-{SPAN}-0")), span(context(Some(false), false)));
+    assert_eq!(one(format!("{TRACE}-{SPAN}")), span(context(None, false)));
+    let Some(Parent::Span(short)) = one(format!("{SPAN}-{SPAN}-1")) else { panic!("no span") };
     assert_eq!(
         (&short.trace[..8], &short.trace[8..]),
         (&[0; 8][..], &context(None, false).span[..])
     );
     for wrong in [
-        "0",
-        "1",
+        "2",
+        "",
         &format!("{TRACE}-{SPAN}-2"),
         &format!("{TRACE}-{SPAN}-1-x"),
         &format!("{TRACE}-{SPAN}-1-{SPAN}-"),
@@ -75,16 +77,24 @@ fn b3_is_read_in_both_forms() {
     ] {
         assert_eq!(one(wrong.to_owned()), None, "{wrong}");
     }
+    for (value, decision) in [("0", false), ("1", true), ("d", true)] {
+        assert_eq!(one(value.to_owned()), Some(Parent::Decision(decision)), "{value}");
+    }
     let several = |more: &[(&str, &str)]| {
         let mut lines = vec![("X-B3-TraceId", TRACE), ("X-B3-SpanId", SPAN)];
         lines.extend_from_slice(more);
         read_b3(&fields(&lines))
     };
-    assert_eq!(several(&[]), Some(context(None, false)));
-    assert_eq!(several(&[("X-B3-Sampled", "1")]), Some(context(Some(true), false)));
-    assert_eq!(several(&[("X-B3-Sampled", "0")]), Some(context(Some(false), false)));
-    assert_eq!(several(&[("X-B3-Flags", "1")]), Some(context(Some(true), false)));
+    assert_eq!(several(&[]), span(context(None, false)));
+    assert_eq!(several(&[("X-B3-Sampled", "1")]), span(context(Some(true), false)));
+    assert_eq!(several(&[("X-B3-Sampled", "0")]), span(context(Some(false), false)));
+    assert_eq!(several(&[("X-B3-Flags", "1")]), span(context(Some(true), false)));
     assert_eq!(several(&[("X-B3-Sampled", "maybe")]), None);
+    let decision = |line| read_b3(&fields(&[line]));
+    assert_eq!(decision(("X-B3-Sampled", "0")), Some(Parent::Decision(false)));
+    assert_eq!(decision(("X-B3-Sampled", "true")), Some(Parent::Decision(true)));
+    assert_eq!(decision(("X-B3-Flags", "1")), Some(Parent::Decision(true)));
+    assert_eq!(decision(("X-B3-SpanId", SPAN)), None);
 }
 
 #[test]
@@ -95,7 +105,7 @@ fn lists_of_state_are_joined_in_order() {
         assert_eq!(state.as_deref(), expect.map(str::as_bytes), "{values:?}");
     };
     check(&[], Some(""));
-    check(&["a=1, b=2 ", "", "c@d=3,,"], Some("a=1,b=2,c@d=3"));
+    check(&["a=1 ,  b=2", "", "c@d=3,,"], Some("a=1,b=2,c@d=3"));
     check(&["a=1,b"], None);
     check(&["A=1"], None);
     check(&["a="], None);

@@ -3,8 +3,8 @@
 use std::{mem, sync::Arc};
 
 use super::{
-    CHUNK_BYTES, json::Members, outlet::Chunk, sink::Sink, stamp::Stamp, stock::Stock,
-    writer::Shared,
+    CHUNK_BYTES, json::Members, outlet::Chunk, redact::Secrets, sink::Sink, stamp::Stamp,
+    stock::Stock, writer::Shared,
 };
 use crate::{record::Record, tap::Taps};
 
@@ -46,6 +46,11 @@ impl LogBuffer {
     /// somebody keeps a copy.
     pub fn wants_answers(&self) -> bool {
         self.logs.iter().any(|log| log.sink.wants_answers)
+    }
+
+    /// What is kept out of the log, also of one that is off.
+    pub fn secrets(&self) -> &Secrets {
+        &self.members.secrets
     }
 
     /// Tells all who listen live of an exchange, as the log would be told.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use yumen_http::Fields;
+use yumen_http::{Fields, trace::put_hex};
 use yumen_model::AccessLog;
 use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision, Secured};
 
@@ -45,6 +45,12 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     out.push(b'"');
     let mut object = Object { out };
     object.text("request_id", record.request_id);
+    if let Some(trace) = record.trace {
+        object.written("trace_id", &trace.own.trace, put_hex);
+        object.written("span_id", &trace.own.span, put_hex);
+        object.key("sampled");
+        object.out.extend_from_slice(if trace.is_sampled() { b"true" } else { b"false" });
+    }
     object.client(record.client);
     object.text("listener", record.listener.as_bytes());
     object.text("route", record.route.as_bytes());

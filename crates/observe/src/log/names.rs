@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use yumen_expr::{Facts, Map, Problem, Schema, Type, Value};
+use yumen_http::trace::put_hex;
 use yumen_model::report::Report;
+use yumen_policy::Trace;
 
 use super::{
     fields::{Shown, text},
@@ -55,6 +57,9 @@ pub(super) enum Name {
     TlsSni,
     TlsVersion,
     TotalMs,
+    TraceId,
+    TraceSampled,
+    TraceSpan,
     Tunnelled,
     UpstreamDuration,
     UpstreamMs,
@@ -105,6 +110,9 @@ pub(super) fn schema() -> Schema<Name> {
         ("tls.server_name", Type::String, Name::TlsSni),
         ("tls.version", Type::String, Name::TlsVersion),
         ("total_ms", Type::Double, Name::TotalMs),
+        ("trace.id", Type::String, Name::TraceId),
+        ("trace.sampled", Type::Bool, Name::TraceSampled),
+        ("trace.span", Type::String, Name::TraceSpan),
         ("tunnelled", Type::Bool, Name::Tunnelled),
         ("upstream_duration", Type::Duration, Name::UpstreamDuration),
         ("upstream_ms", Type::Double, Name::UpstreamMs),
@@ -254,12 +262,22 @@ impl Facts<Name> for Asked<'_> {
             | Name::TlsSni
             | Name::TlsVersion => Some(self.tls(name)),
             Name::TotalMs => millis(times.total),
+            Name::TraceId => Some(hex(record.trace.map(|trace| &trace.own.trace[..]))),
+            Name::TraceSampled => Some(record.trace.is_some_and(Trace::is_sampled).into()),
+            Name::TraceSpan => Some(hex(record.trace.map(|trace| &trace.own.span[..]))),
             Name::Tunnelled => Some(record.tunnelled.into()),
             Name::UpstreamDuration => times.upstream.map(Value::from),
             Name::UpstreamMs => times.upstream.and_then(millis),
             Name::UserAgent => plain(record.user_agent.unwrap_or_default()),
         }
     }
+}
+
+/// Bytes as hexadecimal digits; empty where there are none.
+fn hex(bytes: Option<&[u8]>) -> Value<'static> {
+    let mut digits = Vec::new();
+    put_hex(&mut digits, bytes.unwrap_or_default());
+    text(Cow::Owned(digits))
 }
 
 fn as_it_is(out: &mut Vec<u8>, part: &[u8]) {

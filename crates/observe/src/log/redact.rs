@@ -46,9 +46,9 @@ const SECRET_ENDINGS: &[&[u8]] = &[
     b"token",
 ];
 
-/// What one configuration keeps out of the log.
+/// What one configuration keeps out of all that is written of exchanges: the access log, and spans.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     headers: Rules,
     query: Rules,
 }

@@ -5,9 +5,14 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use yumen_http::Fields;
+use yumen_http::{
+    Fields,
+    trace::{Context, Forms},
+};
 use yumen_model::{AccessLog, LogHeaders, LogNames};
-use yumen_policy::{AttemptEnd, Attempts, Decided, Decider, Decision, Identity, Secured, Shown};
+use yumen_policy::{
+    AttemptEnd, Attempts, Decided, Decider, Decision, Identity, Secured, Shown, Trace,
+};
 
 use super::{
     combined,
@@ -50,6 +55,7 @@ pub(super) fn full() -> Record<'static> {
         client: SocketAddr::from(([192, 0, 2, 7], 51_234)),
         listener: "web",
         route: "orders",
+        pattern: "/orders/{id}",
         service: "shop",
         target: "10.0.0.5:8080",
         method: b"POST",
@@ -89,6 +95,35 @@ fn combined_line(record: &Record<'_>) -> String {
     let mut out = Vec::new();
     combined::line(&mut out, &mut Stamp::default(), record, &Secrets::default());
     String::from_utf8(out).unwrap()
+}
+
+/// A record that belongs to a trace.
+fn with_trace(trace: &Trace) -> Record<'_> {
+    Record { trace: Some(trace), ..full() }
+}
+
+#[test]
+fn a_trace_is_told_of_where_there_is_one() {
+    let own = Context { trace: [0xab; 16], span: [0x1c; 8], sampled: Some(true), random: false };
+    let trace = Trace { own, parent: None, state: Vec::new(), forms: Forms::default() };
+    let line = json_line(&with_trace(&trace));
+    let told = format!(
+        r#","trace_id":"{}","span_id":"{}","sampled":true,"client":"#,
+        "ab".repeat(16),
+        "1c".repeat(8)
+    );
+    assert!(line.contains(&told), "{line}");
+    let unsampled = Trace { own: Context { sampled: Some(false), ..own }, ..trace };
+    assert!(json_line(&with_trace(&unsampled)).contains(r#""sampled":false"#));
+    let text = "%{trace.id} %{trace.span} %{trace.sampled}";
+    let written = |record: &Record<'_>| {
+        let mut out = Vec::new();
+        template::line(&mut out, &template::compile(text).unwrap(), record, &Secrets::default());
+        String::from_utf8(out).unwrap()
+    };
+    let digits = format!("{} {} false\n", "ab".repeat(16), "1c".repeat(8));
+    assert_eq!(written(&with_trace(&unsampled)), digits);
+    assert_eq!(written(&full()), "- - false\n");
 }
 
 #[test]

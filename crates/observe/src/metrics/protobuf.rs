@@ -3,6 +3,8 @@
 //!
 //! The messages are stable by promise and few, so they are written by hand, straight from the sums.
 
+use yumen_protobuf::{bytes, double, nested, number, varint, zigzag};
+
 use super::{
     native::{self, NativeSum},
     series::{Kind, Series},
@@ -140,58 +142,11 @@ fn apart(mut labels: &[u8], mut take: impl FnMut(&[u8], &[u8])) {
     }
 }
 
-/// A message within a message.
-fn nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    tag(out, field, 2);
-    let start = out.len();
-    write(out);
-    // The length stands in front, and is known now.
-    let end = out.len();
-    varint(out, (end - start) as u64);
-    let length = out.len() - end;
-    if let Some(all) = out.get_mut(start..) {
-        all.rotate_right(length);
-    }
-}
-
-fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
-    tag(out, field, 2);
-    varint(out, value.len() as u64);
-    out.extend_from_slice(value);
-}
-
-fn number(out: &mut Vec<u8>, field: u32, value: u64) {
-    tag(out, field, 0);
-    varint(out, value);
-}
-
-fn double(out: &mut Vec<u8>, field: u32, value: f64) {
-    tag(out, field, 1);
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-/// Small numbers are short, whatever their sign.
-fn zigzag(value: i64) -> u64 {
-    (value << 1 ^ value >> 63).cast_unsigned()
-}
-
-fn tag(out: &mut Vec<u8>, field: u32, sort: u32) {
-    varint(out, u64::from(field << 3 | sort));
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while let rest @ 1.. = value >> 7 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value = rest;
-    }
-    out.push(value.to_le_bytes()[0]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
         super::{exposition::label, series},
-        Family, NativeSum, apart, spans, zigzag,
+        Family, NativeSum, apart, spans,
     };
 
     #[test]
@@ -216,13 +171,6 @@ mod tests {
         check(&[], &[]);
         check(&[0], &[(0, 1)]);
         check(&[-3, -2, 1, 5, 6, 7], &[(-3, 2), (2, 1), (3, 3)]);
-    }
-
-    #[test]
-    fn numbers_with_a_sign_are_short() {
-        for (value, expect) in [(0, 0), (-1, 1), (1, 2), (-2, 3), (i64::MAX, u64::MAX - 1)] {
-            assert_eq!(zigzag(value), expect, "{value}");
-        }
     }
 
     #[test]

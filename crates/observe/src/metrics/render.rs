@@ -95,6 +95,7 @@ pub(super) fn render(
     targets(text, registry)?;
     acme(text, registry)?;
     log(text, registry)?;
+    spans(text, registry)?;
     for (series, value) in process::figures() {
         text.begin(series);
         text.sample((series, ""), &[], value)?;
@@ -403,6 +404,19 @@ fn log(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn spans(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    let totals = registry.exporter.totals();
+    text.begin(series::SPANS_SENT);
+    text.sample((series::SPANS_SENT, ""), &[], Value::Whole(totals.sent))?;
+    text.begin(series::SPANS_DROPPED);
+    for (why, count) in totals.losses() {
+        let reason = label("reason", why.name());
+        text.sample((series::SPANS_DROPPED, ""), &[&reason], Value::Whole(count))?;
+    }
+    text.begin(series::SPANS_FAILURES);
+    text.sample((series::SPANS_FAILURES, ""), &[], Value::Whole(totals.failures))
 }
 
 /// A metric with one sample for each row.

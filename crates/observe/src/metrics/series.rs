@@ -171,6 +171,14 @@ pub(super) const LOG_DROPPED: Series = counter(
     "yumen_access_log_dropped_total",
     "Lines of the access log that were lost: the queue was full, or a write failed.",
 );
+pub(super) const SPANS_SENT: Series =
+    counter("yumen_spans_sent_total", "Spans that the collector has taken.");
+pub(super) const SPANS_DROPPED: Series =
+    counter("yumen_spans_dropped_total", "Spans that were lost on their way to the collector.");
+pub(super) const SPANS_FAILURES: Series = counter(
+    "yumen_span_requests_failed_total",
+    "Requests with spans that the collector did not take, whether they were tried again or not.",
+);
 pub(super) const BUILD: Series =
     gauge("yumen_build_info", "The version of this gateway; always 1.");
 pub(super) const CPU: Series =
@@ -185,7 +193,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 46] = [
+pub(super) const ALL: [Series; 49] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -226,6 +234,9 @@ pub(super) const ALL: [Series; 46] = [
     ACME_EXPIRY,
     LOG_WRITTEN,
     LOG_DROPPED,
+    SPANS_SENT,
+    SPANS_DROPPED,
+    SPANS_FAILURES,
     CPU,
     START_TIME,
     RESIDENT_BYTES,

@@ -10,11 +10,12 @@ use std::{
 use super::{Format, Names, Registry, RouteName, TargetHealth, names, series};
 use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
+use crate::traces::Exporter;
 use crate::{LogTally, Record, Size, Source, Times};
 use parser::parse;
 
 fn registry() -> Arc<Registry> {
-    Registry::new("1.2.3", Arc::new(LogTally::default()), Registry::GRACE)
+    Registry::new("1.2.3", Arc::new(LogTally::default()), Arc::default(), Registry::GRACE)
 }
 
 fn text(registry: &Registry) -> String {
@@ -83,7 +84,8 @@ fn every_metric_is_listed_and_every_listed_metric_is_shown() {
 
 #[test]
 fn listeners_services_config_and_log_are_counted() {
-    let registry = Registry::new("1.2.3", Arc::new(LogTally::of(11, 3, 2)), Registry::GRACE);
+    let tally = Arc::new(LogTally::of(11, 3, 2));
+    let registry = Registry::new("1.2.3", tally, Arc::default(), Registry::GRACE);
     let worker = registry.worker();
     let listener = worker.listener("web");
     listener.connection_opened();
@@ -152,6 +154,22 @@ fn listeners_services_config_and_log_are_counted() {
     let started = samples["process_start_time_seconds{}"];
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
     assert!(started <= now + 1.0 && started > 1.6e9, "{started}");
+}
+
+#[test]
+fn spans_that_are_lost_are_counted() {
+    let exporter = Arc::<Exporter>::default();
+    exporter.take(b"x", 4);
+    let registry = Registry::new("1.2.3", Arc::default(), exporter, Registry::GRACE);
+    let samples = samples(&registry);
+    for (key, expect) in [
+        ("yumen_spans_sent_total{}", 0.0),
+        ("yumen_spans_dropped_total{reason=queue_full}", 0.0),
+        ("yumen_spans_dropped_total{reason=closed}", 4.0),
+        ("yumen_span_requests_failed_total{}", 0.0),
+    ] {
+        assert_eq!(samples.get(key), Some(&expect), "{key}");
+    }
 }
 
 #[test]
