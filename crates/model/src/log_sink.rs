@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::pem::{Pem, Secret};
+use crate::tracing::OtlpProtocol;
 use crate::{Bytes, Span};
 
 /// Where access log lines go.
@@ -19,6 +20,9 @@ pub enum LogSink {
     File(String),
     /// A server that takes many lines with one POST.
     Http(HttpSink),
+    /// A collector of OpenTelemetry, as log records. Their text is what `format` says; of `json`, which
+    /// says the same as their attributes, it is a short sentence instead.
+    Otlp(OtlpSink),
     /// Nowhere.
     Off,
 }
@@ -39,6 +43,45 @@ pub struct HttpSink {
     pub gzip: bool,
     /// What is sent at a time, and what may wait.
     pub batch: LogBatch,
+}
+
+/// A collector of OpenTelemetry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpSink {
+    /// The collector, such as `http://127.0.0.1:4318`. Over HTTP a path that is left out is
+    /// `/v1/logs`. Must be given.
+    pub url: String,
+    /// What the collector speaks.
+    pub protocol: OtlpProtocol,
+    /// Fields of each request to the collector, such as a key; usually `${env:NAME}`.
+    pub headers: BTreeMap<String, Secret>,
+    /// Who may have signed the collector's certificate, instead of the system's roots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Pem>,
+    /// Whether requests are packed.
+    pub gzip: bool,
+    /// What the gateway is called.
+    pub service_name: String,
+    /// What else is said of the gateway, such as `deployment.environment.name: live`.
+    pub attributes: BTreeMap<String, String>,
+    /// What is sent at a time, and what may wait.
+    pub batch: LogBatch,
+}
+
+impl Default for OtlpSink {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            protocol: OtlpProtocol::Http,
+            headers: BTreeMap::new(),
+            ca: None,
+            gzip: false,
+            service_name: "yumen".to_owned(),
+            attributes: BTreeMap::new(),
+            batch: LogBatch::default(),
+        }
+    }
 }
 
 /// How lines are put together for a server, and how much of them may wait for it.

@@ -15,6 +15,7 @@ mod json;
 mod losses;
 mod names;
 mod open;
+mod otlp;
 mod outlet;
 mod redact;
 mod rotation;

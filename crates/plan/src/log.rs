@@ -1,9 +1,14 @@
 //! Access logs: where those lines go that go to a server.
 
 use yumen_model::report::Report;
-use yumen_model::{AccessLog, HttpSink, LogSink, Model};
+use yumen_model::{AccessLog, HttpSink, LogSink, Model, OtlpProtocol, OtlpSink};
 
 use crate::server::{ServerPlan, Written};
+
+/// Where a collector takes log records over HTTP, unless it is told otherwise.
+const PATH: &str = "/v1/logs";
+/// Attributes that may be written.
+const ATTRIBUTES_MAX: usize = 64;
 
 /// One access log.
 #[derive(Debug, Clone)]
@@ -19,6 +24,7 @@ pub(crate) fn compile(model: &Model, report: &mut Report) -> Vec<LogPlan> {
     let (log, at) = (&model.access_log, "access_log");
     let server = match &log.to {
         LogSink::Http(sink) => http(sink, &format!("{at}.to.http"), report),
+        LogSink::Otlp(sink) => otlp(sink, &format!("{at}.to.otlp"), report),
         LogSink::Stdout | LogSink::File(_) | LogSink::Off => None,
     };
     vec![LogPlan { log: log.clone(), server }]
@@ -28,4 +34,64 @@ fn http(sink: &HttpSink, at: &str, report: &mut Report) -> Option<ServerPlan> {
     let HttpSink { url, headers, ca, .. } = sink;
     let ca = ca.as_ref();
     Written { at, url, headers, ca, example: "https://logs.example/ingest" }.compile(report)
+}
+
+fn otlp(sink: &OtlpSink, at: &str, report: &mut Report) -> Option<ServerPlan> {
+    if sink.service_name.is_empty() {
+        report
+            .error(format!("{at}.service_name"), "it is empty")
+            .hint("such as `yumen`, or leave it out");
+    }
+    if sink.attributes.len() > ATTRIBUTES_MAX {
+        report
+            .error(format!("{at}.attributes"), format!("there are more than {ATTRIBUTES_MAX}"))
+            .hint("leave some of them out");
+    }
+    let OtlpSink { url, headers, ca, .. } = sink;
+    let written = Written { at, url, headers, ca: ca.as_ref(), example: "http://127.0.0.1:4318" };
+    let mut server = written.compile(report)?;
+    match sink.protocol {
+        OtlpProtocol::Http if server.url.path == "/" => server.url.path = PATH.to_owned(),
+        OtlpProtocol::Grpc if server.url.path != "/" => {
+            report
+                .error(format!("{at}.url"), "a collector that speaks gRPC has no path")
+                .hint("write the host and port only, or `protocol: http`");
+        }
+        OtlpProtocol::Http | OtlpProtocol::Grpc => {}
+    }
+    Some(server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiled(sink: OtlpSink) -> (Vec<LogPlan>, Vec<String>) {
+        let access_log = AccessLog { to: LogSink::Otlp(sink), ..AccessLog::default() };
+        let mut report = Report::default();
+        let plans = compile(&Model { access_log, ..Model::default() }, &mut report);
+        (plans, report.problems().iter().map(|one| one.path.clone()).collect())
+    }
+
+    #[test]
+    fn a_collector_has_a_path_of_its_own() {
+        let url = |url: &str| OtlpSink { url: url.to_owned(), ..OtlpSink::default() };
+        for (sink, expect) in [
+            (url("http://127.0.0.1:4318"), "/v1/logs"),
+            (url("http://127.0.0.1:4318/own"), "/own"),
+            (OtlpSink { protocol: OtlpProtocol::Grpc, ..url("http://127.0.0.1:4317") }, "/"),
+        ] {
+            let (plans, told) = compiled(sink);
+            assert_eq!(told, [""; 0]);
+            assert_eq!(plans[0].server.as_ref().unwrap().url.path, expect);
+        }
+        let wrong = OtlpSink {
+            protocol: OtlpProtocol::Grpc,
+            service_name: String::new(),
+            attributes: (0..65).map(|number| (number.to_string(), String::new())).collect(),
+            ..url("http://127.0.0.1:4317/own")
+        };
+        let at = |key| format!("access_log.to.otlp.{key}");
+        assert_eq!(compiled(wrong).1, [at("service_name"), at("attributes"), at("url")]);
+    }
 }

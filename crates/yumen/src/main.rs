@@ -15,6 +15,7 @@ mod hand_over;
 mod last_good;
 mod logs;
 mod notify;
+mod origin;
 mod pid_file;
 mod policies;
 mod ready;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use yumen_model::{OtlpProtocol, Tracing};
 use yumen_observe::Exporter;
-use yumen_otlp::{Origin, TRACES_CALL};
+use yumen_otlp::TRACES_CALL;
 use yumen_plan::TracingPlan;
 use yumen_shipper::{Bounds, Manner, News, Settings, Shipper};
 
+use crate::origin::origin;
 use crate::say;
 
 /// The shipper of spans, as it was told to be.
@@ -36,7 +37,8 @@ impl Traces {
         }
         let shipper = Shipper::start(settings(plan))
             .map_err(|error| format!("cannot start the shipper of spans: {error}"))?;
-        self.exporter.follow(shipper, origin(&plan.tracing));
+        let origin = origin(&plan.tracing.service_name, &plan.tracing.attributes);
+        self.exporter.follow(shipper, origin);
         self.follows = Some(plan.tracing.clone());
         Ok(())
     }
@@ -78,23 +80,4 @@ fn settings(plan: &TracingPlan) -> Settings {
             News::Well(_) => say::say(format_args!("spans reach {place} again")),
         }),
     }
-}
-
-fn origin(tracing: &Tracing) -> Origin {
-    let version = env!("CARGO_PKG_VERSION");
-    Origin::new(
-        |to| {
-            to.add("service.name", tracing.service_name.as_str());
-            if !tracing.attributes.contains_key("service.version") {
-                to.add("service.version", version);
-            }
-            for (key, value) in &tracing.attributes {
-                if key != "service.name" {
-                    to.add(key, value.as_str());
-                }
-            }
-        },
-        "yumen",
-        version,
-    )
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use yumen_model::LogBatch;
+use yumen_otlp::{Origin, request};
 use yumen_shipper::{Load, Loss, Shipper, Totals};
 
 use super::tally::{LineLoss, WayTally};
@@ -16,6 +17,8 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Batches {
     shipper: Shipper,
+    /// Who made the lines, if they are log records of OTLP.
+    origin: Option<Origin>,
     bytes_max: usize,
     age_max: Duration,
     batch: Vec<u8>,
@@ -27,9 +30,10 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    pub(super) fn new(shipper: Shipper, config: &LogBatch) -> Self {
+    pub(super) fn new(shipper: Shipper, origin: Option<Origin>, config: &LogBatch) -> Self {
         Self {
             shipper,
+            origin,
             bytes_max: usize::try_from(config.bytes.0).unwrap_or(usize::MAX),
             age_max: config.age.get().unwrap_or_default(),
             batch: Vec::new(),
@@ -72,6 +76,10 @@ impl Batches {
     fn send(&mut self) {
         if self.since.take().is_some() {
             let batch = std::mem::take(&mut self.batch);
+            let batch = match &self.origin {
+                Some(origin) => request(origin, &batch),
+                None => batch,
+            };
             // What finds no room is counted by the shipper.
             self.shipper.offer(Load::new(batch, std::mem::take(&mut self.lines)));
         }

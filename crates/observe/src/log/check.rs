@@ -37,7 +37,8 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
         [("request", &config.headers.request), ("response", &config.headers.response)]
     {
         headers(&format!("access_log.headers.{key}"), names, report);
-        if config.format != LogFormat::Json && !names.is_empty() {
+        let is_told = config.format == LogFormat::Json || matches!(config.to, LogSink::Otlp(_));
+        if !is_told && !names.is_empty() {
             report
                 .error(format!("access_log.headers.{key}"), "only the JSON form has these")
                 .hint(format!("a template has `%{{{key}.headers[\"name\"]}}`"));
@@ -46,8 +47,10 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
     if let Some(rotation) = &config.rotate {
         rotate(rotation, &config.to, report);
     }
-    if let LogSink::Http(sink) = &config.to {
-        batch(&sink.batch, "access_log.to.http.batch", report);
+    match &config.to {
+        LogSink::Http(sink) => batch(&sink.batch, "access_log.to.http.batch", report),
+        LogSink::Otlp(sink) => batch(&sink.batch, "access_log.to.otlp.batch", report),
+        LogSink::Stdout | LogSink::File(_) | LogSink::Off => {}
     }
     for (key, hidden, shown) in [
         ("headers", &config.redact.headers, &config.show.headers),

@@ -12,6 +12,7 @@ use super::{
     json::{self, Members},
     names::Name,
     open::Open,
+    otlp,
     outlet::Outlet,
     stamp::Stamp,
     template,
@@ -23,6 +24,8 @@ use crate::record::Record;
 #[derive(Debug)]
 pub(super) struct Sink {
     format: Format,
+    /// Whether lines are log records of OTLP, with what the format makes as their text.
+    is_otlp: bool,
     members: Members,
     /// Which exchanges have a line.
     pub(super) filter: Filter,
@@ -57,14 +60,28 @@ impl Sink {
         let open = match &config.to {
             LogSink::Stdout => Some(Open::stdout()),
             LogSink::File(path) => Some(Open::file(path, config)),
-            LogSink::Http(_) | LogSink::Off => None,
+            LogSink::Http(_) | LogSink::Otlp(_) | LogSink::Off => None,
         };
         let open = open.transpose().map_err(refused)?;
-        Ok(Self { format, members, filter, wants_answers, open, outlet })
+        let is_otlp = matches!(config.to, LogSink::Otlp(_));
+        Ok(Self { format, is_otlp, members, filter, wants_answers, open, outlet })
     }
 
     /// Appends the line of one exchange.
     pub(super) fn format(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+        if !self.is_otlp {
+            return self.line(out, stamp, record);
+        }
+        let mut text = Vec::new();
+        match self.format {
+            // Its members would say once more what the attributes say.
+            Format::Json => otlp::sentence(&mut text, record),
+            Format::Combined | Format::Template(_) => self.line(&mut text, stamp, record),
+        }
+        otlp::write(out, text.trim_ascii_end(), record, &self.members);
+    }
+
+    fn line(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
         match &self.format {
             Format::Json => json::line(out, stamp, record, &self.members),
             Format::Combined => combined::line(out, stamp, record, &self.members.secrets),

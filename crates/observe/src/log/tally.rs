@@ -10,6 +10,7 @@ pub(crate) enum Way {
     Stdout,
     File,
     Http,
+    Otlp,
 }
 
 /// Why a line was lost.
@@ -28,7 +29,7 @@ pub(crate) enum LineLoss {
 }
 
 impl Way {
-    const ALL: [Self; 3] = [Self::Stdout, Self::File, Self::Http];
+    const ALL: [Self; 4] = [Self::Stdout, Self::File, Self::Http, Self::Otlp];
 
     /// `None` if lines go nowhere.
     pub(super) fn of(to: &LogSink) -> Option<Self> {
@@ -36,6 +37,7 @@ impl Way {
             LogSink::Stdout => Some(Self::Stdout),
             LogSink::File(_) => Some(Self::File),
             LogSink::Http(_) => Some(Self::Http),
+            LogSink::Otlp(_) => Some(Self::Otlp),
             LogSink::Off => None,
         }
     }
@@ -46,6 +48,7 @@ impl Way {
             Self::Stdout => "stdout",
             Self::File => "file",
             Self::Http => "http",
+            Self::Otlp => "otlp",
         }
     }
 
@@ -53,7 +56,7 @@ impl Way {
     pub(crate) const fn losses(self) -> &'static [LineLoss] {
         match self {
             Self::Stdout | Self::File => &[LineLoss::QueueFull, LineLoss::WriteFailed],
-            Self::Http => {
+            Self::Http | Self::Otlp => {
                 &[LineLoss::QueueFull, LineLoss::Refused, LineLoss::TooOld, LineLoss::Closed]
             }
         }
@@ -143,6 +146,7 @@ impl LogTally {
             Way::Stdout => &self.ways[0],
             Way::File => &self.ways[1],
             Way::Http => &self.ways[2],
+            Way::Otlp => &self.ways[3],
         }
     }
 

@@ -13,6 +13,7 @@ use std::{
 };
 
 use yumen_model::{AccessLog, LogBatch, LogFormat, LogSink};
+use yumen_otlp::Origin;
 use yumen_shipper::Shipper;
 
 use super::{
@@ -43,6 +44,8 @@ pub struct Freight {
     pub name: String,
     /// Starts what takes them there. Asked only if no log of before goes there the same way.
     pub start: Arc<dyn Fn() -> io::Result<Shipper> + Send + Sync>,
+    /// Who made the lines; must be there if they are log records of OTLP.
+    pub origin: Option<Origin>,
 }
 
 impl fmt::Debug for Freight {
@@ -252,11 +255,12 @@ fn start(
 fn batches(log: &Log) -> io::Result<Option<Batches>> {
     let batch: &LogBatch = match &log.config.to {
         LogSink::Http(sink) => &sink.batch,
+        LogSink::Otlp(sink) => &sink.batch,
         LogSink::Stdout | LogSink::File(_) | LogSink::Off => return Ok(None),
     };
     let none = || io::Error::other("nothing takes lines there");
     let freight = log.freight.as_ref().ok_or_else(none)?;
-    Ok(Some(Batches::new((freight.start)()?, batch)))
+    Ok(Some(Batches::new((freight.start)()?, freight.origin.clone(), batch)))
 }
 
 impl Shared {
