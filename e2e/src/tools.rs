@@ -44,6 +44,8 @@ pub enum Tool {
     Prometheus,
     /// `promtool`, which checks rules and metrics.
     Promtool,
+    /// `rsyslogd`.
+    Rsyslogd,
     /// `sh`.
     Shell,
 }
@@ -76,6 +78,7 @@ impl Tool {
             Self::RedisCli => on_path("redis-cli"),
             Self::Prometheus => on_path("prometheus"),
             Self::Promtool => on_path("promtool"),
+            Self::Rsyslogd => on_path("rsyslogd"),
             Self::Shell => on_path("sh"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {

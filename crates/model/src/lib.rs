@@ -41,7 +41,7 @@ pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Pas
 pub use listener::{
     Http2, Http3, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
 };
-pub use log_sink::{HttpSink, LogBatch, LogSink, OtlpSink};
+pub use log_sink::{Facility, HttpSink, LogBatch, LogSink, OtlpSink, SyslogForm, SyslogSink};
 pub use measure::{Bytes, Refusal, Span};
 pub use pem::{Pem, Secret};
 pub use policy_use::{Broader, PolicyUse};

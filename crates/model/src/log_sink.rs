@@ -23,6 +23,8 @@ pub enum LogSink {
     /// A collector of OpenTelemetry, as log records. Their text is what `format` says; of `json`, which
     /// says the same as their attributes, it is a short sentence instead.
     Otlp(OtlpSink),
+    /// A syslog server, here or elsewhere.
+    Syslog(SyslogSink),
     /// Nowhere.
     Off,
 }
@@ -104,4 +106,70 @@ impl Default for LogBatch {
             queue_bytes: Bytes(8 * 1024 * 1024),
         }
     }
+}
+
+/// A syslog server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyslogSink {
+    /// `unix:///dev/log` for the one of this machine, `udp://HOST:PORT` or `tcp://HOST:PORT`. A port that
+    /// is left out is 514, or 601 for TCP.
+    pub url: String,
+    /// How messages are written.
+    pub form: SyslogForm,
+    /// What sort of program the server is told that this is.
+    pub facility: Facility,
+    /// What the gateway is called.
+    pub tag: String,
+    /// A message that is longer is cut, 480B to 60KiB. Over TCP none is.
+    pub message_bytes: Bytes,
+}
+
+impl Default for SyslogSink {
+    fn default() -> Self {
+        Self {
+            url: "unix:///dev/log".to_owned(),
+            form: SyslogForm::Rfc5424,
+            facility: Facility::Local0,
+            tag: "yumen".to_owned(),
+            message_bytes: Bytes(8 * 1024),
+        }
+    }
+}
+
+/// How messages of syslog are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SyslogForm {
+    /// By RFC 5424, with the time of the exchange and the name of this machine.
+    Rfc5424,
+    /// As programs write to the `/dev/log` of journald, and of rsyslog as it is usually set up:
+    /// `<134>yumen[4711]: ` and the line. The server knows time and machine.
+    Local,
+}
+
+/// A facility of syslog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Facility {
+    /// Programs of users.
+    User = 1,
+    /// Services of the system.
+    Daemon = 3,
+    /// For what the operator says, number 0.
+    Local0 = 16,
+    /// For what the operator says, number 1.
+    Local1 = 17,
+    /// For what the operator says, number 2.
+    Local2 = 18,
+    /// For what the operator says, number 3.
+    Local3 = 19,
+    /// For what the operator says, number 4.
+    Local4 = 20,
+    /// For what the operator says, number 5.
+    Local5 = 21,
+    /// For what the operator says, number 6.
+    Local6 = 22,
+    /// For what the operator says, number 7.
+    Local7 = 23,
 }

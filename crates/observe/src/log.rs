@@ -22,6 +22,7 @@ mod rotation;
 mod sink;
 mod stamp;
 mod stock;
+mod syslog;
 mod tally;
 mod template;
 mod writer;

@@ -25,7 +25,7 @@ pub(crate) fn compile(model: &Model, report: &mut Report) -> Vec<LogPlan> {
     let server = match &log.to {
         LogSink::Http(sink) => http(sink, &format!("{at}.to.http"), report),
         LogSink::Otlp(sink) => otlp(sink, &format!("{at}.to.otlp"), report),
-        LogSink::Stdout | LogSink::File(_) | LogSink::Off => None,
+        LogSink::Stdout | LogSink::File(_) | LogSink::Syslog(_) | LogSink::Off => None,
     };
     vec![LogPlan { log: log.clone(), server }]
 }

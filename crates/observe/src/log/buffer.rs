@@ -1,6 +1,6 @@
 //! A worker's end of the access logs: formats records, and hands them over in chunks.
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Instant};
 
 use super::{
     CHUNK_BYTES, json::Members, outlet::Chunk, redact::Secrets, sink::Sink, stamp::Stamp,
@@ -111,8 +111,8 @@ impl Begun {
             return;
         }
         let bytes = mem::replace(&mut self.bytes, stock.empty());
-        let chunk =
-            Chunk { bytes, lines: mem::take(&mut self.lines), sink: Arc::clone(&self.sink) };
+        let lines = mem::take(&mut self.lines);
+        let chunk = Chunk { bytes, lines, sink: Arc::clone(&self.sink), since: Instant::now() };
         self.sink.outlet.hand(chunk, stock);
     }
 }

@@ -2,9 +2,16 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use yumen_model::{AccessLog, LogBatch, LogFormat, LogRotation, LogSink, report::Report};
+use yumen_model::{
+    AccessLog, LogBatch, LogFormat, LogRotation, LogSink, SyslogSink, report::Report,
+};
 
-use super::{filter, redact::fold, template};
+use super::{
+    filter,
+    redact::fold,
+    syslog::{Address, is_tag},
+    template,
+};
 
 /// Most header fields that are written of one side.
 const HEADERS_MAX: usize = 32;
@@ -26,6 +33,9 @@ const QUEUE_BYTES_MIN: u64 = 64 * 1024;
 
 /// The largest queue.
 const QUEUE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// What a message of syslog may be limited to: what every server takes, and what a datagram holds.
+const MESSAGE_BYTES: RangeInclusive<u64> = 480..=60 * 1024;
 
 /// Says what is wrong with an access log.
 pub fn check_access_log(config: &AccessLog, report: &mut Report) {
@@ -50,6 +60,7 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
     match &config.to {
         LogSink::Http(sink) => batch(&sink.batch, "access_log.to.http.batch", report),
         LogSink::Otlp(sink) => batch(&sink.batch, "access_log.to.otlp.batch", report),
+        LogSink::Syslog(sink) => syslog(sink, "access_log.to.syslog", report),
         LogSink::Stdout | LogSink::File(_) | LogSink::Off => {}
     }
     for (key, hidden, shown) in [
@@ -78,6 +89,22 @@ fn rotate(rotation: &LogRotation, to: &LogSink, report: &mut Report) {
     }
     if !(1..=KEPT_MAX).contains(&rotation.keep) {
         report.error("access_log.rotate.keep", format!("this is not between 1 and {KEPT_MAX}"));
+    }
+}
+
+fn syslog(sink: &SyslogSink, at: &str, report: &mut Report) {
+    if let Err(why) = Address::read(&sink.url) {
+        report
+            .error(format!("{at}.url"), why)
+            .hint("such as `unix:///dev/log`, `udp://HOST:514` or `tcp://HOST:601`");
+    }
+    if !is_tag(&sink.tag) {
+        report
+            .error(format!("{at}.tag"), format!("`{}` is no tag", sink.tag))
+            .hint("it has 1 to 48 signs of ASCII, and no space");
+    }
+    if !MESSAGE_BYTES.contains(&sink.message_bytes.0) {
+        report.error(format!("{at}.message_bytes"), "this is not between 480B and 60KiB");
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     losses::Losses,
     sink::Sink,
     stock::Stock,
+    syslog::{Sent, Server},
     tally::{LineLoss, Way, WayTally},
 };
 
@@ -31,6 +32,8 @@ pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
     pub(super) lines: u64,
     pub(super) sink: Arc<Sink>,
+    /// When it was handed over.
+    pub(super) since: Instant,
 }
 
 /// The near end of the queue. The thread ends when all of these are gone and nothing waits.
@@ -89,10 +92,20 @@ pub(super) struct Far {
     pub(super) losses: Losses,
     /// Lines that this thread has lost.
     pub(super) lost: u64,
-    /// If lines go to a server.
-    pub(super) batches: Option<Batches>,
+    pub(super) work: Work,
     /// Dropped with the thread, which is how others learn of its end.
     pub(super) _end: SyncSender<()>,
+}
+
+/// What is done with lines.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// They are written to the file that is open.
+    Write,
+    /// They are put together for a shipper.
+    Ship(Batches),
+    /// They are told to a syslog server.
+    Syslog(Server),
 }
 
 /// What came through the queue.
@@ -111,12 +124,12 @@ impl Far {
                 Came::Nothing => {}
                 Came::End => break,
             }
-            if let Some(batches) = &mut self.batches {
+            if let Work::Ship(batches) = &mut self.work {
                 batches.look(Instant::now());
             }
             self.count();
         }
-        if let Some(batches) = &mut self.batches {
+        if let Work::Ship(batches) = &mut self.work {
             batches.finish();
         }
         self.count();
@@ -126,7 +139,10 @@ impl Far {
         let came = if self.stock.is_closing() {
             self.parcels.try_recv().map_err(|_empty| RecvTimeoutError::Disconnected)
         } else {
-            let patience = self.batches.as_ref().and_then(|one| one.patience(Instant::now()));
+            let patience = match &self.work {
+                Work::Ship(batches) => batches.patience(Instant::now()),
+                Work::Write | Work::Syslog(_) => None,
+            };
             match patience {
                 Some(patience) => self.parcels.recv_timeout(patience),
                 None => self.parcels.recv().map_err(|_gone| RecvTimeoutError::Disconnected),
@@ -140,9 +156,13 @@ impl Far {
     }
 
     fn take(&mut self, chunk: Chunk) {
-        match &mut self.batches {
-            Some(batches) => batches.add(&chunk.bytes, chunk.lines, Instant::now()),
-            None => self.write(&chunk),
+        match &mut self.work {
+            Work::Ship(batches) => batches.add(&chunk.bytes, chunk.lines, Instant::now()),
+            Work::Write => self.write(&chunk),
+            Work::Syslog(server) => {
+                let sent = server.send(&chunk.bytes, chunk.since, &self.stock);
+                self.told(sent);
+            }
         }
         self.stock.keep_empty(chunk.bytes);
     }
@@ -165,13 +185,25 @@ impl Far {
         self.lost = self.lost.saturating_add(lost);
     }
 
+    /// Counts what became of lines at a syslog server.
+    fn told(&mut self, sent: Sent) {
+        self.tally().write(sent.written);
+        self.tally().lose(LineLoss::TooOld, sent.too_old);
+        self.tally().lose(LineLoss::WriteFailed, sent.failed);
+        let lost = sent.too_old.saturating_add(sent.failed);
+        self.lost = self.lost.saturating_add(lost);
+        if lost > 0 {
+            self.losses.cause = sent.cause;
+        }
+    }
+
     fn tally(&self) -> &WayTally {
         self.stock.tally.way(self.way)
     }
 
     /// Counts what became of lines elsewhere, and tells the operator what was lost.
     fn count(&mut self) {
-        if let Some(batches) = &mut self.batches {
+        if let Work::Ship(batches) = &mut self.work {
             let (lost, why) = batches.count(self.stock.tally.way(self.way));
             self.lost = self.lost.saturating_add(lost);
             if let Some(why) = why {

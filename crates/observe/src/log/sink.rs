@@ -15,6 +15,7 @@ use super::{
     otlp,
     outlet::Outlet,
     stamp::Stamp,
+    syslog::Header,
     template,
 };
 use crate::record::Record;
@@ -24,8 +25,7 @@ use crate::record::Record;
 #[derive(Debug)]
 pub(super) struct Sink {
     format: Format,
-    /// Whether lines are log records of OTLP, with what the format makes as their text.
-    is_otlp: bool,
+    frame: Frame,
     members: Members,
     /// Which exchanges have a line.
     pub(super) filter: Filter,
@@ -35,6 +35,17 @@ pub(super) struct Sink {
     pub(super) open: Option<Open>,
     /// Whom lines are handed to.
     pub(super) outlet: Arc<Outlet>,
+}
+
+/// What is around a line.
+#[derive(Debug)]
+enum Frame {
+    /// Nothing.
+    Bare,
+    /// A message of syslog.
+    Syslog(Header),
+    /// A log record of OTLP.
+    Record,
 }
 
 /// What a line looks like.
@@ -60,25 +71,35 @@ impl Sink {
         let open = match &config.to {
             LogSink::Stdout => Some(Open::stdout()),
             LogSink::File(path) => Some(Open::file(path, config)),
-            LogSink::Http(_) | LogSink::Otlp(_) | LogSink::Off => None,
+            LogSink::Syslog(_) | LogSink::Http(_) | LogSink::Otlp(_) | LogSink::Off => None,
         };
         let open = open.transpose().map_err(refused)?;
-        let is_otlp = matches!(config.to, LogSink::Otlp(_));
-        Ok(Self { format, is_otlp, members, filter, wants_answers, open, outlet })
+        let frame = match &config.to {
+            LogSink::Otlp(_) => Frame::Record,
+            LogSink::Syslog(sink) => Frame::Syslog(Header::new(sink)),
+            LogSink::Stdout | LogSink::File(_) | LogSink::Http(_) | LogSink::Off => Frame::Bare,
+        };
+        Ok(Self { format, frame, members, filter, wants_answers, open, outlet })
     }
 
     /// Appends the line of one exchange.
     pub(super) fn format(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
-        if !self.is_otlp {
-            return self.line(out, stamp, record);
+        match &self.frame {
+            Frame::Bare => self.line(out, stamp, record),
+            Frame::Syslog(header) => {
+                header.write(out, stamp, record);
+                self.line(out, stamp, record);
+            }
+            Frame::Record => {
+                let mut text = Vec::new();
+                match self.format {
+                    // Its members would say once more what the attributes say.
+                    Format::Json => otlp::sentence(&mut text, record),
+                    Format::Combined | Format::Template(_) => self.line(&mut text, stamp, record),
+                }
+                otlp::write(out, text.trim_ascii_end(), record, &self.members);
+            }
         }
-        let mut text = Vec::new();
-        match self.format {
-            // Its members would say once more what the attributes say.
-            Format::Json => otlp::sentence(&mut text, record),
-            Format::Combined | Format::Template(_) => self.line(&mut text, stamp, record),
-        }
-        otlp::write(out, text.trim_ascii_end(), record, &self.members);
     }
 
     fn line(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {

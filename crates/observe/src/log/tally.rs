@@ -9,6 +9,7 @@ use yumen_model::LogSink;
 pub(crate) enum Way {
     Stdout,
     File,
+    Syslog,
     Http,
     Otlp,
 }
@@ -29,13 +30,14 @@ pub(crate) enum LineLoss {
 }
 
 impl Way {
-    const ALL: [Self; 4] = [Self::Stdout, Self::File, Self::Http, Self::Otlp];
+    const ALL: [Self; 5] = [Self::Stdout, Self::File, Self::Syslog, Self::Http, Self::Otlp];
 
     /// `None` if lines go nowhere.
     pub(super) fn of(to: &LogSink) -> Option<Self> {
         match to {
             LogSink::Stdout => Some(Self::Stdout),
             LogSink::File(_) => Some(Self::File),
+            LogSink::Syslog(_) => Some(Self::Syslog),
             LogSink::Http(_) => Some(Self::Http),
             LogSink::Otlp(_) => Some(Self::Otlp),
             LogSink::Off => None,
@@ -47,6 +49,7 @@ impl Way {
         match self {
             Self::Stdout => "stdout",
             Self::File => "file",
+            Self::Syslog => "syslog",
             Self::Http => "http",
             Self::Otlp => "otlp",
         }
@@ -56,6 +59,7 @@ impl Way {
     pub(crate) const fn losses(self) -> &'static [LineLoss] {
         match self {
             Self::Stdout | Self::File => &[LineLoss::QueueFull, LineLoss::WriteFailed],
+            Self::Syslog => &[LineLoss::QueueFull, LineLoss::WriteFailed, LineLoss::TooOld],
             Self::Http | Self::Otlp => {
                 &[LineLoss::QueueFull, LineLoss::Refused, LineLoss::TooOld, LineLoss::Closed]
             }
@@ -145,8 +149,9 @@ impl LogTally {
         match way {
             Way::Stdout => &self.ways[0],
             Way::File => &self.ways[1],
-            Way::Http => &self.ways[2],
-            Way::Otlp => &self.ways[3],
+            Way::Syslog => &self.ways[2],
+            Way::Http => &self.ways[3],
+            Way::Otlp => &self.ways[4],
         }
     }
 

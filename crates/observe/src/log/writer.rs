@@ -22,9 +22,10 @@ use super::{
     buffer::LogBuffer,
     json::Members,
     losses::{Losses, Tell},
-    outlet::{Far, Outlet},
+    outlet::{Far, Outlet, Work},
     sink::Sink,
     stock::Stock,
+    syslog::{Address, Server},
     tally::Way,
 };
 
@@ -228,10 +229,11 @@ fn start(
     let name = match (&log.config.to, &log.freight) {
         (_, Some(freight)) => freight.name.clone(),
         (LogSink::File(path), None) => path.clone(),
+        (LogSink::Syslog(sink), None) => sink.url.clone(),
         _ => "standard output".to_owned(),
     };
     let refused = |cause| LogError { sink: name.clone(), cause };
-    let batches = batches(log).map_err(refused)?;
+    let work = work(log, &name, tell).map_err(refused)?;
     let (queue, parcels) = sync_channel(QUEUE_CHUNKS);
     let (end, ended) = sync_channel(0);
     let overflown = Arc::new(AtomicU64::new(0));
@@ -243,7 +245,7 @@ fn start(
         overflown: Arc::clone(&overflown),
         losses: Losses::new(Arc::clone(tell)),
         lost: 0,
-        batches,
+        work,
         _end: end,
     };
     let thread = thread::Builder::new().name("access-log".to_owned());
@@ -251,16 +253,23 @@ fn start(
     Ok((Arc::new(Outlet::new(name, way, queue, overflown)), ended))
 }
 
-/// What puts lines together for a server, if they go to one.
-fn batches(log: &Log) -> io::Result<Option<Batches>> {
-    let batch: &LogBatch = match &log.config.to {
-        LogSink::Http(sink) => &sink.batch,
-        LogSink::Otlp(sink) => &sink.batch,
-        LogSink::Stdout | LogSink::File(_) | LogSink::Off => return Ok(None),
+/// What the thread for one place does.
+fn work(log: &Log, name: &str, tell: &Tell) -> io::Result<Work> {
+    let ship = |batch: &LogBatch| {
+        let none = || io::Error::other("nothing takes lines there");
+        let freight = log.freight.as_ref().ok_or_else(none)?;
+        Ok(Work::Ship(Batches::new((freight.start)()?, freight.origin.clone(), batch)))
     };
-    let none = || io::Error::other("nothing takes lines there");
-    let freight = log.freight.as_ref().ok_or_else(none)?;
-    Ok(Some(Batches::new((freight.start)()?, freight.origin.clone(), batch)))
+    match &log.config.to {
+        LogSink::Http(sink) => ship(&sink.batch),
+        LogSink::Otlp(sink) => ship(&sink.batch),
+        LogSink::Syslog(sink) => {
+            let address = Address::read(&sink.url).map_err(io::Error::other)?;
+            let most = usize::try_from(sink.message_bytes.0).unwrap_or(usize::MAX);
+            Ok(Work::Syslog(Server::new(name.to_owned(), address, most, Arc::clone(tell))))
+        }
+        LogSink::Stdout | LogSink::File(_) | LogSink::Off => Ok(Work::Write),
+    }
 }
 
 impl Shared {
