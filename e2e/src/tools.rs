@@ -48,6 +48,8 @@ pub enum Tool {
     Amtool,
     /// `promtool`, which checks rules and metrics.
     Promtool,
+    /// `rsyslogd`.
+    Rsyslogd,
     /// `sh`.
     Shell,
 }
@@ -85,6 +87,7 @@ impl Tool {
                 on_path("prometheus-alertmanager").or_else(|| on_path("alertmanager"))
             }
             Self::Amtool => on_path("amtool"),
+            Self::Rsyslogd => on_path("rsyslogd"),
             Self::Shell => on_path("sh"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {

@@ -15,6 +15,7 @@ mod explain;
 mod fallback;
 mod health;
 mod listener;
+mod log_sink;
 mod measure;
 mod path;
 mod pem;
@@ -42,6 +43,7 @@ pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Pas
 pub use listener::{
     Http2, Http3, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
 };
+pub use log_sink::{Facility, HttpSink, LogBatch, LogSink, OtlpSink, SyslogForm, SyslogSink};
 pub use measure::{Bytes, Refusal, Span};
 pub use pem::{Pem, Secret};
 pub use policy_use::{Broader, PolicyUse};
@@ -57,9 +59,7 @@ pub use tls::{
     ListenerTls, ServiceTls, TlsVersion,
 };
 pub use tracing::{OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
-pub use watch::{
-    AccessLog, Compat, LogFormat, LogHeaders, LogNames, LogRotation, LogSink, Metrics, Status,
-};
+pub use watch::{AccessLog, Compat, LogFormat, LogHeaders, LogNames, LogRotation, Metrics, Status};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

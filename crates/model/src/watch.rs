@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Bytes;
+use crate::{Bytes, LogSink};
 
 /// One line for each exchange, written off the hot path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -86,19 +86,6 @@ impl Default for AccessLog {
             show: LogNames::default(),
         }
     }
-}
-
-/// Where access log lines go.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogSink {
-    /// Standard output.
-    #[default]
-    Stdout,
-    /// The end of this file; opened anew on SIGUSR1 and on reload, so that it can be rotated.
-    File(String),
-    /// Nowhere.
-    Off,
 }
 
 /// What an access log line looks like.

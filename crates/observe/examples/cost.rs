@@ -79,7 +79,7 @@ fn measure(what: &str, mut once: impl FnMut()) {
 fn log(what: &str, to: LogSink, format: LogFormat) -> Result<(), Box<dyn Error>> {
     let tally = Arc::new(LogTally::default());
     let writer = LogWriter::start(
-        AccessLog { to, format, ..AccessLog::default() },
+        vec![AccessLog { to, format, ..AccessLog::default() }.into()],
         Arc::clone(&tally),
         |_| {},
     )?;

@@ -2,7 +2,7 @@
 //! metrics. It decides nothing, changes no exchange and never makes one wait.
 //!
 //! Two halves that meet only in the record. The log ([`LogWriter`], [`LogBuffer`]) formats into a
-//! buffer of the worker and hands full chunks to one writer thread over a bounded queue; what does
+//! buffer of the worker and hands full chunks to a writer thread over a bounded queue; what does
 //! not fit is dropped and counted. The metrics ([`Registry`], [`WorkerMetrics`]) are cells that
 //! one worker writes and the scraping thread sums.
 //!
@@ -17,7 +17,7 @@ mod record;
 mod tap;
 mod traces;
 
-pub use log::{LogBuffer, LogError, LogTally, LogWriter, Secrets, check_access_log};
+pub use log::{Freight, Log, LogBuffer, LogError, LogTally, LogWriter, Secrets, check_access_log};
 pub use memory::{Memories, Memory, PolicyStep, Recollection, Room};
 pub use metrics::{
     AcmeFigures, AttemptFigures, Expiring, Format, HookFigures, ListenerMeter, Names, PolicyMeter,

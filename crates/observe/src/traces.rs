@@ -5,3 +5,4 @@ mod exporter;
 mod spans;
 
 pub use exporter::{Exporter, SpanBuffer};
+pub(crate) use spans::{failed, tell};

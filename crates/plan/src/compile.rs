@@ -18,7 +18,7 @@ use crate::fallback::{Fallback, Services};
 use crate::route::{self, Rewrite, RoutePlan};
 use crate::stream::Streams;
 use crate::{
-    ListenerPlan, Offer, Plan, by_name, http2, http3, limited, remember, resolver, tracing,
+    ListenerPlan, Offer, Plan, by_name, http2, http3, limited, log, remember, resolver, tracing,
 };
 use crate::{acme, alerts};
 
@@ -71,6 +71,7 @@ impl Plan {
         let acme = acme::compile(model, &mut report);
         let tracing = tracing::compile(model, &mut report);
         let alerts = alerts::compile(model, &mut report);
+        let logs = log::compile(model, &mut report);
         let servers = resolver::compile(&model.resolver, &mut report);
         let remember = remember::compile(model, &mut report);
         warn(&listeners, &written, &mut report);
@@ -90,7 +91,7 @@ impl Plan {
             destinations: by_name(destinations),
             servers,
             acme,
-            access_log: model.access_log.clone(),
+            logs,
             tracing,
             alerts,
             metrics: model.metrics.clone(),

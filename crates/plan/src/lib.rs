@@ -13,11 +13,12 @@ mod explain;
 mod fallback;
 mod http2;
 mod http3;
+mod log;
 mod question;
 mod remember;
-mod remote;
 mod resolver;
 mod route;
+mod server;
 mod stream;
 mod tls;
 mod tracing;
@@ -28,15 +29,17 @@ pub use alerts::HookPlan;
 pub use chain::{Chain, Link};
 pub use explain::{Explanation, Outcome, Passage, Setting};
 pub use fallback::{Fallback, Substitute};
+pub use log::LogPlan;
 pub use question::Asked;
 pub use remember::{Debugging, Remember, Signed};
 pub use route::{Rewrite, RoutePlan};
+pub use server::ServerPlan;
 pub use tracing::TracingPlan;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use yumen_model::{AccessLog, Listener, Metrics, Span, Status};
+use yumen_model::{Listener, Metrics, Span, Status};
 use yumen_route::Router;
 use yumen_upstream::Destination;
 use yumen_upstream::resolve::Servers;
@@ -59,7 +62,7 @@ pub struct Plan {
     /// What is asked of a certificate authority, if anything is.
     pub acme: Option<AcmePlan>,
     /// Where exchanges are written down.
-    pub access_log: AccessLog,
+    pub logs: Vec<LogPlan>,
     /// How exchanges are traced, if they are.
     pub tracing: Option<TracingPlan>,
     /// Who is told of alerts.

@@ -26,6 +26,7 @@ use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, look_again};
 use crate::expiry::Expiry;
 use crate::last_good::{LastGood, Written};
+use crate::logs::logs;
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::ready::Ready;
@@ -284,7 +285,7 @@ impl Control {
                 return self.refuse(&problem, "an address cannot be listened on".to_owned());
             }
         };
-        if let Err(error) = self.log.configure(&plan.access_log) {
+        if let Err(error) = self.log.configure(&logs(&plan)) {
             return self.refuse(&error.to_string(), "its access log cannot be opened".to_owned());
         }
         say::tell(report.render(&document));

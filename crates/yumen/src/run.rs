@@ -19,6 +19,7 @@ use crate::config::{Compiled, Look, Origin, compile};
 use crate::control::{Control, Place};
 use crate::hand_over::Predecessor;
 use crate::last_good::LastGood;
+use crate::logs::logs;
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::ready::Ready;
@@ -79,8 +80,7 @@ fn try_run(options: &Options) -> Result<(), String> {
     let names = start_resolver(&plan)?;
     let standings = start_keeper()?;
     let tally = Arc::new(LogTally::default());
-    let log =
-        LogWriter::start(plan.access_log.clone(), Arc::clone(&tally), |text: &str| say::say(text));
+    let log = LogWriter::start(logs(&plan), Arc::clone(&tally), |text: &str| say::say(text));
     let log = log.map_err(|error| error.to_string())?;
     let mut traces = Traces::new(Arc::default());
     traces.follow(plan.tracing.as_ref())?;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use yumen_model::{OtlpProtocol, Tracing};
 use yumen_observe::Exporter;
-use yumen_otlp::{Origin, TRACES_CALL};
+use yumen_otlp::TRACES_CALL;
 use yumen_plan::TracingPlan;
 use yumen_shipper::{Bounds, Manner, News, Settings, Shipper};
 
+use crate::origin::origin;
 use crate::say;
 
 /// The shipper of spans, as it was told to be.
@@ -36,7 +37,8 @@ impl Traces {
         }
         let shipper = Shipper::start(settings(plan))
             .map_err(|error| format!("cannot start the shipper of spans: {error}"))?;
-        self.exporter.follow(shipper, origin(&plan.tracing));
+        let origin = origin(&plan.tracing.service_name, &plan.tracing.attributes);
+        self.exporter.follow(shipper, origin);
         self.follows = Some(plan.tracing.clone());
         Ok(())
     }
@@ -44,7 +46,7 @@ impl Traces {
 
 /// Whether spans go the same way: what is sampled is another matter.
 fn is_same_way(old: &Tracing, new: &Tracing) -> bool {
-    old.to == new.to
+    old.url == new.url
         && old.protocol == new.protocol
         && old.headers == new.headers
         && old.ca == new.ca
@@ -54,16 +56,18 @@ fn is_same_way(old: &Tracing, new: &Tracing) -> bool {
 }
 
 fn settings(plan: &TracingPlan) -> Settings {
-    let target = plan.url.target.clone();
+    let target = plan.server.url.target.clone();
     let place = target.to_string();
     let headers = plan.tracing.headers.iter();
     let (path, manner) = match plan.tracing.protocol {
-        OtlpProtocol::Http => (plan.url.path.clone(), Manner::Post("application/x-protobuf")),
+        OtlpProtocol::Http => {
+            (plan.server.url.path.clone(), Manner::Post("application/x-protobuf"))
+        }
         OtlpProtocol::Grpc => (TRACES_CALL.to_owned(), Manner::Call),
     };
     Settings {
         name: "traces".to_owned(),
-        courier: yumen_courier::Settings::new(target, plan.client.clone()),
+        courier: yumen_courier::Settings::new(target, plan.server.client.clone()),
         path,
         manner,
         fields: headers
@@ -78,23 +82,4 @@ fn settings(plan: &TracingPlan) -> Settings {
             News::Well(_) => say::say(format_args!("spans reach {place} again")),
         }),
     }
-}
-
-fn origin(tracing: &Tracing) -> Origin {
-    let version = env!("CARGO_PKG_VERSION");
-    Origin::new(
-        |to| {
-            to.add("service.name", tracing.service_name.as_str());
-            if !tracing.attributes.contains_key("service.version") {
-                to.add("service.version", version);
-            }
-            for (key, value) in &tracing.attributes {
-                if key != "service.name" {
-                    to.add(key, value.as_str());
-                }
-            }
-        },
-        "yumen",
-        version,
-    )
 }

@@ -1,19 +1,10 @@
-//! A worker's end of the access log: formats records, and hands them over in chunks.
+//! A worker's end of the access logs: formats records, and hands them over in chunks.
 
-use std::{
-    mem,
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::{SyncSender, TrySendError},
-    },
-};
+use std::{mem, sync::Arc, time::Instant};
 
 use super::{
-    CHUNK_BYTES,
-    redact::Secrets,
-    stamp::Stamp,
-    writer::{Chunk, Parcel, Present, Shared},
+    CHUNK_BYTES, json::Members, outlet::Chunk, redact::Secrets, sink::Sink, stamp::Stamp,
+    stock::Stock, writer::Shared,
 };
 use crate::{record::Record, tap::Taps};
 
@@ -22,54 +13,63 @@ use crate::{record::Record, tap::Taps};
 #[derive(Debug)]
 pub struct LogBuffer {
     shared: Arc<Shared>,
-    queue: SyncSender<Parcel>,
-    /// The generation that `present` is of.
+    /// The generation that the rest is of.
     generation: u64,
-    present: Present,
+    logs: Vec<Begun>,
+    members: Arc<Members>,
     stamp: Stamp,
+}
+
+/// A chunk of one log that is not full yet.
+#[derive(Debug)]
+struct Begun {
+    sink: Arc<Sink>,
     bytes: Vec<u8>,
     lines: u64,
 }
 
 impl LogBuffer {
-    pub(super) fn new(shared: Arc<Shared>, queue: SyncSender<Parcel>) -> Self {
-        let (generation, present) = shared.current();
-        let bytes = shared.empty();
-        Self { shared, queue, generation, present, stamp: Stamp::default(), bytes, lines: 0 }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let members = Arc::default();
+        let mut buffer =
+            Self { shared, generation: 0, logs: Vec::new(), members, stamp: Stamp::default() };
+        buffer.take_up();
+        buffer
     }
 
     /// Whether records go nowhere, so that what only the log needs is not worth finding out.
     pub fn is_off(&self) -> bool {
-        self.present.sink.is_none()
+        self.logs.is_empty()
     }
 
     /// Whether records are to have the fields of their answers, which are gone by then unless
     /// somebody keeps a copy.
     pub fn wants_answers(&self) -> bool {
-        self.present.sink.as_ref().is_some_and(|sink| sink.wants_answers)
+        self.logs.iter().any(|log| log.sink.wants_answers)
     }
 
     /// What is kept out of the log, also of one that is off.
     pub fn secrets(&self) -> &Secrets {
-        &self.present.members.secrets
+        &self.members.secrets
     }
 
     /// Tells all who listen live of an exchange, as the log would be told.
     pub fn offer(&self, taps: &Taps, record: &Record<'_>) {
-        taps.offer(record, &self.present.members);
+        taps.offer(record, &self.members);
     }
 
     /// Formats one record. Never waits: a full queue costs lines, which are counted.
     pub fn write(&mut self, record: &Record<'_>) {
         self.follow();
-        let Some(sink) = &self.present.sink else { return };
-        if !sink.filter.takes(record) {
-            return;
-        }
-        sink.format(&mut self.bytes, &mut self.stamp, record);
-        self.lines += 1;
-        if self.bytes.len() >= CHUNK_BYTES {
-            self.hand_over();
+        for log in &mut self.logs {
+            if !log.sink.filter.takes(record) {
+                continue;
+            }
+            log.sink.format(&mut log.bytes, &mut self.stamp, record);
+            log.lines += 1;
+            if log.bytes.len() >= CHUNK_BYTES {
+                log.hand_over(&self.shared.stock);
+            }
         }
     }
 
@@ -80,32 +80,39 @@ impl LogBuffer {
         self.follow();
     }
 
-    /// Turns to the present sink and format. Lines of the old one go where they belong.
+    /// Turns to the present logs. Lines of the old ones go where they belong.
     fn follow(&mut self) {
         if self.shared.generation() != self.generation {
             self.hand_over();
-            (self.generation, self.present) = self.shared.current();
+            self.take_up();
         }
     }
 
+    fn take_up(&mut self) {
+        let (generation, present) = self.shared.current();
+        let stock = &self.shared.stock;
+        for gone in self.logs.drain(..) {
+            stock.keep_empty(gone.bytes);
+        }
+        let begin =
+            |sink: &Arc<Sink>| Begun { sink: Arc::clone(sink), bytes: stock.empty(), lines: 0 };
+        self.logs.extend(present.sinks.iter().map(begin));
+        (self.generation, self.members) = (generation, present.members);
+    }
+
     fn hand_over(&mut self) {
-        let Some(sink) = &self.present.sink else { return };
+        self.logs.iter_mut().for_each(|log| log.hand_over(&self.shared.stock));
+    }
+}
+
+impl Begun {
+    fn hand_over(&mut self, stock: &Stock) {
         if self.lines == 0 {
             return;
         }
-        let bytes = mem::replace(&mut self.bytes, self.shared.empty());
+        let bytes = mem::replace(&mut self.bytes, stock.empty());
         let lines = mem::take(&mut self.lines);
-        let tally = &self.shared.tally;
-        tally.handed.fetch_add(lines, Ordering::Relaxed);
-        let chunk = Chunk { bytes, lines, sink: Arc::clone(sink) };
-        match self.queue.try_send(Parcel::Chunk(chunk)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(parcel) | TrySendError::Disconnected(parcel)) => {
-                tally.queue_full.fetch_add(lines, Ordering::Relaxed);
-                if let Parcel::Chunk(chunk) = parcel {
-                    self.shared.keep_empty(chunk.bytes);
-                }
-            }
-        }
+        let chunk = Chunk { bytes, lines, sink: Arc::clone(&self.sink), since: Instant::now() };
+        self.sink.outlet.hand(chunk, stock);
     }
 }

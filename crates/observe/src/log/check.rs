@@ -1,8 +1,17 @@
 //! What is wrong with the configuration of an access log, said before it is used.
 
-use yumen_model::{AccessLog, LogFormat, LogRotation, LogSink, report::Report};
+use std::{ops::RangeInclusive, time::Duration};
 
-use super::{filter, redact::fold, template};
+use yumen_model::{
+    AccessLog, LogBatch, LogFormat, LogRotation, LogSink, SyslogSink, report::Report,
+};
+
+use super::{
+    filter,
+    redact::fold,
+    syslog::{Address, is_tag},
+    template,
+};
 
 /// Most header fields that are written of one side.
 const HEADERS_MAX: usize = 32;
@@ -12,6 +21,21 @@ const ROTATED_BYTES_MIN: u64 = 64 * 1024;
 
 /// Most files that are kept.
 const KEPT_MAX: u32 = 100;
+
+/// What a batch may be limited to.
+const BATCH_BYTES: RangeInclusive<u64> = 1024..=16 * 1024 * 1024;
+
+/// How old a batch may become. Batches are given up when they are a minute old.
+const BATCH_AGE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(30);
+
+/// Room in the queue beyond one full batch: for a chunk that does not fit into that.
+const QUEUE_BYTES_MIN: u64 = 64 * 1024;
+
+/// The largest queue.
+const QUEUE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// What a message of syslog may be limited to: what every server takes, and what a datagram holds.
+const MESSAGE_BYTES: RangeInclusive<u64> = 480..=60 * 1024;
 
 /// Says what is wrong with an access log.
 pub fn check_access_log(config: &AccessLog, report: &mut Report) {
@@ -23,7 +47,8 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
         [("request", &config.headers.request), ("response", &config.headers.response)]
     {
         headers(&format!("access_log.headers.{key}"), names, report);
-        if config.format != LogFormat::Json && !names.is_empty() {
+        let is_told = config.format == LogFormat::Json || matches!(config.to, LogSink::Otlp(_));
+        if !is_told && !names.is_empty() {
             report
                 .error(format!("access_log.headers.{key}"), "only the JSON form has these")
                 .hint(format!("a template has `%{{{key}.headers[\"name\"]}}`"));
@@ -31,6 +56,12 @@ pub fn check_access_log(config: &AccessLog, report: &mut Report) {
     }
     if let Some(rotation) = &config.rotate {
         rotate(rotation, &config.to, report);
+    }
+    match &config.to {
+        LogSink::Http(sink) => batch(&sink.batch, "access_log.to.http.batch", report),
+        LogSink::Otlp(sink) => batch(&sink.batch, "access_log.to.otlp.batch", report),
+        LogSink::Syslog(sink) => syslog(sink, "access_log.to.syslog", report),
+        LogSink::Stdout | LogSink::File(_) | LogSink::Off => {}
     }
     for (key, hidden, shown) in [
         ("headers", &config.redact.headers, &config.show.headers),
@@ -58,6 +89,37 @@ fn rotate(rotation: &LogRotation, to: &LogSink, report: &mut Report) {
     }
     if !(1..=KEPT_MAX).contains(&rotation.keep) {
         report.error("access_log.rotate.keep", format!("this is not between 1 and {KEPT_MAX}"));
+    }
+}
+
+fn syslog(sink: &SyslogSink, at: &str, report: &mut Report) {
+    if let Err(why) = Address::read(&sink.url) {
+        report
+            .error(format!("{at}.url"), why)
+            .hint("such as `unix:///dev/log`, `udp://HOST:514` or `tcp://HOST:601`");
+    }
+    if !is_tag(&sink.tag) {
+        report
+            .error(format!("{at}.tag"), format!("`{}` is no tag", sink.tag))
+            .hint("it has 1 to 48 signs of ASCII, and no space");
+    }
+    if !MESSAGE_BYTES.contains(&sink.message_bytes.0) {
+        report.error(format!("{at}.message_bytes"), "this is not between 480B and 60KiB");
+    }
+}
+
+fn batch(batch: &LogBatch, at: &str, report: &mut Report) {
+    if !BATCH_BYTES.contains(&batch.bytes.0) {
+        report.error(format!("{at}.bytes"), "this is not between 1KiB and 16MiB");
+    }
+    if !batch.age.get().is_some_and(|age| BATCH_AGE.contains(&age)) {
+        report.error(format!("{at}.age"), "this is not between 10ms and 30s");
+    }
+    let least = batch.bytes.0.saturating_add(QUEUE_BYTES_MIN);
+    if !(least..=QUEUE_BYTES_MAX).contains(&batch.queue_bytes.0) {
+        report
+            .error(format!("{at}.queue_bytes"), "there is no room in it, or it is more than 1GiB")
+            .hint("at least 64KiB more than `bytes`");
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use yumen_model::{AccessLog, LogSink};
 
-use super::sink::open_file;
+use super::open::open_file;
 
 /// When files are moved aside, and how many are kept.
 #[derive(Debug)]

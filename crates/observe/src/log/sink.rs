@@ -1,14 +1,7 @@
-//! Where lines go: an open file or standard output, and what the lines look like there.
+//! One access log as its configuration has it: which exchanges it takes, what their lines look like,
+//! and where they go.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, ErrorKind, Write},
-    os::{fd::AsFd, unix::fs::OpenOptionsExt},
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{io, sync::Arc};
 
 use yumen_expr::{Problem, Template};
 use yumen_model::{AccessLog, LogFormat, LogSink};
@@ -18,42 +11,41 @@ use super::{
     filter::Filter,
     json::{self, Members},
     names::Name,
-    rotation::Rotation,
+    open::Open,
+    otlp,
+    outlet::Outlet,
     stamp::Stamp,
+    syslog::Header,
     template,
 };
 use crate::record::Record;
 
-/// Owner reads and writes, group reads: lines name clients.
-const FILE_MODE: u32 = 0o640;
-
-/// How long the writer waits before it tries a sink again that is not ready. Standard output can
-/// be non-blocking because another process that has it made it so.
-const NOT_READY_PAUSE: Duration = Duration::from_millis(10);
-
-/// An open sink. Chunks keep the one they were formatted for, so a change of sink or format loses
+/// An open log. Chunks keep the one they were formatted for, so a change of sink or format loses
 /// and mixes nothing: the old file is closed when its last chunk was written.
 #[derive(Debug)]
 pub(super) struct Sink {
     format: Format,
-    members: Arc<Members>,
+    frame: Frame,
+    members: Members,
     /// Which exchanges have a line.
     pub(super) filter: Filter,
     /// Whether the fields of answers are asked for.
     pub(super) wants_answers: bool,
-    /// What the operator calls it.
-    pub(super) name: String,
-    /// Only the writer's thread takes it.
-    open: Mutex<Open>,
-    rotation: Option<Rotation>,
+    /// The file that lines are written to; `None` if they are taken elsewhere.
+    pub(super) open: Option<Open>,
+    /// Whom lines are handed to.
+    pub(super) outlet: Arc<Outlet>,
 }
 
-/// What lines are written to.
+/// What is around a line.
 #[derive(Debug)]
-struct Open {
-    file: File,
-    /// Whether a failed write left a line without its end.
-    torn: bool,
+enum Frame {
+    /// Nothing.
+    Bare,
+    /// A message of syslog.
+    Syslog(Header),
+    /// A log record of OTLP.
+    Record,
 }
 
 /// What a line looks like.
@@ -64,53 +56,53 @@ enum Format {
     Template(Template<Name>),
 }
 
-/// A write that did not take everything.
-#[derive(Debug)]
-pub(super) struct Lost {
-    /// Lines that were taken whole.
-    pub(super) written: u64,
-    /// Why not more.
-    pub(super) cause: io::Error,
-}
-
 impl Sink {
-    /// Opens what the configuration names; `None` if that is off.
-    pub(super) fn open(
-        config: &AccessLog,
-        members: &Arc<Members>,
-    ) -> Result<Option<Self>, LogError> {
-        let (name, file) = match &config.to {
-            LogSink::Off => return Ok(None),
-            // A handle of its own: `std::io::stdout` would make others wait while it is blocked.
-            LogSink::Stdout => (
-                "standard output".to_owned(),
-                io::stdout().as_fd().try_clone_to_owned().map(File::from),
-            ),
-            LogSink::File(path) => (path.clone(), open_file(path)),
-        };
+    /// Opens what the configuration names.
+    pub(super) fn open(config: &AccessLog, outlet: Arc<Outlet>) -> Result<Self, LogError> {
+        let refused = |cause| LogError { sink: outlet.name.clone(), cause };
         let unsound = |problems: Vec<Problem>| {
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            LogError { sink: name.clone(), cause: io::Error::other(all.join("; ")) }
+            refused(io::Error::other(all.join("; ")))
         };
+        let members = Members::new(config);
         let filter = Filter::new(config).map_err(unsound)?;
         let format = Format::new(&config.format).map_err(unsound)?;
-        let wants_answers = filter.wants_answers() || format.wants_answers(members);
-        match file {
-            Ok(file) => Ok(Some(Self {
-                format,
-                members: Arc::clone(members),
-                filter,
-                wants_answers,
-                name,
-                open: Mutex::new(Open { file, torn: false }),
-                rotation: Rotation::new(config),
-            })),
-            Err(cause) => Err(LogError { sink: name, cause }),
-        }
+        let wants_answers = filter.wants_answers() || format.wants_answers(&members);
+        let open = match &config.to {
+            LogSink::Stdout => Some(Open::stdout()),
+            LogSink::File(path) => Some(Open::file(path, config)),
+            LogSink::Syslog(_) | LogSink::Http(_) | LogSink::Otlp(_) | LogSink::Off => None,
+        };
+        let open = open.transpose().map_err(refused)?;
+        let frame = match &config.to {
+            LogSink::Otlp(_) => Frame::Record,
+            LogSink::Syslog(sink) => Frame::Syslog(Header::new(sink)),
+            LogSink::Stdout | LogSink::File(_) | LogSink::Http(_) | LogSink::Off => Frame::Bare,
+        };
+        Ok(Self { format, frame, members, filter, wants_answers, open, outlet })
     }
 
     /// Appends the line of one exchange.
     pub(super) fn format(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
+        match &self.frame {
+            Frame::Bare => self.line(out, stamp, record),
+            Frame::Syslog(header) => {
+                header.write(out, stamp, record);
+                self.line(out, stamp, record);
+            }
+            Frame::Record => {
+                let mut text = Vec::new();
+                match self.format {
+                    // Its members would say once more what the attributes say.
+                    Format::Json => otlp::sentence(&mut text, record),
+                    Format::Combined | Format::Template(_) => self.line(&mut text, stamp, record),
+                }
+                otlp::write(out, text.trim_ascii_end(), record, &self.members);
+            }
+        }
+    }
+
+    fn line(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
         match &self.format {
             Format::Json => json::line(out, stamp, record, &self.members),
             Format::Combined => combined::line(out, stamp, record, &self.members.secrets),
@@ -119,32 +111,6 @@ impl Sink {
             }
         }
     }
-
-    /// Writes whole lines; waits as long as the sink does.
-    pub(super) fn write(&self, lines: &[u8]) -> Result<(), Lost> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { file, torn } = &mut *open;
-        write_lines(file, torn, lines)
-    }
-
-    /// Begins a new file if these bytes would make the present one too large, or if it was moved
-    /// aside by another process.
-    ///
-    /// # Errors
-    /// If that fails; lines go on to the old one then.
-    pub(super) fn make_room(&self, bytes: usize) -> io::Result<()> {
-        let Some(rotation) = &self.rotation else { return Ok(()) };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = rotation.turn(&open.file, bytes)? {
-            *open = Open { file, torn: false };
-        }
-        Ok(())
-    }
-}
-
-/// Opens a file to write at its end.
-pub(super) fn open_file(path: impl AsRef<Path>) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
 }
 
 impl Format {
@@ -162,89 +128,5 @@ impl Format {
             Self::Combined => false,
             Self::Template(template) => template.keys().contains(&Name::ResponseHeaders),
         }
-    }
-}
-
-/// Writes whole lines. If the write before left a line `torn`, that line is ended first.
-fn write_lines(out: &mut impl Write, torn: &mut bool, lines: &[u8]) -> Result<(), Lost> {
-    if *torn {
-        write_all(out, b"\n").map_err(|(_, cause)| Lost { written: 0, cause })?;
-        *torn = false;
-    }
-    write_all(out, lines).map_err(|(taken, cause)| {
-        let taken = lines.get(..taken).unwrap_or(lines);
-        *torn = taken.last().is_some_and(|byte| *byte != b'\n');
-        let written = taken.iter().filter(|byte| **byte == b'\n').count();
-        Lost { written: u64::try_from(written).unwrap_or(u64::MAX), cause }
-    })
-}
-
-/// As the standard library's, but an error tells how many bytes were taken before it, and a sink
-/// that is not ready is waited for.
-fn write_all(out: &mut impl Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match out.write(rest) {
-            Ok(0) => return Err((bytes.len() - rest.len(), ErrorKind::WriteZero.into())),
-            Ok(taken) => rest = rest.get(taken..).unwrap_or(&[]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(NOT_READY_PAUSE),
-            Err(error) => return Err((bytes.len() - rest.len(), error)),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Error, ErrorKind, Result, Write};
-
-    use super::write_lines;
-
-    /// Takes what it is told to take, then fails or is not ready, then takes on.
-    struct Script {
-        steps: Vec<std::result::Result<usize, ErrorKind>>,
-        taken: Vec<u8>,
-    }
-
-    impl Write for Script {
-        fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-            let most = if self.steps.is_empty() { bytes.len() } else { self.steps.remove(0)? };
-            let taken = most.min(bytes.len());
-            self.taken.extend_from_slice(&bytes[..taken]);
-            Ok(taken)
-        }
-
-        fn flush(&mut self) -> Result<()> {
-            Err(Error::other("lines are never flushed"))
-        }
-    }
-
-    #[test]
-    fn a_torn_line_is_ended_before_the_next_and_only_whole_lines_count() {
-        let mut out = Script {
-            steps: vec![
-                Ok(3),
-                Err(ErrorKind::Interrupted),
-                Err(ErrorKind::WouldBlock),
-                Ok(3),
-                Err(ErrorKind::StorageFull),
-                Err(ErrorKind::StorageFull),
-                Ok(1),
-                Ok(5),
-                Ok(0),
-            ],
-            taken: Vec::new(),
-        };
-        let mut torn = false;
-        let mut write = |lines: &[u8]| {
-            let written = write_lines(&mut out, &mut torn, lines);
-            written.map_err(|lost| (lost.written, lost.cause.kind()))
-        };
-        assert_eq!(write(b"one\ntwo\n"), Err((1, ErrorKind::StorageFull)), "torn in the second");
-        assert_eq!(write(b"three\n"), Err((0, ErrorKind::StorageFull)), "nothing taken");
-        assert_eq!(write(b"four\nfive\n"), Err((1, ErrorKind::WriteZero)), "whole lines only");
-        assert_eq!(write(b"six\n"), Ok(()));
-        assert_eq!(out.taken, b"one\ntw\nfour\nsix\n");
     }
 }

@@ -1,159 +1,274 @@
-//! The other end of the access log: one thread that writes chunks, and the handle to steer it.
+//! The access logs of the process: opened, changed and ended here, and the threads that write them
+//! started.
 
 use std::{
     fmt, io,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, TryRecvError, sync_channel},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use yumen_model::AccessLog;
+use yumen_model::{AccessLog, LogBatch, LogFormat, LogSink};
+use yumen_otlp::Origin;
+use yumen_shipper::Shipper;
 
 use super::{
-    CHUNK_CAPACITY, EMPTY_CHUNKS, LogError, LogTally, QUEUE_CHUNKS, buffer::LogBuffer,
-    json::Members, sink::Sink,
+    LogError, LogTally, QUEUE_CHUNKS,
+    batches::Batches,
+    buffer::LogBuffer,
+    json::Members,
+    losses::{Losses, Tell},
+    outlet::{Far, Outlet, Work},
+    sink::Sink,
+    stock::Stock,
+    syslog::{Address, Server},
+    tally::Way,
 };
 
-/// The operator hears of lost lines at most this often.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+/// An access log, and how its lines are brought to a server if they are to go to one.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// As it was written.
+    pub config: AccessLog,
+    /// Must be there if `config.to` is a server.
+    pub freight: Option<Freight>,
+}
 
-/// The access log of the process. Dropping it lets the thread write on until every
-/// [`LogBuffer`] is gone; [`LogWriter::finish`] ends it in time.
-#[derive(Debug)]
+/// How lines are brought to a server.
+#[derive(Clone)]
+pub struct Freight {
+    /// What the operator calls the server; nothing secret.
+    pub name: String,
+    /// Starts what takes them there. Asked only if no log of before goes there the same way.
+    pub start: Arc<dyn Fn() -> io::Result<Shipper> + Send + Sync>,
+    /// Who made the lines; must be there if they are log records of OTLP.
+    pub origin: Option<Origin>,
+}
+
+impl fmt::Debug for Freight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Freight").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl From<AccessLog> for Log {
+    fn from(config: AccessLog) -> Self {
+        Self { config, freight: None }
+    }
+}
+
+/// The access logs of the process. Dropping it lets the threads write on until every
+/// [`LogBuffer`] is gone; [`LogWriter::finish`] ends them in time.
 pub struct LogWriter {
     shared: Arc<Shared>,
-    queue: SyncSender<Parcel>,
-    config: Mutex<AccessLog>,
+    tell: Tell,
+    state: Mutex<State>,
+}
+
+impl fmt::Debug for LogWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogWriter").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    logs: Vec<Log>,
+    threads: Vec<Thread>,
+}
+
+/// A thread that was started.
+#[derive(Debug)]
+struct Thread {
+    to: Place,
+    /// There as long as somebody may hand lines over.
+    outlet: Weak<Outlet>,
     /// Nothing is ever sent; it is closed when the thread has ended.
     ended: Receiver<()>,
 }
 
-/// What buffers, handle and thread have in common.
+/// What has a thread of its own. Logs that go to the same place share it, so that their lines do not
+/// mix.
+#[derive(Debug, Clone, PartialEq)]
+struct Place {
+    to: LogSink,
+    /// To a server, lines of different forms go apart.
+    is_plain: bool,
+}
+
+impl Place {
+    fn of(config: &AccessLog) -> Self {
+        let is_plain = matches!(config.to, LogSink::Http(_)) && config.format != LogFormat::Json;
+        Self { to: config.to.clone(), is_plain }
+    }
+}
+
+/// What buffers and handle have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Grows whenever `present` changes.
     generation: AtomicU64,
     present: Mutex<Present>,
-    /// Chunks to be used again. Only ever tried, never waited for.
-    empty: Mutex<Vec<Vec<u8>>>,
-    /// Whether the thread is to end once the queue is empty.
-    closing: AtomicBool,
-    pub(super) tally: Arc<LogTally>,
+    pub(super) stock: Arc<Stock>,
 }
 
 /// What the configuration of the moment asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Present {
-    /// `None` if the log is off.
-    pub(super) sink: Option<Arc<Sink>>,
-    /// What lines show and keep out, also for those who listen live while the log is off.
+    /// Empty if there is no log.
+    pub(super) sinks: Arc<[Arc<Sink>]>,
+    /// What is shown to those who listen live, also while there is no log.
     pub(super) members: Arc<Members>,
 }
 
-impl Present {
-    fn open(config: &AccessLog) -> Result<Self, LogError> {
-        let members = Arc::new(Members::new(config));
-        Ok(Self { sink: Sink::open(config, &members)?.map(Arc::new), members })
-    }
-}
-
-/// What goes through the queue.
-#[derive(Debug)]
-pub(super) enum Parcel {
-    Chunk(Chunk),
-    /// Makes a waiting thread look at `closing`.
-    Wake,
-}
-
-/// Lines of one worker, formatted for one sink.
-#[derive(Debug)]
-pub(super) struct Chunk {
-    pub(super) bytes: Vec<u8>,
-    pub(super) lines: u64,
-    pub(super) sink: Arc<Sink>,
-}
-
 impl LogWriter {
-    /// Opens the sink and starts the thread. `tell` is called by that thread, at most once a
-    /// minute, with one sentence about lines that were lost.
+    /// Opens all logs and starts their threads. `tell` is called by those, at most once a
+    /// minute each, with one sentence about lines that were lost.
     ///
     /// # Errors
-    /// If the sink cannot be opened or the thread cannot be started.
+    /// If a log cannot be opened or a thread cannot be started.
     pub fn start(
-        config: AccessLog,
+        logs: Vec<Log>,
         tally: Arc<LogTally>,
-        tell: impl FnMut(&str) + Send + 'static,
+        tell: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, LogError> {
-        let present = Present::open(&config)?;
-        let (queue, parcels) = sync_channel(QUEUE_CHUNKS);
-        let (end, ended) = sync_channel(0);
-        let shared = Arc::new(Shared {
-            generation: AtomicU64::new(0),
-            present: Mutex::new(present),
-            empty: Mutex::new(Vec::with_capacity(EMPTY_CHUNKS)),
-            closing: AtomicBool::new(false),
-            tally,
-        });
-        let thread = WriterThread {
-            shared: Arc::clone(&shared),
-            parcels,
-            losses: Losses {
-                tell: Box::new(tell),
-                told: 0,
-                last: None,
-                complained: None,
-                cause: None,
-            },
-            _end: end,
-        };
-        thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(|| thread.run())
-            .map_err(|cause| LogError { sink: "its thread".to_owned(), cause })?;
-        Ok(Self { shared, queue, config: Mutex::new(config), ended })
+        let stock = Arc::new(Stock::new(tally));
+        let tell: Tell = Arc::new(tell);
+        let mut threads = Vec::new();
+        let present = open(&logs, &mut threads, &stock, &tell)?;
+        let generation = AtomicU64::new(0);
+        let shared = Arc::new(Shared { generation, present: Mutex::new(present), stock });
+        Ok(Self { shared, tell, state: Mutex::new(State { logs, threads }) })
     }
 
     /// A buffer for one worker.
     pub fn buffer(&self) -> LogBuffer {
-        LogBuffer::new(Arc::clone(&self.shared), self.queue.clone())
+        LogBuffer::new(Arc::clone(&self.shared))
     }
 
-    /// Turns to another sink or format, or opens the same one anew. Every buffer follows with its
+    /// Turns to other logs, or opens the same ones anew. Every buffer follows with its
     /// next record or flush; lines written before go to the old sink in the old format.
     ///
     /// # Errors
-    /// If the new sink cannot be opened; then the old one stays.
-    pub fn configure(&self, config: &AccessLog) -> Result<(), LogError> {
-        // Held to the end, so that two calls at once cannot leave sink and config of different ones.
-        let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.turn_to(Present::open(config)?);
-        current.clone_from(config);
+    /// If one of them cannot be opened; then the old ones stay.
+    pub fn configure(&self, logs: &[Log]) -> Result<(), LogError> {
+        // Held to the end, so that two calls at once cannot leave sinks and configuration of different ones.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = open(logs, &mut state.threads, &self.shared.stock, &self.tell)?;
+        self.shared.turn_to(present);
+        state.logs = logs.to_vec();
         Ok(())
     }
 
-    /// Opens the file anew by its name, after it was moved away.
+    /// Opens files anew by their names, after they were moved away.
     ///
     /// # Errors
-    /// If it cannot be opened; then lines go on to the old file.
+    /// If one cannot be opened; then lines go on to the old ones.
     pub fn reopen(&self) -> Result<(), LogError> {
-        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.configure(&config)
+        let logs = self.state.lock().unwrap_or_else(PoisonError::into_inner).logs.clone();
+        self.configure(&logs)
     }
 
-    /// Writes what is in the queue and ends the thread, but waits no longer than `patience`.
+    /// Writes and sends what waits and ends the threads, but waits no longer than `patience`.
     /// Returns how many lines were left behind. Buffers are flushed before; what they hand over
     /// later is lost and counted.
     pub fn finish(self, patience: Duration) -> u64 {
-        self.shared.closing.store(true, Ordering::Release);
-        // If the queue is full, the thread is not waiting for it and needs no waking.
-        self.queue.try_send(Parcel::Wake).unwrap_or_default();
-        // Fails in either case: when the thread has ended, or when it did not in time.
-        self.ended.recv_timeout(patience).unwrap_or_default();
-        self.shared.tally.waiting()
+        let stock = &self.shared.stock;
+        stock.close();
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        state.threads.iter().filter_map(|one| one.outlet.upgrade()).for_each(|one| one.wake());
+        let ends = Instant::now() + patience;
+        for thread in state.threads {
+            // Fails in either case: when the thread has ended, or when it did not in time.
+            let left = ends.saturating_duration_since(Instant::now());
+            thread.ended.recv_timeout(left).unwrap_or_default();
+        }
+        stock.tally.waiting()
+    }
+}
+
+/// Opens logs. Threads that go where they go stay; those that have ended are forgotten.
+fn open(
+    logs: &[Log],
+    threads: &mut Vec<Thread>,
+    stock: &Arc<Stock>,
+    tell: &Tell,
+) -> Result<Present, LogError> {
+    threads.retain(|one| one.ended.try_recv() != Err(TryRecvError::Disconnected));
+    let mut sinks = Vec::with_capacity(logs.len());
+    for log in logs {
+        let Some(way) = Way::of(&log.config.to) else { continue };
+        let place = Place::of(&log.config);
+        let known = threads.iter().find_map(|one| one.outlet.upgrade().filter(|_| one.to == place));
+        let outlet = match known {
+            Some(outlet) => outlet,
+            None => {
+                let (outlet, ended) = start(log, way, stock, tell)?;
+                threads.push(Thread { to: place, outlet: Arc::downgrade(&outlet), ended });
+                outlet
+            }
+        };
+        stock.tally.way(way).begin();
+        sinks.push(Arc::new(Sink::open(&log.config, outlet)?));
+    }
+    let members = logs.first().map(|log| Members::new(&log.config)).unwrap_or_default();
+    Ok(Present { sinks: sinks.into(), members: Arc::new(members) })
+}
+
+/// Starts the thread for one place.
+fn start(
+    log: &Log,
+    way: Way,
+    stock: &Arc<Stock>,
+    tell: &Tell,
+) -> Result<(Arc<Outlet>, Receiver<()>), LogError> {
+    let name = match (&log.config.to, &log.freight) {
+        (_, Some(freight)) => freight.name.clone(),
+        (LogSink::File(path), None) => path.clone(),
+        (LogSink::Syslog(sink), None) => sink.url.clone(),
+        _ => "standard output".to_owned(),
+    };
+    let refused = |cause| LogError { sink: name.clone(), cause };
+    let work = work(log, &name, tell).map_err(refused)?;
+    let (queue, parcels) = sync_channel(QUEUE_CHUNKS);
+    let (end, ended) = sync_channel(0);
+    let overflown = Arc::new(AtomicU64::new(0));
+    let far = Far {
+        stock: Arc::clone(stock),
+        name: name.clone(),
+        way,
+        parcels,
+        overflown: Arc::clone(&overflown),
+        losses: Losses::new(Arc::clone(tell)),
+        lost: 0,
+        work,
+        _end: end,
+    };
+    let thread = thread::Builder::new().name("access-log".to_owned());
+    thread.spawn(|| far.run()).map_err(refused)?;
+    Ok((Arc::new(Outlet::new(name, way, queue, overflown)), ended))
+}
+
+/// What the thread for one place does.
+fn work(log: &Log, name: &str, tell: &Tell) -> io::Result<Work> {
+    let ship = |batch: &LogBatch| {
+        let none = || io::Error::other("nothing takes lines there");
+        let freight = log.freight.as_ref().ok_or_else(none)?;
+        Ok(Work::Ship(Batches::new((freight.start)()?, freight.origin.clone(), batch)))
+    };
+    match &log.config.to {
+        LogSink::Http(sink) => ship(&sink.batch),
+        LogSink::Otlp(sink) => ship(&sink.batch),
+        LogSink::Syslog(sink) => {
+            let address = Address::read(&sink.url).map_err(io::Error::other)?;
+            let most = usize::try_from(sink.message_bytes.0).unwrap_or(usize::MAX);
+            Ok(Work::Syslog(Server::new(name.to_owned(), address, most, Arc::clone(tell))))
+        }
+        LogSink::Stdout | LogSink::File(_) | LogSink::Off => Ok(Work::Write),
     }
 }
 
@@ -172,108 +287,6 @@ impl Shared {
     fn turn_to(&self, present: Present) {
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = present;
         self.generation.fetch_add(1, Ordering::Release);
-    }
-
-    /// An empty chunk, used before if one is at hand.
-    pub(super) fn empty(&self) -> Vec<u8> {
-        let kept = self.empty.try_lock().ok().and_then(|mut kept| kept.pop());
-        kept.unwrap_or_else(|| Vec::with_capacity(CHUNK_CAPACITY))
-    }
-
-    /// Keeps a chunk for the next use, unless there are enough or one line made it huge.
-    pub(super) fn keep_empty(&self, mut chunk: Vec<u8>) {
-        chunk.clear();
-        if chunk.capacity() <= 2 * CHUNK_CAPACITY
-            && let Ok(mut kept) = self.empty.try_lock()
-            && kept.len() < EMPTY_CHUNKS
-        {
-            kept.push(chunk);
-        }
-    }
-}
-
-struct WriterThread {
-    shared: Arc<Shared>,
-    parcels: Receiver<Parcel>,
-    losses: Losses,
-    /// Dropped with the thread, which is how `finish` learns of its end.
-    _end: SyncSender<()>,
-}
-
-impl WriterThread {
-    fn run(mut self) {
-        while let Some(parcel) = self.next() {
-            if let Parcel::Chunk(chunk) = parcel {
-                self.write(chunk);
-            }
-        }
-    }
-
-    fn next(&self) -> Option<Parcel> {
-        if self.shared.closing.load(Ordering::Acquire) {
-            self.parcels.try_recv().ok()
-        } else {
-            self.parcels.recv().ok()
-        }
-    }
-
-    fn write(&mut self, chunk: Chunk) {
-        if let Err(cause) = chunk.sink.make_room(chunk.bytes.len()) {
-            self.losses.complain(&chunk.sink.name, &cause, Instant::now());
-        }
-        let tally = &self.shared.tally;
-        let written = match chunk.sink.write(&chunk.bytes) {
-            Ok(()) => chunk.lines,
-            Err(lost) => {
-                self.losses.cause = Some(format!("{}: {}", chunk.sink.name, lost.cause));
-                lost.written
-            }
-        };
-        tally.written.fetch_add(written, Ordering::Relaxed);
-        tally.write_failed.fetch_add(chunk.lines.saturating_sub(written), Ordering::Relaxed);
-        self.shared.keep_empty(chunk.bytes);
-        self.losses.tell(tally.dropped(), Instant::now());
-    }
-}
-
-/// What the operator was told of lost lines.
-struct Losses {
-    tell: Box<dyn FnMut(&str) + Send>,
-    /// How many lost lines were spoken of.
-    told: u64,
-    last: Option<Instant>,
-    /// When it was said that a file cannot be rotated.
-    complained: Option<Instant>,
-    /// Why a write failed since then; `None` if the writer only fell behind.
-    cause: Option<String>,
-}
-
-impl Losses {
-    /// Nothing is lost when a file cannot be rotated, but it goes on growing.
-    fn complain(&mut self, name: &str, cause: &io::Error, now: Instant) {
-        if self.complained.is_none_or(|last| now.duration_since(last) >= TELL_EVERY) {
-            (self.tell)(&format!("access log: cannot rotate {name}: {cause}"));
-            self.complained = Some(now);
-        }
-    }
-
-    fn tell(&mut self, dropped: u64, now: Instant) {
-        let too_soon = self.last.is_some_and(|last| now.duration_since(last) < TELL_EVERY);
-        let lost = dropped.saturating_sub(self.told);
-        if lost == 0 || too_soon {
-            return;
-        }
-        let cause = self.cause.take();
-        let why = cause.as_deref().unwrap_or("they came faster than they could be written");
-        (self.tell)(&format!("access log: {lost} lines lost: {why}"));
-        self.told = dropped;
-        self.last = Some(now);
-    }
-}
-
-impl fmt::Debug for Losses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Losses").field("told", &self.told).finish_non_exhaustive()
     }
 }
 

@@ -390,15 +390,19 @@ fn acme(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
 }
 
 fn log(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
-    let tally = &registry.log;
     text.begin(series::LOG_WRITTEN);
-    text.sample((series::LOG_WRITTEN, ""), &[], Value::Whole(tally.written()))?;
+    for (way, tally) in registry.log.used() {
+        let sink = label("sink", way.name());
+        text.sample((series::LOG_WRITTEN, ""), &[&sink], Value::Whole(tally.written()))?;
+    }
     text.begin(series::LOG_DROPPED);
-    for (reason, lines) in
-        [("queue_full", tally.queue_full()), ("write_failed", tally.write_failed())]
-    {
-        let reason = label("reason", reason);
-        text.sample((series::LOG_DROPPED, ""), &[&reason], Value::Whole(lines))?;
+    for (way, tally) in registry.log.used() {
+        let sink = label("sink", way.name());
+        for why in way.losses() {
+            let reason = label("reason", why.name());
+            let lines = Value::Whole(tally.lost(*why));
+            text.sample((series::LOG_DROPPED, ""), &[&sink, &reason], lines)?;
+        }
     }
     Ok(())
 }

@@ -143,9 +143,9 @@ fn listeners_services_config_and_log_are_counted() {
         ("yumen_config_revision{}", 7.0),
         ("yumen_config_apply_failures_total{}", 1.0),
         ("yumen_config_last_success_timestamp_seconds{}", 1_795_253_290.123),
-        ("yumen_access_log_written_total{}", 11.0),
-        ("yumen_access_log_dropped_total{reason=queue_full}", 3.0),
-        ("yumen_access_log_dropped_total{reason=write_failed}", 2.0),
+        ("yumen_access_log_written_total{sink=stdout}", 11.0),
+        ("yumen_access_log_dropped_total{sink=stdout|reason=queue_full}", 3.0),
+        ("yumen_access_log_dropped_total{sink=stdout|reason=write_failed}", 2.0),
         ("yumen_build_info{version=1.2.3}", 1.0),
     ] {
         assert_eq!(samples.get(key), Some(&expect), "{key}");

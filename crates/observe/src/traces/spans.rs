@@ -42,11 +42,7 @@ pub(super) fn write(
         // Its attributes say more.
         status: if failed.is_some() { Status::Error("") } else { Status::Unset },
     };
-    span.write(out, |attributes| {
-        tell_request(attributes, method, record, secrets);
-        tell_outcome(attributes, record);
-        attributes.add_some("error.type", failed.as_deref());
-    });
+    span.write(out, |attributes| tell(attributes, record, secrets));
     let mut count = 1;
     for (number, attempt) in (0_u32..).zip(record.attempts.iter()) {
         let end = attempt.end;
@@ -87,6 +83,13 @@ fn name(method: &'static str, record: &Record<'_>) -> String {
 /// A method in the name of a span.
 fn spoken(method: &'static str) -> &'static str {
     if method == OTHER { "HTTP" } else { method }
+}
+
+/// What is told of an exchange, wherever it is told by these conventions.
+pub(crate) fn tell(to: &mut Attributes<'_>, record: &Record<'_>, secrets: &Secrets) {
+    tell_request(to, method(record.method), record, secrets);
+    tell_outcome(to, record);
+    to.add_some("error.type", failed(record).as_deref());
 }
 
 fn tell_request(to: &mut Attributes<'_>, method: &str, record: &Record<'_>, secrets: &Secrets) {
@@ -146,7 +149,7 @@ fn apart(host: &str) -> (&str, Option<u16>) {
 
 /// What went wrong on our side of the conversation, if it did: by the conventions what a client did is
 /// no error of a server.
-fn failed<'r>(record: &Record<'r>) -> Option<Cow<'r, str>> {
+pub(crate) fn failed<'r>(record: &Record<'r>) -> Option<Cow<'r, str>> {
     /// Unknown, deadline exceeded, unimplemented, internal, unavailable, data loss.
     const BAD_CALLS: [u8; 6] = [2, 4, 12, 13, 14, 15];
     let is_bad_call = record.grpc_status.is_some_and(|status| BAD_CALLS.contains(&status));

@@ -15,7 +15,10 @@ use std::{
 use serde_json::Value;
 use yumen_model::{AccessLog, Bytes, LogFormat, LogRotation, LogSink};
 
-use super::{super::QUEUE_CHUNKS, LogTally, LogWriter, Losses, TELL_EVERY};
+use super::{
+    super::{QUEUE_CHUNKS, losses::TELL_EVERY, tally::LineLoss},
+    LogTally, LogWriter, Losses, Way,
+};
 use crate::{LogBuffer, Record};
 
 /// Longer than anything takes; reached only by a failure.
@@ -31,9 +34,9 @@ fn start(to: LogSink, format: LogFormat) -> Log {
     let tally = Arc::new(LogTally::default());
     let (tell, told) = channel();
     let writer = LogWriter::start(
-        AccessLog { to, format, ..AccessLog::default() },
+        vec![AccessLog { to, format, ..AccessLog::default() }.into()],
         Arc::clone(&tally),
-        move |text| {
+        move |text: &str| {
             tell.send(text.to_owned()).unwrap();
         },
     );
@@ -89,6 +92,11 @@ fn ids(path: &Path) -> Vec<u64> {
         .collect()
 }
 
+/// Lines that found the queue in front of a file full.
+fn queue_full(tally: &LogTally) -> u64 {
+    tally.way(Way::File).lost(LineLoss::QueueFull)
+}
+
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
@@ -141,7 +149,7 @@ fn a_pipe_that_nobody_reads_costs_lines_but_stops_no_worker() {
     }
     assert!(log.tally.dropped() > handed / 2, "{} of {handed}", log.tally.dropped());
     assert_eq!(log.tally.written() + log.tally.dropped() + log.tally.waiting(), handed);
-    assert_eq!(log.tally.queue_full(), log.tally.dropped());
+    assert_eq!(queue_full(&log.tally), log.tally.dropped());
 
     // As soon as somebody reads, what waited arrives, and the operator hears of the rest.
     let reader = thread::spawn(move || BufReader::new(reader).lines().map(Result::unwrap).count());
@@ -151,7 +159,7 @@ fn a_pipe_that_nobody_reads_costs_lines_but_stops_no_worker() {
     assert_eq!(written + log.tally.dropped(), handed);
     assert_eq!(u64::try_from(reader.join().unwrap()).unwrap(), written);
     let told = log.told.recv().unwrap();
-    assert!(told.contains("lines lost: they came faster"), "{told}");
+    assert!(told.contains("they came faster than they could be written"), "{told}");
 }
 
 #[test]
@@ -174,7 +182,7 @@ fn finish_gives_up_in_time_and_says_what_was_left() {
     wait_until("after the end every line is lost and counted", || {
         buffer.flush();
         write(&mut buffer, 0..1);
-        log.tally.queue_full() > 0
+        queue_full(&log.tally) > 0
     });
 }
 
@@ -210,21 +218,21 @@ fn a_full_disk_costs_lines_and_is_told_once() {
 #[test]
 fn the_operator_is_told_once_a_minute_and_of_everything() {
     let (tell, told) = channel();
-    let tell = Box::new(move |text: &str| tell.send(text.to_owned()).unwrap());
-    let mut losses = Losses { tell, told: 0, last: None, complained: None, cause: None };
+    let tell = Arc::new(move |text: &str| tell.send(text.to_owned()).unwrap());
+    let mut losses = Losses::new(tell);
     let start = Instant::now();
-    losses.tell(0, start);
-    losses.tell(3, start);
-    losses.tell(5, start + TELL_EVERY - Duration::from_millis(1));
-    losses.cause = Some("disk: full".to_owned());
-    losses.tell(9, start + TELL_EVERY);
-    losses.tell(9, start + 3 * TELL_EVERY);
+    losses.tell("disk", 0, start);
+    losses.tell("disk", 3, start);
+    losses.tell("disk", 5, start + TELL_EVERY - Duration::from_millis(1));
+    losses.cause = Some("full".to_owned());
+    losses.tell("disk", 9, start + TELL_EVERY);
+    losses.tell("disk", 9, start + 3 * TELL_EVERY);
     drop(losses);
     let told: Vec<String> = told.iter().collect();
     assert_eq!(
         told,
         [
-            "access log: 3 lines lost: they came faster than they could be written",
+            "access log: 3 lines lost: disk: they came faster than they could be written",
             "access log: 6 lines lost: disk: full",
         ]
     );
@@ -259,7 +267,8 @@ fn a_full_file_is_moved_aside_and_no_line_is_lost() {
     let start = || {
         let rotate = Some(LogRotation { bytes: Bytes(BYTES), keep: 50 });
         let config = AccessLog { to: file(&path), rotate, ..AccessLog::default() };
-        LogWriter::start(config, Arc::default(), |text| panic!("{text}")).unwrap()
+        LogWriter::start(vec![config.into()], Arc::default(), |text: &str| panic!("{text}"))
+            .unwrap()
     };
     for round in 0..2 {
         let writers = [start(), start()];
@@ -273,13 +282,13 @@ fn a_full_file_is_moved_aside_and_no_line_is_lost() {
                         write(&mut buffer, [line]);
                         buffer.flush();
                         // The queue is bounded.
-                        wait_until("it is written", || shared.tally.waiting() == 0);
+                        wait_until("it is written", || shared.stock.tally.waiting() == 0);
                     }
                 });
             }
         });
         for writer in writers {
-            assert_eq!(writer.shared.tally.dropped(), 0);
+            assert_eq!(writer.shared.stock.tally.dropped(), 0);
             assert_eq!(writer.finish(PATIENCE), 0);
         }
     }
@@ -308,7 +317,10 @@ fn only_so_many_files_are_kept_and_a_removed_one_is_begun_anew() {
     let config = AccessLog { to: file(&path), rotate, ..AccessLog::default() };
     let (tally, writer) = {
         let tally = Arc::new(LogTally::default());
-        (Arc::clone(&tally), LogWriter::start(config, tally, |text| panic!("{text}")).unwrap())
+        (
+            Arc::clone(&tally),
+            LogWriter::start(vec![config.into()], tally, |text: &str| panic!("{text}")).unwrap(),
+        )
     };
     let mut buffer = writer.buffer();
     let mut put = |id: u64| {
@@ -335,7 +347,7 @@ fn sink_and_format_change_without_loss_or_mixture() {
     let mut busy = log.writer.buffer();
     let mut idle = log.writer.buffer();
     let configure = |to: LogSink, format| {
-        log.writer.configure(&AccessLog { to, format, ..AccessLog::default() }).unwrap();
+        log.writer.configure(&[AccessLog { to, format, ..AccessLog::default() }.into()]).unwrap();
     };
     write(&mut busy, 0..200);
     write(&mut idle, 200..201);
@@ -364,7 +376,7 @@ fn a_sink_that_cannot_be_opened_changes_nothing() {
     let log = start(file(&path), LogFormat::Json);
     let mut buffer = log.writer.buffer();
     let wrong = AccessLog { to: file(&folder.file("no/such")), ..AccessLog::default() };
-    let error = log.writer.configure(&wrong).unwrap_err();
+    let error = log.writer.configure(&[wrong.clone().into()]).unwrap_err();
     assert!(error.to_string().ends_with("no/such"), "{error}");
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("No such file"), "{cause}");
@@ -375,6 +387,6 @@ fn a_sink_that_cannot_be_opened_changes_nothing() {
     buffer.flush();
     assert_eq!(log.writer.finish(PATIENCE), 0);
     assert_eq!(ids(&path), [0, 1, 2, 3]);
-    let refused = LogWriter::start(wrong, Arc::default(), |_| {});
+    let refused = LogWriter::start(vec![wrong.into()], Arc::default(), |_: &str| {});
     assert!(refused.is_err());
 }
