@@ -195,6 +195,8 @@ fn a_slow_server_costs_lines_and_slows_no_request() {
     gateway.signal("TERM");
     let status = gateway.exit(Duration::from_secs(20)).expect("it ends although its log is slow");
     assert_eq!(status.code(), Some(0));
+    let left = "lines lost: there was no time left to write or send them";
+    gateway.stderr.wait(0, SOON, |line| line.ends_with(left)).expect("it is told");
 }
 
 #[test]
