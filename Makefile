@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deny setup bench fuzz
+.PHONY: help run test lint deny setup bench bench-policies fuzz
 
 # Absolute, because each test runs in the folder of its crate.
 quick = $(abspath $(or $(CARGO_TARGET_DIR),target))/quick
@@ -42,6 +42,10 @@ setup: ## install what tests and benchmarks need; quick when it is there
 bench: setup ## measure next to NGINX, HAProxy, Envoy and others; writes docs/benchmarks.md
 	@$(say) 'benchmarks (this takes a while)'
 	@bench/run
+
+bench-policies: setup ## what the watch and each policy cost; writes docs/costs.md
+	@$(say) 'costs (this takes some minutes)'
+	@bench/cost
 
 fuzz: ## attack every parser for SECONDS_EACH seconds (600); `make test` replays seeds and findings
 	@$(say) 'fuzzing'

@@ -60,7 +60,7 @@ class Command:
 Writer = Callable[[Job, str], Command]
 
 
-def nginx(job: Job, program: str) -> Command:
+def nginx(job: Job, program: str, log: str = "access_log off;") -> Command:
     locations = "\n".join(
         f"    location {prefix(route)} {{ proxy_pass http://service; }}" for route in job.routes
     )
@@ -77,7 +77,7 @@ pid {job.folder}/nginx.pid;
 error_log stderr error;
 events {{ worker_connections {min(2 * CONNECTIONS, job.descriptors)}; }}
 http {{
-  access_log off;
+  {log}
   client_body_temp_path {job.folder}/body;
   proxy_temp_path {job.folder}/proxy;
   fastcgi_temp_path {job.folder}/fastcgi;
@@ -126,7 +126,7 @@ http {{
     return Command([program, "-p", str(job.folder), "-c", str(file), "-e", "stderr"])
 
 
-def haproxy(job: Job, program: str) -> Command:
+def haproxy(job: Job, program: str, log: str = "") -> Command:
     talk = job.talk
     table = job.folder / "routes.map"
     table.write_text("".join(f"{prefix(route)} service\n" for route in job.routes))
@@ -137,9 +137,9 @@ def haproxy(job: Job, program: str) -> Command:
   fd-hard-limit {job.descriptors}
   no strict-limits
   tune.idle-pool.shared off
-defaults
+{log and HAPROXY_LOG}defaults
   mode http
-  timeout connect 5s
+{log}  timeout connect 5s
   timeout client {IDLE_SECONDS}s
   timeout server {IDLE_SECONDS}s
   timeout http-keep-alive {IDLE_SECONDS}s
@@ -163,6 +163,10 @@ backend none
   http-request return status 404
 """)
     return Command([program, "-q", "-db", "-f", str(file)])
+
+
+HAPROXY_LOG = "  log stdout format raw local0 info\n"
+"""Lines to standard output, which the harness keeps in a file."""
 
 
 def envoy(job: Job, program: str) -> Command:
@@ -313,7 +317,10 @@ def relay(job: Job, program: str) -> Command:
     return Command([program, f"127.0.0.1:{job.port}", f"127.0.0.1:{job.backend}"])
 
 
-def yumen(job: Job, program: str) -> Command:
+UNWATCHED = "access_log: {to: off}\nstatus: {address: off}"
+
+
+def yumen(job: Job, program: str, watch: str = UNWATCHED) -> Command:
     routes = "\n".join(
         f"      - {{name: r{route}, match: {{paths: [\"{prefix(route)}*\"]}}}}" for route in job.routes
     )
@@ -323,8 +330,7 @@ def yumen(job: Job, program: str) -> Command:
         f"timeouts: {{keep_alive: {IDLE_SECONDS}s}}"
     )
     file = job.folder / "yumen.yaml"
-    file.write_text(f"""access_log: {{to: off}}
-status: {{address: off}}
+    file.write_text(f"""{watch}
 listeners:
   - {{name: door, address: "127.0.0.1:{job.port}", {kept}}}
   - {{name: h2c, address: "127.0.0.1:{talk.h2c}", {kept}}}

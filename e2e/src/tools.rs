@@ -42,6 +42,10 @@ pub enum Tool {
     RedisCli,
     /// `prometheus`.
     Prometheus,
+    /// Prometheus' Alertmanager.
+    Alertmanager,
+    /// `amtool`, which asks an Alertmanager.
+    Amtool,
     /// `promtool`, which checks rules and metrics.
     Promtool,
     /// `rsyslogd`.
@@ -79,6 +83,11 @@ impl Tool {
             Self::Prometheus => on_path("prometheus"),
             Self::Promtool => on_path("promtool"),
             Self::Rsyslogd => on_path("rsyslogd"),
+            // Debian's name, and its own.
+            Self::Alertmanager => {
+                on_path("prometheus-alertmanager").or_else(|| on_path("alertmanager"))
+            }
+            Self::Amtool => on_path("amtool"),
             Self::Shell => on_path("sh"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {

@@ -23,8 +23,8 @@ pub fn check(data: &[u8]) {
         kept.push((field, part));
     }
     assert_eq!(Parts::new(&out).collect::<Vec<_>>(), kept);
-    // Of what is no answer nothing is believed that is not there.
-    if !data.contains(&0x08) {
+    // Of what is no answer nothing is believed that is not there. A tag may be longer than it must be.
+    if data.iter().all(|byte| byte & 0x7f != 0x08) {
         assert_eq!(yumen_otlp::rejected(data), 0);
     }
 }

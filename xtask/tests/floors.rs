@@ -8,11 +8,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("http", &[]),
     ("policy", &["model", "http"]),
     ("route", &["model", "http"]),
+    ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
     ("observe", &["model", "http", "policy", "expr", "otlp", "protobuf", "shipper"]),
-    ("plan", &["model", "http", "policy", "route", "upstream", "tls", "courier"]),
+    ("plan", &["model", "http", "policy", "route", "alert", "upstream", "tls", "courier"]),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];
 
@@ -21,7 +22,8 @@ const RUNTIMES: &[&str] =
     &["tokio", "mio", "socket2", "hyper", "async-io", "smol", "futures", "hickory-resolver"];
 
 /// Rooms that decide and never wait.
-const PURE: &[&str] = &["model", "http", "policy", "route", "plan", "expr", "otlp", "protobuf"];
+const PURE: &[&str] =
+    &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp", "protobuf"];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)

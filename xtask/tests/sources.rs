@@ -16,7 +16,7 @@ const SPAWNERS: &[&str] = &[
 ];
 
 /// Rooms that get the time as a value.
-const CLOCKLESS: &[&str] = &["model", "http", "policy", "route", "plan"];
+const CLOCKLESS: &[&str] = &["model", "http", "policy", "route", "alert", "plan"];
 
 /// Names that say nothing, so that anything may land in them.
 const VAGUE: &[&str] =

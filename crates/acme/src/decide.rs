@@ -124,6 +124,16 @@ impl Journal {
         }
     }
 
+    /// The names whose certificate is due and does not come, and why.
+    pub(crate) fn setbacks(&self, wishes: &[Wish<'_>], now: u64) -> Vec<(String, String)> {
+        let due = wishes.iter().filter(|wish| wish.due() <= now);
+        let failing = due.filter_map(|wish| {
+            let failing = self.names.get(wish.name).or(self.authority.as_ref())?;
+            Some((wish.name.to_owned(), failing.why.clone()))
+        });
+        failing.collect()
+    }
+
     /// When orders can be placed again, whatever the name.
     fn free(&self, now: u64) -> u64 {
         let authority = self.authority.as_ref().map_or(0, |failing| failing.not_before);

@@ -63,7 +63,7 @@ pub struct Shown {
 }
 
 /// What has been done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Orders that brought a certificate.
     pub good: u64,
@@ -71,4 +71,6 @@ pub struct Tally {
     pub failed: u64,
     /// Times that no order could be placed at all.
     pub unreached: u64,
+    /// The names whose certificate is due and does not come, and why.
+    pub failing: Vec<(String, String)>,
 }

@@ -89,14 +89,20 @@ impl Steward {
             let duty = self.duty.borrow_and_update().clone();
             match duty {
                 Duty::Stop => return,
-                Duty::Rest => books = None,
+                Duty::Rest => {
+                    books = None;
+                    self.count(|tally| tally.failing.clear());
+                }
                 Duty::Finish => {}
                 Duty::See(settings) => {
                     let books = match &mut books {
                         Some(books) if Arc::ptr_eq(&books.settings, &settings) => books,
                         books => books.insert(Books::open(&self.state, settings)),
                     };
-                    if self.see(books).await {
+                    let placed = self.see(books).await;
+                    let failing = books.setbacks(seconds());
+                    self.count(|tally| tally.failing = failing);
+                    if placed {
                         continue;
                     }
                 }
@@ -318,9 +324,16 @@ impl Books {
     }
 
     fn next(&self, now: u64) -> Next {
+        self.journal.next(&self.wishes(), now)
+    }
+
+    fn setbacks(&self, now: u64) -> Vec<(String, String)> {
+        self.journal.setbacks(&self.wishes(), now)
+    }
+
+    fn wishes(&self) -> Vec<Wish<'_>> {
         let wishes = self.settings.names.iter().zip(&self.held);
-        let wishes: Vec<Wish<'_>> = wishes.map(|(name, held)| Wish { name, held: *held }).collect();
-        self.journal.next(&wishes, now)
+        wishes.map(|(name, held)| Wish { name, held: *held }).collect()
     }
 }
 

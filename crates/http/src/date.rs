@@ -44,7 +44,8 @@ impl Date {
 
 /// Year, month and day of a day since 1970-01-01 (the proleptic Gregorian calendar, by eras of
 /// 400 years that start in March).
-fn civil(days: u64) -> (u64, usize, u64) {
+#[must_use]
+pub fn civil(days: u64) -> (u64, usize, u64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;

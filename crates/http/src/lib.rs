@@ -32,7 +32,7 @@ mod websocket;
 pub use authority::{Authority, canonical_host};
 pub use body::{Body, BodyError, BodyRead, Flow, Tunnel};
 pub use connection::Connection;
-pub use date::Date;
+pub use date::{Date, civil};
 pub use fields::{Fields, Known};
 pub use forwarded::{Forwarding, address_text};
 pub use framing::{Decoder, Framing, Step};

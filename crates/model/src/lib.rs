@@ -9,6 +9,7 @@
 mod access_logs;
 mod acme;
 mod address;
+mod alerts;
 mod breaker;
 pub mod document;
 mod explain;
@@ -36,6 +37,7 @@ mod watch;
 pub use access_logs::AccessLogs;
 pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
+pub use alerts::{AlertFormat, AlertHook, AlertKind, AlertTimes};
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use explain::{DebugHeader, Explain, Keep};
 pub use fallback::Fallback;
@@ -90,6 +92,9 @@ pub struct Model {
     /// Spans for a collector of OpenTelemetry; none if it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracing: Option<Tracing>,
+    /// Who is told of states that only the gateway knows of. Nobody, unless it is given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<AlertHook>,
     /// What `/metrics` shows.
     pub metrics: Metrics,
     /// Which exchanges are remembered, so that they can be explained.
@@ -116,6 +121,7 @@ impl Default for Model {
             acme: None,
             access_log: AccessLogs::default(),
             tracing: None,
+            alerts: Vec::new(),
             metrics: Metrics::default(),
             explain: Explain::default(),
             status: Status::default(),

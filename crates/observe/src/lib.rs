@@ -20,8 +20,9 @@ mod traces;
 pub use log::{Freight, Log, LogBuffer, LogError, LogTally, LogWriter, Secrets, check_access_log};
 pub use memory::{Memories, Memory, PolicyStep, Recollection, Room};
 pub use metrics::{
-    AcmeFigures, Expiring, Format, ListenerMeter, Names, PolicyMeter, Registry, RouteMeter,
-    RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics, names,
+    AcmeFigures, AttemptFigures, Expiring, Format, HookFigures, ListenerMeter, Names, PolicyMeter,
+    Registry, RouteMeter, RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics,
+    names,
 };
 pub use record::{Record, Side, Size, Source, Times};
 pub use tap::{Tap, TapRefused, Taps};

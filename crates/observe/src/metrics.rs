@@ -63,6 +63,7 @@ pub struct Registry {
     looked_up: [AtomicU64; 2],
     expiring: Mutex<Vec<Expiring>>,
     acme: Mutex<Option<AcmeFigures>>,
+    alerts: Mutex<Vec<HookFigures>>,
 }
 
 /// How it goes with certificates from an authority, as it was when somebody asked.
@@ -76,6 +77,32 @@ pub struct AcmeFigures {
     pub unreached: u64,
     /// Until when the certificate for each name is good, in seconds since 1970.
     pub expiries: Vec<(String, u64)>,
+}
+
+/// How it goes with one hook for alerts, as it was when somebody looked.
+#[derive(Debug, Clone, Default)]
+pub struct HookFigures {
+    /// The name of the hook.
+    pub hook: String,
+    /// How many alerts fire, by kind.
+    pub firing: Vec<(&'static str, u64)>,
+    /// Messages that it has taken.
+    pub sent: u64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Messages that it did not want.
+    pub refused: u64,
+}
+
+/// How the attempts at one service have ended so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptFigures {
+    /// The name of the service.
+    pub service: String,
+    /// With an answer.
+    pub answered: u64,
+    /// Without one, by the service's fault.
+    pub failed: u64,
 }
 
 /// Something of the configuration that ends: a certificate, or a list of revoked ones.
@@ -196,6 +223,7 @@ impl Registry {
             looked_up: Default::default(),
             expiring: Mutex::default(),
             acme: Mutex::default(),
+            alerts: Mutex::default(),
         })
     }
 
@@ -256,6 +284,21 @@ impl Registry {
     /// How it goes with certificates from an authority, to be shown from now on.
     pub fn acme(&self, figures: Option<AcmeFigures>) {
         *self.acme.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+    }
+
+    /// How it goes with hooks for alerts, to be shown from now on.
+    pub fn alerts(&self, figures: Vec<HookFigures>) {
+        *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+    }
+
+    /// How the attempts at all services that are known have ended so far.
+    pub fn attempts(&self) -> Vec<AttemptFigures> {
+        render::attempts(self)
+    }
+
+    /// Lines of the access log that were lost so far.
+    pub fn lines_lost(&self) -> u64 {
+        self.log.dropped()
     }
 
     /// Writes everything in this format, in an order that depends on names only. Takes milliseconds and, for thousands of routes, writes

@@ -12,7 +12,6 @@ use yumen_policy::Kind;
 use yumen_route::{Condition, Router, Rule, parameter_names};
 use yumen_upstream::{Destination, Timeouts, check_host};
 
-use crate::acme;
 use crate::action::{Action, Fixed, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
@@ -21,6 +20,7 @@ use crate::stream::Streams;
 use crate::{
     ListenerPlan, Offer, Plan, by_name, http2, http3, limited, log, remember, resolver, tracing,
 };
+use crate::{acme, alerts};
 
 /// A route as it was written, and where.
 struct Written<'a> {
@@ -71,6 +71,7 @@ impl Plan {
         let acme = acme::compile(model, &mut report);
         let tracing = tracing::compile(model, &mut report);
         let logs = log::compile(model, &mut report);
+        let alerts = alerts::compile(model, &mut report);
         let servers = resolver::compile(&model.resolver, &mut report);
         let remember = remember::compile(model, &mut report);
         warn(&listeners, &written, &mut report);
@@ -92,6 +93,7 @@ impl Plan {
             acme,
             logs,
             tracing,
+            alerts,
             metrics: model.metrics.clone(),
             remember,
             status: model.status.clone(),
@@ -150,7 +152,7 @@ fn check_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
     check_unique("route", routes.chain(streams), report);
 }
 
-fn check_unique<'a>(
+pub(crate) fn check_unique<'a>(
     noun: &str,
     names: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
     report: &mut Report,

@@ -6,6 +6,7 @@
 
 mod acme;
 mod action;
+mod alerts;
 mod chain;
 mod compile;
 mod explain;
@@ -15,6 +16,7 @@ mod http3;
 mod log;
 mod question;
 mod remember;
+mod remote;
 mod resolver;
 mod route;
 mod server;
@@ -24,6 +26,7 @@ mod tracing;
 
 pub use acme::AcmePlan;
 pub use action::{Action, Fixed, Redirection};
+pub use alerts::HookPlan;
 pub use chain::{Chain, Link};
 pub use explain::{Explanation, Outcome, Passage, Setting};
 pub use fallback::{Fallback, Substitute};
@@ -63,6 +66,8 @@ pub struct Plan {
     pub logs: Vec<LogPlan>,
     /// How exchanges are traced, if they are.
     pub tracing: Option<TracingPlan>,
+    /// Who is told of alerts.
+    pub alerts: Vec<HookPlan>,
     /// How what was counted is shown.
     pub metrics: Metrics,
     /// Which exchanges are remembered.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use yumen_courier::Url;
 use yumen_http::trace::{self, Forms, Parent};
-use yumen_http::{Fields, is_field_value, is_token};
+use yumen_http::{Fields, Known};
 use yumen_model::report::Report;
 use yumen_model::{Model, OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
-use yumen_tls::{Client, ClientText};
+use yumen_tls::Client;
 
-/// Fields and attributes that may be written, each.
-const ENTRIES_MAX: usize = 64;
+use crate::remote::{check_count, check_fields, trust};
+
 /// Where a collector takes spans over HTTP, unless it is told otherwise.
 const PATH: &str = "/v1/traces";
 
@@ -46,6 +46,9 @@ impl TracingPlan {
     /// What a request says of whoever asks, with its `tracestate`.
     #[must_use]
     pub fn find(&self, fields: &Fields) -> Option<(Parent, Vec<u8>)> {
+        if !fields.may_have(Known::Trace) {
+            return None;
+        }
         self.tracing.accept.iter().find_map(|form| match form {
             TraceAccept::W3c => {
                 let parent = trace::read_w3c(fields)?;
@@ -88,28 +91,7 @@ pub(crate) fn compile(model: &Model, report: &mut Report) -> Option<TracingPlan>
         }
         _ => {}
     }
-    let client = match (url.target.is_secure(), &tracing.ca) {
-        (false, None) => None,
-        (false, Some(_)) => {
-            report
-                .error("tracing.ca", "the collector is asked in clear text")
-                .hint("write `https://` in `to`, or leave it out");
-            None
-        }
-        (true, ca) => {
-            let ca = ca.as_ref().map(|ca| ca.text().to_owned());
-            match Client::compile(ClientText { ca, ..ClientText::default() }) {
-                Ok(client) => Some(Arc::new(client)),
-                Err(problems) => {
-                    for problem in problems {
-                        let at = format!("tracing.{}", problem.at);
-                        report.error(at, problem.message).hint(problem.hint);
-                    }
-                    return None;
-                }
-            }
-        }
-    };
+    let client = trust(&url.target, tracing.ca.as_ref(), ("tracing", "to"), report);
     let tells = |form| tracing.propagate.contains(&form);
     let forms = Forms {
         w3c: tells(TracePropagate::W3c),
@@ -136,45 +118,14 @@ fn check(tracing: &Tracing, report: &mut Report) {
             .error("tracing.sample", format!("{} is no share", tracing.sample))
             .hint("a number from 0 to 1, such as `0.1` for every tenth");
     }
-    for (name, value) in &tracing.headers {
-        let at = format!("tracing.headers.{name}");
-        if !is_token(name.as_bytes()) || !is_field_value(value.text().as_bytes()) {
-            report
-                .error(at, "it is no header field")
-                .hint("a name of letters, digits and `-`, and a value of one line");
-        } else if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-            report.error(at, "it is written by Yumen itself").hint("leave it out");
-        }
-    }
-    for (at, count) in [
-        ("tracing.headers", tracing.headers.len()),
-        ("tracing.attributes", tracing.attributes.len()),
-    ] {
-        if count > ENTRIES_MAX {
-            report
-                .error(at, format!("there are more than {ENTRIES_MAX}"))
-                .hint("leave some of them out");
-        }
-    }
+    check_fields(&tracing.headers, "tracing.headers", report);
+    check_count(tracing.attributes.len(), "tracing.attributes", report);
     if tracing.service_name.is_empty() {
         report
             .error("tracing.service_name", "it is empty")
             .hint("such as `yumen`, or leave it out");
     }
 }
-
-/// Fields that say how a message is sent.
-const OWN: [&str; 9] = [
-    "host",
-    "connection",
-    "content-length",
-    "content-type",
-    "content-encoding",
-    "transfer-encoding",
-    "te",
-    "upgrade",
-    "expect",
-];
 
 #[cfg(test)]
 mod tests {

@@ -25,25 +25,40 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct Showcase {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) tokens: Arc<Tokens>,
-    /// Until when each certificate is good, in seconds since 1970.
-    expiries: Mutex<Vec<(String, u64)>>,
+    /// From when until when each certificate is good, in seconds since 1970.
+    lives: Mutex<Vec<(String, u64, u64)>>,
     tally: Mutex<Option<Arc<Mutex<Tally>>>>,
 }
 
 impl Showcase {
     fn show(&self, shown: Shown) {
         let Shown { certificates, tokens, challenges } = shown;
-        let expiries = certificates.iter().map(|(name, one)| (name.clone(), one.facts().expires));
-        *locked(&self.expiries) = expiries.collect();
+        let lives = certificates.iter().map(|(name, one)| {
+            let facts = one.facts();
+            (name.clone(), facts.begins, facts.expires)
+        });
+        *locked(&self.lives) = lives.collect();
         self.shelf.put(certificates, challenges);
         self.tokens.put(tokens);
     }
 
     /// What is counted; nothing if no authority was ever asked.
     pub(crate) fn figures(&self) -> Option<AcmeFigures> {
-        let tally = *locked(locked(&self.tally).as_ref()?);
-        let Tally { good, failed, unreached } = tally;
-        Some(AcmeFigures { good, failed, unreached, expiries: locked(&self.expiries).clone() })
+        let tally = locked(locked(&self.tally).as_ref()?).clone();
+        let Tally { good, failed, unreached, .. } = tally;
+        let expiries = self.lives().into_iter().map(|(name, _, until)| (name, until)).collect();
+        Some(AcmeFigures { good, failed, unreached, expiries })
+    }
+
+    /// From when until when the certificate for each name is good, in seconds since 1970.
+    pub(crate) fn lives(&self) -> Vec<(String, u64, u64)> {
+        locked(&self.lives).clone()
+    }
+
+    /// The names whose certificate is due and does not come, and why.
+    pub(crate) fn failing(&self) -> Vec<(String, String)> {
+        let tally = locked(&self.tally).clone();
+        tally.map(|tally| locked(&tally).failing.clone()).unwrap_or_default()
     }
 }
 

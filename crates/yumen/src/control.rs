@@ -14,11 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use yumen_listen::{Bound, Connections, Datagrams, Door, Passable, deal};
+use yumen_model::report::{Report, Severity};
 use yumen_observe::LogWriter;
 use yumen_plan::{ListenerPlan, Plan};
 use yumen_upstream::resolve::Watched;
 
 use self::hand_over::Outcome;
+use crate::alerts::{Alerts, Scene};
 use crate::aside::Aside;
 use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, look_again};
@@ -74,6 +76,8 @@ pub(crate) struct Place {
     pub(crate) certificates: Certificates,
     /// Where spans go.
     pub(crate) traces: Traces,
+    /// Who is told of alerts.
+    pub(crate) alerts: Alerts,
 }
 
 /// Everything that is running.
@@ -134,6 +138,7 @@ impl Control {
         self.watch_names(plan);
         self.await_names(look_up);
         self.place.certificates.follow(plan.acme.as_ref())?;
+        self.place.alerts.follow(&plan.alerts, &self.equipment.registry)?;
         self.open(plan, fresh);
         self.ready.store(true, Ordering::Relaxed);
         self.open_status(plan, status)?;
@@ -217,10 +222,21 @@ impl Control {
                 self.aside.let_go(gone);
             }
             self.place.notify.live(Instant::now(), || self.workers.turns());
+            self.alert();
             if self.workers.have_ended() {
                 return Err("all workers have ended; this is a bug".to_owned());
             }
         }
+    }
+
+    /// Looks whether somebody is to be told of something.
+    fn alert(&mut self) {
+        let Equipment { present, names, standings, registry, exporter, .. } = &self.equipment;
+        let showcase = &self.place.certificates.showcase;
+        let (expiry, turns) = (&self.expiry, self.workers.turns());
+        let scene =
+            Scene { registry, present, standings, names, showcase, exporter, expiry, turns };
+        self.place.alerts.look(&scene, Instant::now(), SystemTime::now());
     }
 
     /// Reloads if the files changed, once they have stopped changing.
@@ -250,14 +266,9 @@ impl Control {
     }
 
     fn take_in(&mut self) {
-        let registry = Arc::clone(&self.equipment.registry);
-        let refuse = |text: String| {
-            registry.config_failed(Instant::now());
-            say::tell(format_args!("yumen: configuration refused:\n{text}"));
-        };
         let sources = match self.place.origin.read() {
             Ok(sources) => Arc::new(sources),
-            Err(problem) => return refuse(format!("{problem}\n")),
+            Err(problem) => return self.refuse(&problem, "it cannot be read".to_owned()),
         };
         let revision = self.revision + 1;
         let compiled = self.aside.compile(&sources, revision);
@@ -265,24 +276,36 @@ impl Control {
         // Also of a configuration that is refused: it may be the file that is wrong.
         self.referenced = referenced;
         let Some(Ready { plan, counted, expiry, written }) = plan else {
-            return refuse(report.render(&document).to_string());
+            let text = report.render(&document).to_string();
+            return self.refuse(text.trim_end(), in_short(&report));
         };
         let (fresh, status) = match self.bind_all(&plan) {
             Ok(bound) => bound,
-            Err(problem) => return refuse(format!("{problem}\n")),
+            Err(problem) => {
+                return self.refuse(&problem, "an address cannot be listened on".to_owned());
+            }
         };
         if let Err(error) = self.log.configure(&logs(&plan)) {
-            return refuse(format!("{error}\n"));
+            return self.refuse(&error.to_string(), "its access log cannot be opened".to_owned());
         }
         say::tell(report.render(&document));
         self.revision = revision;
         // Before the swap: workers that take the new plan up ask the registry for its cells.
+        self.place.alerts.applied(revision);
+        let registry = &self.equipment.registry;
         registry.config_applied(revision, counted, SystemTime::now(), Instant::now());
         self.expect_ends(expiry);
         self.take_up(Arc::new(plan), fresh, status);
         self.keep(&written);
         say::say(format_args!("configuration {} is live", self.revision));
         self.aside.let_go((model, document, written));
+    }
+
+    /// The one before stays in force. `why` is for those who are told of it elsewhere.
+    fn refuse(&mut self, text: &str, why: String) {
+        self.equipment.registry.config_failed(Instant::now());
+        self.place.alerts.refused(why);
+        say::tell(format_args!("yumen: configuration refused:\n{text}\n"));
     }
 
     /// Makes a plan the present one.
@@ -296,6 +319,9 @@ impl Control {
             say::say(problem);
         }
         if let Err(problem) = self.place.certificates.follow(plan.acme.as_ref()) {
+            say::say(problem);
+        }
+        if let Err(problem) = self.place.alerts.follow(&plan.alerts, &self.equipment.registry) {
             say::say(problem);
         }
         self.close(&plan);
@@ -486,6 +512,15 @@ impl Control {
             say::say(format_args!("cannot look up {}: {why}; trying on", unknown.host()));
         }
     }
+}
+
+/// How many errors a report has, and where the first one is: what they say may hold values.
+fn in_short(report: &Report) -> String {
+    let errors = report.problems().iter().filter(|one| one.severity == Severity::Error);
+    let count = errors.clone().count();
+    let first = errors.map(|one| one.path.as_str()).find(|path| !path.is_empty());
+    let first = first.map(|path| format!(", the first at {path}")).unwrap_or_default();
+    format!("{count} {}{first}", if count == 1 { "error" } else { "errors" })
 }
 
 /// Signals, as they come. From this call on, none of them ends the process by itself.

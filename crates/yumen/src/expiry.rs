@@ -63,7 +63,7 @@ fn fault(dates: &Dates, now: u64) -> Option<(String, &'static str)> {
     (left < SOON).then(|| (format!("{what} ends {}", long(left, "from now")), "renew it"))
 }
 
-fn long(seconds: u64, when: &str) -> String {
+pub(crate) fn long(seconds: u64, when: &str) -> String {
     match (seconds / DAY, seconds / 3600) {
         (0, 0..=1) => format!("less than 2 hours {when}"),
         (0..=1, hours) => format!("{hours} hours {when}"),
@@ -71,7 +71,7 @@ fn long(seconds: u64, when: &str) -> String {
     }
 }
 
-fn seconds(clock: SystemTime) -> u64 {
+pub(crate) fn seconds(clock: SystemTime) -> u64 {
     clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
@@ -110,6 +110,15 @@ impl Expiry {
     /// For the metrics.
     pub(crate) fn expiring(&self) -> Vec<Expiring> {
         self.expiring.clone()
+    }
+
+    /// What is not good now, or not for long: what it is, and a sentence.
+    pub(crate) fn faults(&self, clock: SystemTime) -> Vec<(String, String)> {
+        let faults = self.known.iter().filter_map(|(whose, dates)| {
+            let (message, _) = fault(dates, seconds(clock))?;
+            Some((format!("{whose}: {}", dates.at), format!("{whose}: {message}")))
+        });
+        faults.collect()
     }
 
     /// What is to be told now: nothing, but once a day, beginning a day after it was told with the

@@ -1,5 +1,6 @@
 //! The one binary: reads the command line and wires the rooms.
 
+mod alerts;
 mod aside;
 mod ask;
 mod certificates;

@@ -13,6 +13,7 @@ use yumen_upstream::health::{Keeper, Standings};
 use yumen_upstream::resolve::{Names, Resolver, Source};
 use yumen_worker::Worker;
 
+use crate::alerts::Alerts;
 use crate::certificates::Certificates;
 use crate::config::{Compiled, Look, Origin, compile};
 use crate::control::{Control, Place};
@@ -69,7 +70,7 @@ fn try_run(options: &Options) -> Result<(), String> {
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
     let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
     let look = origin.look();
-    let (Ready { plan, counted, expiry, written }, referenced) =
+    let (Ready { plan, counted, expiry, written }, referenced, is_last_good) =
         first(&origin, last_good.as_ref())?;
     if let Origin::Example = origin {
         let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
@@ -96,7 +97,9 @@ fn try_run(options: &Options) -> Result<(), String> {
     let notify = Notify::from_environment(Instant::now());
     let pid_file = options.pid_file.clone().map(PidFile::new);
     let certificates = Certificates::new(state_folder(options));
-    let place = Place { origin, last_good, pid_file, notify, sockets, certificates, traces };
+    let alerts = Alerts::new(is_last_good);
+    let place =
+        Place { origin, last_good, pid_file, notify, sockets, certificates, traces, alerts };
     let control = Control::new(place, equipment, workers, log);
     let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
     control.expect_ends(expiry);
@@ -109,15 +112,16 @@ fn try_run(options: &Options) -> Result<(), String> {
     control.serve(&signals, look, referenced)
 }
 
-/// What to begin with: what the files say, or, if they have errors, the last good configuration.
-fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Ready, Look), String> {
+/// What to begin with: what the files say, or, if they have errors, the last good configuration (then
+/// the last part is true).
+fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Ready, Look, bool), String> {
     let mut seen = Look::new();
     let problem = match origin.read() {
         Ok(sources) => {
             let Compiled { plan, report, document, referenced, .. } = compile(&sources, 1);
             say::tell(report.render(&document));
             match plan {
-                Some(plan) => return Ok((Ready::new(plan, &sources), referenced)),
+                Some(plan) => return Ok((Ready::new(plan, &sources), referenced, false)),
                 None => {
                     seen = referenced;
                     format!("the configuration in {} has errors", origin.name())
@@ -139,7 +143,7 @@ fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Ready, Look),
         "starting with the last good configuration from {} instead; mend the file and it is taken up",
         last_good.path().display()
     ));
-    Ok((Ready::new(plan, &kept), seen))
+    Ok((Ready::new(plan, &kept), seen, true))
 }
 
 fn start_resolver(plan: &Plan) -> Result<Names, String> {

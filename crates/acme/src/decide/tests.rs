@@ -192,3 +192,30 @@ fn a_name_that_fails_rests_longer_each_time_and_lets_others_go_on() {
     journal.succeeded("a.example");
     assert_eq!(journal.next(&both[..1], now), Next::Order(0));
 }
+
+#[test]
+fn what_is_due_and_does_not_come_is_told() {
+    let held = |until| Some(Held { from: until - 90 * DAY, until });
+    let now = 1000 * DAY;
+    let wishes = [
+        Wish { name: "none", held: None },
+        Wish { name: "due", held: held(now + 20 * DAY) },
+        Wish { name: "good", held: held(now + 80 * DAY) },
+    ];
+    let told = |journal: &Journal| -> Vec<String> {
+        let told = journal.setbacks(&wishes, now);
+        told.into_iter().map(|(name, why)| format!("{name}: {why}")).collect()
+    };
+    let mut journal = Journal::default();
+    assert!(told(&journal).is_empty());
+    journal.unreached("no route", None, now);
+    assert_eq!(told(&journal), ["none: no route", "due: no route"]);
+    let setback = Setback { why: "not mine", asked: None, is_passing: false };
+    for name in ["due", "good"] {
+        journal.begin(name, now);
+        journal.failed(name, setback, now);
+    }
+    assert_eq!(told(&journal), ["due: not mine"]);
+    journal.succeeded("due");
+    assert!(told(&journal).is_empty());
+}

@@ -10,7 +10,7 @@ use std::{
 use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
 use super::{
-    AcmeFigures, Registry, RouteName, TargetHealth,
+    AcmeFigures, AttemptFigures, HookFigures, Registry, RouteName, TargetHealth,
     count::Count,
     exposition::{Exposition, Unit, Value, label},
     format::Format,
@@ -96,6 +96,7 @@ pub(super) fn render(
     acme(text, registry)?;
     log(text, registry)?;
     spans(text, registry)?;
+    alerts(text, registry)?;
     for (series, value) in process::figures() {
         text.begin(series);
         text.sample((series, ""), &[], value)?;
@@ -417,6 +418,44 @@ fn spans(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
     }
     text.begin(series::SPANS_FAILURES);
     text.sample((series::SPANS_FAILURES, ""), &[], Value::Whole(totals.failures))
+}
+
+fn alerts(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    let hooks = registry.alerts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let hooks = hooks.into_iter().map(|one| (label("hook", &one.hook), one));
+    let rows: Vec<(Vec<u8>, HookFigures)> = hooks.collect();
+    text.begin(series::ALERTS_FIRING);
+    for (labels, one) in &rows {
+        for (kind, count) in &one.firing {
+            let series = (series::ALERTS_FIRING, "");
+            text.sample(series, &[labels, &label("kind", kind)], Value::Whole(*count))?;
+        }
+    }
+    plain(text, series::ALERTS_SENT, &rows, |one| one.sent)?;
+    plain(text, series::ALERTS_FAILED, &rows, |one| one.failed)?;
+    plain(text, series::ALERTS_REFUSED, &rows, |one| one.refused)
+}
+
+/// How attempts have ended, by service.
+pub(super) fn attempts(registry: &Registry) -> Vec<AttemptFigures> {
+    let sums = registry.services.sums(|sum: &mut BTreeMap<u16, u64>, cells: &ServiceCells| {
+        cells.attempts.add_to(sum);
+    });
+    let figures = sums.into_iter().map(|(service, ends)| {
+        let mut figures = AttemptFigures { service, ..AttemptFigures::default() };
+        for (place, count) in ends {
+            let end = AttemptEnd::NAMES.get(usize::from(place).saturating_sub(1));
+            match *end.unwrap_or(&"") {
+                "answered" => figures.answered += count,
+                "unreachable" | "timed_out" | "left" | "lost" | "bad_answer" => {
+                    figures.failed += count;
+                }
+                _ => {}
+            }
+        }
+        figures
+    });
+    figures.collect()
 }
 
 /// A metric with one sample for each row.

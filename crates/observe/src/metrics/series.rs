@@ -179,6 +179,16 @@ pub(super) const SPANS_FAILURES: Series = counter(
     "yumen_span_requests_failed_total",
     "Requests with spans that the collector did not take, whether they were tried again or not.",
 );
+pub(super) const ALERTS_FIRING: Series =
+    gauge("yumen_alerts_firing", "Alerts that fire now, by hook and kind.");
+pub(super) const ALERTS_SENT: Series =
+    counter("yumen_alerts_sent_total", "Messages about alerts that a hook has taken.");
+pub(super) const ALERTS_FAILED: Series = counter(
+    "yumen_alerts_failed_total",
+    "Requests to a hook that failed, tried again or not; nothing is lost by that alone.",
+);
+pub(super) const ALERTS_REFUSED: Series =
+    counter("yumen_alerts_refused_total", "Messages about alerts that a hook did not want.");
 pub(super) const BUILD: Series =
     gauge("yumen_build_info", "The version of this gateway; always 1.");
 pub(super) const CPU: Series =
@@ -193,7 +203,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 49] = [
+pub(super) const ALL: [Series; 53] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -237,6 +247,10 @@ pub(super) const ALL: [Series; 49] = [
     SPANS_SENT,
     SPANS_DROPPED,
     SPANS_FAILURES,
+    ALERTS_FIRING,
+    ALERTS_SENT,
+    ALERTS_FAILED,
+    ALERTS_REFUSED,
     CPU,
     START_TIME,
     RESIDENT_BYTES,

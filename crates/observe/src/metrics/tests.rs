@@ -11,7 +11,7 @@ use super::{Format, Names, Registry, RouteName, TargetHealth, names, series};
 use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
 use crate::traces::Exporter;
-use crate::{LogTally, Record, Size, Source, Times};
+use crate::{AttemptFigures, HookFigures, LogTally, Record, Size, Source, Times};
 use parser::parse;
 
 fn registry() -> Arc<Registry> {
@@ -427,4 +427,39 @@ fn cardinality_is_bounded_whatever_clients_send() {
     let samples = samples(&registry);
     let series = samples.keys().filter(|key| key.starts_with("yumen_http_requests_total")).count();
     assert!(series <= 68, "{series}");
+}
+
+#[test]
+fn what_alerts_are_made_of_and_what_became_of_them() {
+    let registry =
+        Registry::new("1.2.3", Arc::new(LogTally::of(11, 3, 2)), Arc::default(), Registry::GRACE);
+    assert_eq!(registry.lines_lost(), 5);
+    let service = registry.worker().service("shop");
+    let ends = [
+        AttemptEnd::Answered(200),
+        AttemptEnd::Answered(503),
+        AttemptEnd::TimedOut,
+        AttemptEnd::Unreachable,
+        AttemptEnd::Left,
+        AttemptEnd::Lost,
+        AttemptEnd::BadAnswer,
+        AttemptEnd::Broken,
+    ];
+    ends.into_iter().for_each(|end| service.attempted(Some(end)));
+    service.attempted(None);
+    let expect = AttemptFigures { service: "shop".to_owned(), answered: 2, failed: 5 };
+    assert_eq!(registry.attempts(), [expect], "what was given up says nothing");
+    let firing = vec![("service_down", 2), ("breaker_open", 0)];
+    let (sent, failed, refused) = (3, 4, 5);
+    registry.alerts(vec![HookFigures { hook: "ops".to_owned(), firing, sent, failed, refused }]);
+    let samples = samples(&registry);
+    for (key, expect) in [
+        ("yumen_alerts_firing{hook=ops|kind=service_down}", 2.0),
+        ("yumen_alerts_firing{hook=ops|kind=breaker_open}", 0.0),
+        ("yumen_alerts_sent_total{hook=ops}", 3.0),
+        ("yumen_alerts_failed_total{hook=ops}", 4.0),
+        ("yumen_alerts_refused_total{hook=ops}", 5.0),
+    ] {
+        assert_eq!(samples.get(key), Some(&expect), "{key}");
+    }
 }

@@ -259,6 +259,7 @@ impl File {
             why: Arc::clone(&known.why),
             millis: now.saturating_sub(case.since),
             healthy: matches!(case.standing(rules, now), Standing::Open { .. }),
+            takes: known.member.level() <= PRIORITY_MAX,
             panic: self.panic,
             probes: rules.active.as_ref().map(|_| case.probes.counts(now)),
             ejections: case.ejections,

@@ -24,6 +24,8 @@ pub struct EndpointHealth {
     pub millis: u64,
     /// Whether requests go to it as usual.
     pub healthy: bool,
+    /// Whether its target takes requests at all: its weight is not 0.
+    pub takes: bool,
     /// Whether its service is in panic: all its endpoints are used, whatever their state.
     pub panic: bool,
     /// Probes so far; `None` if it is not probed.

@@ -76,6 +76,7 @@ impl Control {
             ));
         }
         self.place.traces.exporter.finish(LAST_LINES);
+        self.place.alerts.finish(LAST_LINES);
         self.place.pid_file.iter().for_each(PidFile::remove);
         say::say("stopped");
     }
