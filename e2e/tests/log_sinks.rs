@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use yumen_e2e::certificates::Authority;
 use yumen_e2e::client::get;
-use yumen_e2e::gateway::fresh_folder;
+use yumen_e2e::gateway::{Lines, binary, fresh_folder};
 use yumen_e2e::load::{Load, Plan};
 use yumen_e2e::rig::put;
 use yumen_e2e::tools::{Server, Tool, free_address, have};
@@ -195,6 +196,8 @@ fn a_slow_server_costs_lines_and_slows_no_request() {
     gateway.signal("TERM");
     let status = gateway.exit(Duration::from_secs(20)).expect("it ends although its log is slow");
     assert_eq!(status.code(), Some(0));
+    let left = "lines lost: there was no time left to write or send them";
+    gateway.stderr.wait(0, SOON, |line| line.ends_with(left)).expect("it is told");
 }
 
 #[test]
@@ -219,4 +222,66 @@ fn a_server_that_refuses_lines_is_told_of() {
     let told = gateway.reload(&wrong).expect_err("it is refused");
     assert!(told.contains("access_log.to.http.url"), "{told}");
     assert!(told.contains("access_log.to.http.batch.age"), "{told}");
+}
+
+/// Each log has its own place, form, conditions and secrets; whoever listens live sees no secret of any.
+#[test]
+fn several_logs_at_once() {
+    if !have(&[Tool::Python]) {
+        return;
+    }
+    let folder = fresh_folder("several");
+    let file = folder.join("access.log");
+    let (server, address) = keeper([]);
+    let stdout = "{ when: 'response.status >= 400' }";
+    let combined = format!("{{ to: {{ file: '{}' }}, format: combined }}", file.display());
+    let posted = format!(
+        "{{ to: {{ http: {{ url: 'http://{address}/', batch: {{ age: 50ms }} }} }}, \
+         format: {{ template: '%{{request.path}} %{{request.query}}' }}, redact: {{ query: [iban] }} }}"
+    );
+    let backend = Backend::answering("ok");
+    let gateway = Gateway::start(&config(&backend, &format!("[{stdout}, {combined}, {posted}]")));
+    let mut tail = Command::new(binary())
+        .args(["tail", "--json", "--status", &gateway.status().to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let live = Lines::of(tail.stdout.take().expect("a pipe"));
+    wait_until("it listens", || {
+        ask_one(&gateway, "/x/first");
+        live.count() > 0
+    });
+    ask_one(&gateway, "/x/1?iban=canary&token=hunter2");
+    ask_one(&gateway, "/lost?iban=canary");
+    let posted_lines = || lines(&server);
+    wait_until("the last line", || posted_lines().iter().any(|line| line.starts_with("/lost")));
+    assert!(posted_lines().contains(&"/x/1 iban=***&token=***".to_owned()));
+    let lost = gateway.stdout.wait(0, SOON, |line| line.contains("/lost")).expect("a line");
+    assert!(lost.contains("iban=canary"), "this log was not asked to keep it out: {lost}");
+    assert!(!gateway.stdout.all().iter().any(|line| line.contains("/x/")), "only failures");
+    let written = || fs::read_to_string(&file).unwrap_or_default();
+    wait_until("the file", || written().contains("\"GET /lost?iban=canary HTTP/1.1\" 404"));
+    assert!(written().contains("\"GET /x/1?iban=canary&token=*** HTTP/1.1\" 200"));
+    let heard = live.wait(0, SOON, |line| line.contains("/lost")).expect("a line");
+    assert!(heard.contains("iban=***"), "{heard}");
+    assert!(!live.all().join("").contains("canary"));
+    let _gone = tail.kill();
+    let _gone = tail.wait();
+
+    // One of them goes; the others go on as they were.
+    gateway.reload(&config(&backend, &format!("[{combined}, {posted}]"))).expect("it is well");
+    ask_one(&gateway, "/lost/again");
+    wait_until("the server", || posted_lines().iter().any(|line| line.starts_with("/lost/again")));
+    wait_until("the file", || written().contains("/lost/again"));
+    assert!(!gateway.stdout.all().join("").contains("/lost/again"));
+    let wrong = config(&backend, &format!("[{combined}, {{ when: respons.status > 1 }}]"));
+    let told = gateway.reload(&wrong).expect_err("it is refused");
+    assert!(told.contains("access_log[1].when"), "{told}");
+    fs::remove_dir_all(folder).expect("it is removed");
+}
+
+fn ask_one(gateway: &Gateway, path: &str) {
+    let mut client = Client::connect(gateway.web());
+    let request = format!("GET {path} HTTP/1.1\r\nHost: test.example\r\n\r\n");
+    client.ask(&request).expect("an answer");
 }

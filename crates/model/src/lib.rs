@@ -6,6 +6,7 @@
 //! ([`document`], [`mod@read`]) turns YAML or JSON text into them and names every problem at once,
 //! each with its path and its place in the file ([`report`]).
 
+mod access_logs;
 mod acme;
 mod address;
 mod alerts;
@@ -33,6 +34,7 @@ mod tls;
 mod tracing;
 mod watch;
 
+pub use access_logs::AccessLogs;
 pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use alerts::{AlertFormat, AlertHook, AlertKind, AlertTimes};
@@ -85,8 +87,8 @@ pub struct Model {
     /// The authority that issues the certificates for `tls.acme` of listeners.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acme: Option<Acme>,
-    /// One line for each exchange.
-    pub access_log: AccessLog,
+    /// One line for each exchange; one log, or several.
+    pub access_log: AccessLogs,
     /// Spans for a collector of OpenTelemetry; none if it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracing: Option<Tracing>,
@@ -117,7 +119,7 @@ impl Default for Model {
             zone: None,
             resolver: Resolver::default(),
             acme: None,
-            access_log: AccessLog::default(),
+            access_log: AccessLogs::default(),
             tracing: None,
             alerts: Vec::new(),
             metrics: Metrics::default(),

@@ -19,13 +19,15 @@ pub struct LogPlan {
 
 /// Compiles all of them.
 pub(crate) fn compile(model: &Model, report: &mut Report) -> Vec<LogPlan> {
-    let (log, at) = (&model.access_log, "access_log");
-    let server = match &log.to {
-        LogSink::Http(sink) => http(sink, &format!("{at}.to.http"), report),
-        LogSink::Otlp(sink) => otlp(sink, &format!("{at}.to.otlp"), report),
-        LogSink::Stdout | LogSink::File(_) | LogSink::Syslog(_) | LogSink::Off => None,
+    let mut plan = |(at, log): (String, &AccessLog)| {
+        let server = match &log.to {
+            LogSink::Http(sink) => http(sink, &format!("{at}.to.http"), report),
+            LogSink::Otlp(sink) => otlp(sink, &format!("{at}.to.otlp"), report),
+            LogSink::Stdout | LogSink::File(_) | LogSink::Syslog(_) | LogSink::Off => None,
+        };
+        LogPlan { log: log.clone(), server }
     };
-    vec![LogPlan { log: log.clone(), server }]
+    model.access_log.iter().map(&mut plan).collect()
 }
 
 fn http(sink: &HttpSink, at: &str, report: &mut Report) -> Option<ServerPlan> {
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     fn compiled(sink: OtlpSink) -> (Vec<LogPlan>, Vec<String>) {
-        let access_log = AccessLog { to: LogSink::Otlp(sink), ..AccessLog::default() };
+        let access_log = AccessLog { to: LogSink::Otlp(sink), ..AccessLog::default() }.into();
         let mut report = Report::default();
         let plans = compile(&Model { access_log, ..Model::default() }, &mut report);
         (plans, report.problems().iter().map(|one| one.path.clone()).collect())

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use yumen_model::{
-    AccessLog, LogBatch, LogFormat, LogRotation, LogSink, SyslogSink, report::Report,
+    AccessLog, AccessLogs, LogBatch, LogFormat, LogRotation, LogSink, SyslogSink, report::Report,
 };
 
 use super::{
@@ -37,58 +37,82 @@ const QUEUE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// What a message of syslog may be limited to: what every server takes, and what a datagram holds.
 const MESSAGE_BYTES: RangeInclusive<u64> = 480..=60 * 1024;
 
-/// Says what is wrong with an access log.
-pub fn check_access_log(config: &AccessLog, report: &mut Report) {
-    filter::check(config, report);
+/// Most logs at once.
+const LOGS_MAX: usize = 8;
+
+/// Says what is wrong with access logs.
+pub fn check_access_log(logs: &AccessLogs, report: &mut Report) {
+    let all: Vec<(String, &AccessLog)> = logs.iter().collect();
+    if all.is_empty() || all.len() > LOGS_MAX {
+        report
+            .error("access_log", format!("there are {} logs in the list", all.len()))
+            .hint(format!("1 to {LOGS_MAX} of them, or `{{ to: off }}`"));
+    }
+    for (place, (at, config)) in all.iter().enumerate() {
+        check(config, at, report);
+        // Who does not look would write on to a file that was moved aside.
+        let is_other = |(_, other): &(String, &AccessLog)| {
+            other.to == config.to && other.rotate != config.rotate
+        };
+        let is_file = matches!(config.to, LogSink::File(_));
+        if let Some((other, _)) = all.iter().take(place).find(|one| is_file && is_other(one)) {
+            report
+                .error(format!("{at}.rotate"), format!("`{other}` goes to the same file"))
+                .hint("the same `rotate` in both");
+        }
+    }
+}
+
+fn check(config: &AccessLog, at: &str, report: &mut Report) {
+    filter::check(config, at, report);
     if let LogFormat::Template(text) = &config.format {
-        template::check(text, report);
+        template::check(text, &format!("{at}.format.template"), report);
     }
     for (key, names) in
         [("request", &config.headers.request), ("response", &config.headers.response)]
     {
-        headers(&format!("access_log.headers.{key}"), names, report);
+        let at = format!("{at}.headers.{key}");
+        headers(&at, names, report);
         let is_told = config.format == LogFormat::Json || matches!(config.to, LogSink::Otlp(_));
         if !is_told && !names.is_empty() {
             report
-                .error(format!("access_log.headers.{key}"), "only the JSON form has these")
+                .error(at, "only the JSON form has these")
                 .hint(format!("a template has `%{{{key}.headers[\"name\"]}}`"));
         }
     }
     if let Some(rotation) = &config.rotate {
-        rotate(rotation, &config.to, report);
+        rotate(rotation, &config.to, &format!("{at}.rotate"), report);
     }
     match &config.to {
-        LogSink::Http(sink) => batch(&sink.batch, "access_log.to.http.batch", report),
-        LogSink::Otlp(sink) => batch(&sink.batch, "access_log.to.otlp.batch", report),
-        LogSink::Syslog(sink) => syslog(sink, "access_log.to.syslog", report),
+        LogSink::Http(sink) => batch(&sink.batch, &format!("{at}.to.http.batch"), report),
+        LogSink::Otlp(sink) => batch(&sink.batch, &format!("{at}.to.otlp.batch"), report),
+        LogSink::Syslog(sink) => syslog(sink, &format!("{at}.to.syslog"), report),
         LogSink::Stdout | LogSink::File(_) | LogSink::Off => {}
     }
     for (key, hidden, shown) in [
         ("headers", &config.redact.headers, &config.show.headers),
         ("query", &config.redact.query, &config.show.query),
     ] {
-        names(&format!("access_log.redact.{key}"), hidden, report);
-        names(&format!("access_log.show.{key}"), shown, report);
+        names(&format!("{at}.redact.{key}"), hidden, report);
+        let at = format!("{at}.show.{key}");
+        names(&at, shown, report);
         for (place, name) in shown.iter().enumerate() {
             if hidden.iter().any(|other| fold(other) == fold(name)) {
-                let at = format!("access_log.show.{key}[{place}]");
-                report.error(at, format!("`{name}` is to be redacted too"));
+                report.error(format!("{at}[{place}]"), format!("`{name}` is to be redacted too"));
             }
         }
     }
 }
 
-fn rotate(rotation: &LogRotation, to: &LogSink, report: &mut Report) {
+fn rotate(rotation: &LogRotation, to: &LogSink, at: &str, report: &mut Report) {
     if !matches!(to, LogSink::File(_)) {
-        report
-            .error("access_log.rotate", "only a file can be rotated")
-            .hint("`to: { file: PATH }`");
+        report.error(at, "only a file can be rotated").hint("`to: { file: PATH }`");
     }
     if rotation.bytes.0 < ROTATED_BYTES_MIN {
-        report.error("access_log.rotate.bytes", "this is less than 64KiB");
+        report.error(format!("{at}.bytes"), "this is less than 64KiB");
     }
     if !(1..=KEPT_MAX).contains(&rotation.keep) {
-        report.error("access_log.rotate.keep", format!("this is not between 1 and {KEPT_MAX}"));
+        report.error(format!("{at}.keep"), format!("this is not between 1 and {KEPT_MAX}"));
     }
 }
 
@@ -167,7 +191,7 @@ mod tests {
             show: LogNames { headers: words(&["x-plan"]), query: words(&[]) },
             ..AccessLog::default()
         };
-        check_access_log(&config, &mut report);
+        check_access_log(&config.into(), &mut report);
         let told: Vec<String> =
             report.problems().iter().map(|one| format!("{}: {}", one.path, one.message)).collect();
         assert_eq!(
@@ -185,10 +209,32 @@ mod tests {
     }
 
     #[test]
+    fn each_log_of_a_list_has_its_place() {
+        let told = |logs: Vec<AccessLog>| {
+            let mut report = Report::default();
+            check_access_log(&AccessLogs::Several(logs), &mut report);
+            let paths = report.problems().iter().map(|one| one.path.clone());
+            paths.collect::<Vec<_>>().join(" ")
+        };
+        let to =
+            |path: &str| AccessLog { to: LogSink::File(path.to_owned()), ..AccessLog::default() };
+        assert_eq!(told(vec![to("a"), AccessLog::default(), AccessLog::default()]), "");
+        let turned = AccessLog { rotate: Some(LogRotation::default()), ..to("a") };
+        assert_eq!(told(vec![turned.clone(), turned.clone(), to("b")]), "");
+        let odd = AccessLog { sample: 2.0, when: Some("1".to_owned()), ..to("a") };
+        assert_eq!(
+            told(vec![turned, odd]),
+            "access_log[1].sample access_log[1].when access_log[1].rotate"
+        );
+        assert_eq!(told(Vec::new()), "access_log");
+        assert_eq!(told(vec![AccessLog::default(); 9]), "access_log");
+    }
+
+    #[test]
     fn what_cannot_be_rotated_is_said() {
         let rotate = Some(LogRotation { bytes: yumen_model::Bytes(1_024), keep: 0 });
         let mut report = Report::default();
-        check_access_log(&AccessLog { rotate, ..AccessLog::default() }, &mut report);
+        check_access_log(&AccessLog { rotate, ..AccessLog::default() }.into(), &mut report);
         let paths: Vec<&str> = report.problems().iter().map(|one| one.path.as_str()).collect();
         let expect = ["access_log.rotate", "access_log.rotate.bytes", "access_log.rotate.keep"];
         assert_eq!(paths, expect);
@@ -205,7 +251,7 @@ mod tests {
         ] {
             let mut report = Report::default();
             let format = LogFormat::Template(text.to_owned());
-            check_access_log(&AccessLog { format, ..AccessLog::default() }, &mut report);
+            check_access_log(&AccessLog { format, ..AccessLog::default() }.into(), &mut report);
             let told: Vec<&str> =
                 report.problems().iter().map(|one| one.message.as_str()).collect();
             assert_eq!(told.len(), usize::from(!expect.is_empty()), "{text}: {told:?}");

@@ -19,15 +19,15 @@ pub(crate) struct Filter {
 }
 
 /// Says what is wrong with the conditions of an access log.
-pub(super) fn check(config: &AccessLog, report: &mut Report) {
+pub(super) fn check(config: &AccessLog, at: &str, report: &mut Report) {
     if !(0.0..=1.0).contains(&config.sample) {
         report
-            .error("access_log.sample", format!("{} is not between 0 and 1", config.sample))
+            .error(format!("{at}.sample"), format!("{} is not between 0 and 1", config.sample))
             .hint("0.01 writes one of a hundred");
     }
     for (key, source) in [("when", &config.when), ("always", &config.always)] {
         if let Err(problems) = compile(source.as_ref()) {
-            names::complain(&format!("access_log.{key}"), problems, report);
+            names::complain(&format!("{at}.{key}"), problems, report);
         }
     }
 }
@@ -123,7 +123,7 @@ mod tests {
         ] {
             let config = config(when, 1.0, "");
             let mut report = Report::default();
-            check(&config, &mut report);
+            check(&config, "access_log", &mut report);
             assert!(report.problems().is_empty(), "{when}: {report:?}");
             let filter = Filter::new(&config).unwrap();
             assert_eq!(
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let mut report = Report::default();
-        check(&config("respons.status > 1", 1.5, "duration > 5"), &mut report);
+        check(&config("respons.status > 1", 1.5, "duration > 5"), "access_log", &mut report);
         let told: Vec<String> =
             report.problems().iter().map(|one| format!("{}: {}", one.path, one.message)).collect();
         assert_eq!(told.len(), 3, "{told:#?}");

@@ -10,7 +10,12 @@ use yumen_http::{Fields, trace::put_hex};
 use yumen_model::AccessLog;
 use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision, Secured};
 
-use super::{escape, fields::Shown, redact::Secrets, stamp::Stamp};
+use super::{
+    escape,
+    fields::Shown,
+    redact::{Secrets, fold},
+    stamp::Stamp,
+};
 use crate::{
     digits::{decimal, thousandths},
     record::{Record, micros},
@@ -35,6 +40,25 @@ impl Members {
             secrets: Secrets::new(config),
         }
     }
+
+    /// For who is told of an exchange beside several logs: the members of the first, without what any
+    /// of them keeps out.
+    pub(super) fn of_all<'a>(configs: impl Iterator<Item = &'a AccessLog>) -> Self {
+        let all: Vec<&AccessLog> = configs.collect();
+        let Some((first, others)) = all.split_first() else { return Self::default() };
+        let mut joint = (*first).clone();
+        for other in others {
+            joint.redact.headers.extend_from_slice(&other.redact.headers);
+            joint.redact.query.extend_from_slice(&other.redact.query);
+            joint.show.headers.retain(|name| is_among(name, &other.show.headers));
+            joint.show.query.retain(|name| is_among(name, &other.show.query));
+        }
+        Self::new(&joint)
+    }
+}
+
+fn is_among(name: &str, names: &[String]) -> bool {
+    names.iter().any(|other| fold(other) == fold(name))
 }
 
 /// Appends one line.

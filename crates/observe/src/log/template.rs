@@ -10,9 +10,6 @@ use super::{
 };
 use crate::record::Record;
 
-/// Where it is written.
-const PATH: &str = "access_log.format.template";
-
 /// Written where there is no value.
 const ABSENT: &[u8] = b"-";
 
@@ -23,14 +20,14 @@ pub(super) fn compile(text: &str) -> Result<Template<Name>, Vec<Problem>> {
 }
 
 /// Says what is wrong with a template.
-pub(super) fn check(text: &str, report: &mut Report) {
+pub(super) fn check(text: &str, at: &str, report: &mut Report) {
     let template = match compile(text) {
         Ok(template) => template,
-        Err(problems) => return names::complain(PATH, problems, report),
+        Err(problems) => return names::complain(at, problems, report),
     };
     if template.constant().is_some() {
         report
-            .error(PATH, "this is the same for every exchange")
+            .error(at, "this is the same for every exchange")
             .hint("values stand in `%{...}`, such as `%{request.path}`");
     }
     let mut breaks = false;
@@ -40,7 +37,7 @@ pub(super) fn check(text: &str, report: &mut Report) {
     });
     if breaks {
         report
-            .error(PATH, "there is a line end in it, but an exchange is one line")
+            .error(at, "there is a line end in it, but an exchange is one line")
             .hint("in YAML, a text after `>-` may be written on several lines");
     }
 }

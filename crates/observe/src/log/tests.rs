@@ -336,6 +336,24 @@ fn fields_and_tls_are_members_of_the_json_form() {
     assert_eq!(template_line(text, &record), "a, b\\\"c TLSv1.3 CN=ann true\n");
 }
 
+/// Whoever listens live beside several logs sees nothing that one of them keeps out.
+#[test]
+fn the_members_of_several_logs_keep_out_what_any_of_them_does() {
+    let names = |query: &[&str]| LogNames { headers: Vec::new(), query: words(query) };
+    let one = AccessLog { show: names(&["code", "pin"]), ..AccessLog::default() };
+    let other =
+        AccessLog { redact: names(&["iban"]), show: names(&["PIN"]), ..AccessLog::default() };
+    let shown = |configs: &[&AccessLog]| {
+        let mut out = Vec::new();
+        let members = Members::of_all(configs.iter().copied());
+        members.secrets.query(&mut out, b"code=1&pin=2&iban=3&a=4", Vec::extend_from_slice);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(shown(&[&one]), "code=1&pin=2&iban=3&a=4");
+    assert_eq!(shown(&[&one, &other]), "code=***&pin=2&iban=***&a=4");
+    assert_eq!(shown(&[&other, &one]), "code=***&pin=2&iban=***&a=4");
+}
+
 /// Wherever a secret stands and whatever is asked for, it is not written.
 #[test]
 fn a_secret_is_in_no_line_of_any_format() {

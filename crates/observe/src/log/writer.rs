@@ -215,7 +215,7 @@ fn open(
         stock.tally.way(way).begin();
         sinks.push(Arc::new(Sink::open(&log.config, outlet)?));
     }
-    let members = logs.first().map(|log| Members::new(&log.config)).unwrap_or_default();
+    let members = Members::of_all(logs.iter().map(|log| &log.config));
     Ok(Present { sinks: sinks.into(), members: Arc::new(members) })
 }
 

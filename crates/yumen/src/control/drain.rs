@@ -69,7 +69,12 @@ impl Control {
         }
         self.place.certificates.stop();
         self.hang_up();
-        self.log.finish(LAST_LINES);
+        let left = self.log.finish(LAST_LINES);
+        if left > 0 {
+            say::say(format_args!(
+                "access log: {left} lines lost: there was no time left to write or send them"
+            ));
+        }
         self.place.traces.exporter.finish(LAST_LINES);
         self.place.alerts.finish(LAST_LINES);
         self.place.pid_file.iter().for_each(PidFile::remove);

@@ -17,20 +17,20 @@ use yumen_model::{AccessLog, Bytes, LogFormat, LogRotation, LogSink};
 
 use super::{
     super::{QUEUE_CHUNKS, losses::TELL_EVERY, tally::LineLoss},
-    LogTally, LogWriter, Losses, Way,
+    Log, LogTally, LogWriter, Losses, Way,
 };
 use crate::{LogBuffer, Record};
 
 /// Longer than anything takes; reached only by a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Log {
+struct Started {
     writer: LogWriter,
     tally: Arc<LogTally>,
     told: Receiver<String>,
 }
 
-fn start(to: LogSink, format: LogFormat) -> Log {
+fn start(to: LogSink, format: LogFormat) -> Started {
     let tally = Arc::new(LogTally::default());
     let (tell, told) = channel();
     let writer = LogWriter::start(
@@ -40,7 +40,7 @@ fn start(to: LogSink, format: LogFormat) -> Log {
             tell.send(text.to_owned()).unwrap();
         },
     );
-    Log { writer: writer.unwrap(), tally, told }
+    Started { writer: writer.unwrap(), tally, told }
 }
 
 /// An empty folder of this test, gone with it.
@@ -367,6 +367,67 @@ fn sink_and_format_change_without_loss_or_mixture() {
     assert!(combined.lines().all(|line| line.starts_with("0.0.0.0 - - [")));
     assert_eq!(ids(&paths[2]), (500..505).collect::<Vec<_>>());
     assert_eq!((log.tally.written(), log.tally.dropped()), (506, 0));
+}
+
+/// Each has what it asks for; two that go to one file share its thread, and their lines do not mix.
+#[test]
+fn several_logs_are_written_at_once() {
+    let folder = Folder::new("several");
+    let (all, some) = (folder.file("all"), folder.file("some"));
+    let when = |when: &str| Some(when.to_owned());
+    let logs: Vec<Log> = vec![
+        AccessLog { to: file(&all), format: LogFormat::Combined, ..AccessLog::default() }.into(),
+        AccessLog { to: file(&some), when: when("revision < 3"), ..AccessLog::default() }.into(),
+        AccessLog { to: file(&some), when: when("revision > 7"), ..AccessLog::default() }.into(),
+        AccessLog { to: LogSink::Off, ..AccessLog::default() }.into(),
+    ];
+    let tally = Arc::new(LogTally::default());
+    let writer =
+        LogWriter::start(logs.clone(), Arc::clone(&tally), |text: &str| panic!("{text}")).unwrap();
+    let threads = |writer: &LogWriter| writer.state.lock().unwrap().threads.len();
+    assert_eq!(threads(&writer), 2);
+    let mut buffer = writer.buffer();
+    write(&mut buffer, 0..10);
+    buffer.flush();
+    wait_until("all lines", || tally.written() == 10 + 3 + 2);
+    // One goes, and its thread with it; the others go on.
+    writer.configure(&logs[1..]).unwrap();
+    write(&mut buffer, 0..10);
+    buffer.flush();
+    wait_until("its thread has ended", || {
+        writer.reopen().unwrap();
+        threads(&writer) == 1
+    });
+    assert_eq!(writer.finish(PATIENCE), 0);
+    let lines = fs::read_to_string(&all).unwrap();
+    assert_eq!(lines.lines().filter(|line| line.starts_with("0.0.0.0 - - [")).count(), 10);
+    let mut found = ids(&some);
+    found.sort_unstable();
+    assert_eq!(found, [0, 0, 1, 1, 2, 2, 8, 8, 9, 9]);
+    assert_eq!((tally.written(), tally.dropped()), (20, 0));
+}
+
+#[test]
+fn one_log_that_stands_still_does_not_stop_another() {
+    let (reader, pipe) = pipe().unwrap();
+    let folder = Folder::new("apart");
+    let path = folder.file("access.log");
+    let stuck = LogSink::File(format!("/proc/self/fd/{}", pipe.as_raw_fd()));
+    let logs = [stuck, file(&path)].map(|to| AccessLog { to, ..AccessLog::default() }.into());
+    let tally = Arc::new(LogTally::default());
+    let writer = LogWriter::start(logs.to_vec(), Arc::clone(&tally), |_: &str| {}).unwrap();
+    let mut buffer = writer.buffer();
+    // More than a pipe and both queues hold.
+    for round in 0..2 * u64::try_from(QUEUE_CHUNKS).unwrap() {
+        write(&mut buffer, 10 * round..10 * (round + 1));
+        buffer.flush();
+        wait_until("the other one writes", || {
+            fs::read_to_string(&path).unwrap().lines().count() as u64 == 10 * (round + 1)
+        });
+    }
+    assert!(tally.dropped() > 0);
+    drop((reader, pipe));
+    assert_eq!(writer.finish(PATIENCE), 0);
 }
 
 #[test]
