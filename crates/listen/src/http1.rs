@@ -34,9 +34,8 @@ struct Connection<S> {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer) {
-    let mut connection =
-        Connection { gate, link: Rc::new(link), watch: Rc::default(), peer, served: 0 };
+pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Rc<Link>, peer: Peer) {
+    let mut connection = Connection { gate, link, watch: Rc::default(), peer, served: 0 };
     loop {
         let door = connection.gate.door();
         let kept =
@@ -67,10 +66,14 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer) {
 }
 
 /// Refuses whatever a connection brings.
-pub(crate) async fn refuse<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer, refusal: Refusal) {
+pub(crate) async fn refuse<S: Serve>(
+    gate: Rc<Gate<S>>,
+    link: Rc<Link>,
+    peer: Peer,
+    refusal: Refusal,
+) {
     let door = gate.door();
-    let mut connection =
-        Connection { gate, link: Rc::new(link), watch: Rc::default(), peer, served: 0 };
+    let mut connection = Connection { gate, link, watch: Rc::default(), peer, served: 0 };
     if let After::Linger = connection.refuse(&door, refusal).await {
         connection.link.linger().await;
     }
