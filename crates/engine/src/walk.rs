@@ -7,7 +7,7 @@ use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version, grpc
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
-use yumen_upstream::{Pool, Way};
+use yumen_upstream::Way;
 
 use crate::bound::{Bound, Ends, ServiceEnds, Stand};
 use crate::{Engine, Mark, secured};
@@ -55,7 +55,9 @@ impl Engine {
                 let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
                 let timeouts = timeouts.bounded(grpc::timeout(&exchange.request.head));
                 let way = Way { destination, timeouts, host, retries, clerk };
-                match (self.ask(&way, pool, exchange, mark).await, fallback) {
+                let place = &mut mark.place;
+                let asked = yumen_upstream::send(&self.outbound, pool, (&way, place), exchange);
+                match (asked.await, fallback) {
                     (Err(failure), Some(fallback)) if fallback.is_for(failure.kind()) => {
                         // In a box, for it is seldom needed and every request would pay for its size.
                         let stand_in =
@@ -73,18 +75,6 @@ impl Engine {
             Action::Answer(fixed) => answer(fixed)?,
         };
         outward((&offer.chain, ends), exchange, response, mark).await
-    }
-
-    /// Asks a service, when it is the exchange's turn.
-    async fn ask(
-        &self,
-        way: &Way<'_>,
-        pool: &Pool,
-        exchange: &mut Exchange,
-        mark: &mut Mark,
-    ) -> Result<Response, Failure> {
-        mark.place = yumen_upstream::enter(way, exchange).await?;
-        yumen_upstream::send(&self.outbound, pool, exchange, way).await
     }
 
     /// Does what is to be done instead, after a failure that stays in the log.
@@ -121,7 +111,9 @@ impl Engine {
             retries: &destination.retries,
             clerk: &ends.clerk,
         };
-        let response = self.ask(&way, &ends.pool, exchange, mark).await?;
+        let place = &mut mark.place;
+        let asked = yumen_upstream::send(&self.outbound, &ends.pool, (&way, place), exchange);
+        let response = asked.await?;
         exchange.trail.substituted = true;
         Ok(response)
     }
