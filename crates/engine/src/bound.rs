@@ -196,6 +196,18 @@ impl Bound {
         if let Some(ends) = cell.get() {
             return Some(ends);
         }
+        self.find_ends(stand, cell, metrics, outbound)
+    }
+
+    /// The ends of a route that nobody has asked for yet.
+    #[cold]
+    fn find_ends<'a>(
+        &self,
+        stand: Stand,
+        cell: &'a OnceCell<Ends>,
+        metrics: &WorkerMetrics,
+        outbound: &Outbound,
+    ) -> Option<&'a Ends> {
         let (listener, offer, route) = self.offer(stand)?;
         let ends_of = |destination: &Arc<Destination>| ServiceEnds {
             pool: outbound.pool(destination),

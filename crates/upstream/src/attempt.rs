@@ -188,12 +188,14 @@ impl Attempt {
     }
 
     /// The endpoint answers nobody, and the request goes elsewhere.
+    #[cold]
     fn leave(&mut self) -> Failure {
         self.asking.left = true;
         Failure::new(FailureKind::UpstreamTimeout).because("the target answers nobody")
     }
 
     /// The end without an answer.
+    #[cold]
     pub(crate) fn fail(self, failure: Failure) -> Failed {
         let Self { connection, upload, asking, .. } = self;
         let cause = match failure.kind() {
@@ -422,10 +424,12 @@ impl Asking {
     }
 }
 
+#[cold]
 pub(crate) fn bad_answer(cause: &'static str) -> Failure {
     Failure::new(FailureKind::UpstreamBadAnswer).because(cause)
 }
 
+#[cold]
 pub(crate) fn blame_client(error: BodyError) -> Failure {
     let kind = match error {
         BodyError::Cut => FailureKind::ClientGone,
@@ -437,6 +441,7 @@ pub(crate) fn blame_client(error: BodyError) -> Failure {
 }
 
 /// The connection becomes a tunnel, if that was asked for.
+#[cold]
 fn switch(
     head: Box<ResponseHead>,
     connection: Connection,

@@ -467,6 +467,7 @@ impl Course {
 
     /// Whether there is another try; if so, what it needs is prepared, and if not, the trail says
     /// why where that is not plain.
+    #[cold]
     fn goes_on(
         &mut self,
         road: &Road<'_>,
