@@ -23,8 +23,11 @@ impl Engine {
         let is_http = head.version().is_http();
         let from_service =
             trail.answered.is_some() && (trail.failure.is_none() || trail.substituted);
+        // What only the log wants is not looked for while there is none; see `remember::whole`.
+        let is_logged = !self.log.borrow().is_off();
+        let logged = |name| if is_logged { head.fields().first(name) } else { None };
         let record = Record {
-            began: if self.log.borrow().is_off() { SystemTime::UNIX_EPOCH } else { before(total) },
+            began: if is_logged { before(total) } else { SystemTime::UNIX_EPOCH },
             times: Times {
                 total,
                 upstream: trail
@@ -57,8 +60,8 @@ impl Engine {
             grpc_status: trail.watch.grpc_status.get(),
             received: Size { head: head.size() as u64, body: trail.watch.received.get() },
             sent: Size { head: trail.watch.head_sent.get(), body: trail.watch.sent.get() },
-            referer: head.fields().first("referer"),
-            user_agent: head.fields().first("user-agent"),
+            referer: logged("referer"),
+            user_agent: logged("user-agent"),
             revision: bound.map_or(0, |bound| bound.plan().revision),
             aborted_by: end.broken.map(|broken| match broken {
                 Broken::Client => Side::Client,

@@ -1,7 +1,7 @@
 //! What is remembered of an exchange, so that it can be explained: decided at its end, and for a few
 //! at its start, whose policies are then watched. Everybody else pays a branch or two.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use yumen_http::{RequestHead, Response};
 use yumen_observe::{PolicyStep, Recollection, Record, Room, Side};
@@ -89,7 +89,7 @@ impl Engine {
     /// Shows an exchange to those who listen to the log live.
     pub(crate) fn show(&self, record: &Record<'_>) {
         if self.onlookers.taps.is_open() {
-            self.log.borrow().offer(&self.onlookers.taps, &dated(record));
+            self.log.borrow().offer(&self.onlookers.taps, &whole(record));
         }
     }
 
@@ -104,7 +104,7 @@ impl Engine {
         let request = request_text(&exchange.request.head, &remember.fields);
         let steps = recorder.map(|recorder| recorder.steps.clone());
         let asked_for = recorder.is_some_and(|recorder| recorder.asked_for);
-        let one = Recollection::new(&dated(record), request, steps);
+        let one = Recollection::new(&whole(record), request, steps);
         self.onlookers.memory.keep(one, asked_for, self.room(remember));
     }
 
@@ -136,13 +136,15 @@ fn has_failed(record: &Record<'_>) -> bool {
     record.failure.is_some() || record.status >= 500 || record.aborted_by == Some(Side::Upstream)
 }
 
-/// With the time when it began, which is left out of a record that no log wants.
-fn dated<'a>(record: &Record<'a>) -> Record<'a> {
-    let began = match record.began {
-        SystemTime::UNIX_EPOCH => before(record.times.total.max(Duration::ZERO)),
-        began => began,
-    };
-    Record { began, ..*record }
+/// With the time when it began and with fields of the client, which are left out of a record that no
+/// log wants.
+fn whole<'a>(record: &Record<'a>) -> Record<'a> {
+    if record.began != SystemTime::UNIX_EPOCH {
+        return *record;
+    }
+    let field = |name| record.request_fields.and_then(|fields| fields.first(name));
+    let (referer, user_agent) = (field("referer"), field("user-agent"));
+    Record { began: before(record.times.total), referer, user_agent, ..*record }
 }
 
 /// A head that routes can be asked about again: without the query's values, and without fields but

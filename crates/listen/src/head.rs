@@ -1,7 +1,7 @@
 //! The wait for the next request on a connection, and the reading of its head.
 
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use yumen_http::{HeadIndex, Malformed, Refusal, RequestHead, can_begin_request};
@@ -40,6 +40,8 @@ struct Reading {
     index: HeadIndex,
     skipped: usize,
     begun: bool,
+    /// It was looked for before.
+    looked: bool,
 }
 
 /// Waits for the next request.
@@ -78,6 +80,10 @@ impl Reading {
             if let Some(arrival) = self.take(&rest, link, door) {
                 return Poll::Ready(arrival);
             }
+        }
+        // Who has just got an answer has hardly sent the next request.
+        if !std::mem::replace(&mut self.looked, true) {
+            ready!(link.poll_readable(context));
         }
         loop {
             let arrival = yumen_worker::with_scratch(|buffer| {

@@ -36,15 +36,16 @@ struct Connection<S> {
 /// Serves a connection to its end.
 pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Rc<Link>, peer: Peer) {
     let mut connection = Connection { gate, link, watch: Rc::default(), peer, served: 0 };
+    let mut door = connection.gate.door();
     loop {
-        let door = connection.gate.door();
+        door = connection.gate.door_since(door);
         let kept =
             match next(&connection.gate, &connection.link, &door, connection.served == 0).await {
                 Arrival::Nothing => return connection.link.end(),
                 Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
                 Arrival::Request(head) => {
                     // The wait may have been long.
-                    let door = connection.gate.door_since(door);
+                    door = connection.gate.door_since(door);
                     connection.exchange(&door, head).await
                 }
                 Arrival::Http2 => {

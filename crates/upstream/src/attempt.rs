@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use yumen_http::{
@@ -355,6 +355,10 @@ impl Asking {
             if let Some(head) = self.take(&rest, connection, destination) {
                 return Poll::Ready(head);
             }
+        }
+        // The request is hardly on its way.
+        if self.patience.is_new() {
+            ready!(connection.poll_readable(context));
         }
         loop {
             // What stands behind the head is copied once more.

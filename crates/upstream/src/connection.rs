@@ -93,6 +93,15 @@ impl Connection {
         self.stream()?.poll_read(context, out, room)
     }
 
+    /// Comes when there may be something to read, or the end.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self.stream() {
+            Ok(stream) => stream.poll_readable(context),
+            // A read says what is wrong.
+            Err(_) => Poll::Ready(()),
+        }
+    }
+
     /// Moves at most so many bytes into a pipe; 0 at the end.
     pub(crate) fn poll_fill(
         &mut self,
