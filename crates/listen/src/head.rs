@@ -1,6 +1,6 @@
 //! The wait for the next request on a connection, and the reading of its head.
 
-use std::rc::Rc;
+use std::future::Future;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -45,16 +45,16 @@ struct Reading {
 }
 
 /// Waits for the next request.
-pub(crate) async fn next<S: Serve>(
-    gate: &Rc<Gate<S>>,
-    link: &Link,
-    door: &Door,
+pub(crate) fn next<'a, S: Serve>(
+    gate: &'a Gate<S>,
+    link: &'a Link,
+    door: &'a Door,
     first: bool,
-) -> Arrival {
+) -> impl Future<Output = Arrival> + 'a {
     let mut reading = Reading { first, ..Reading::default() };
     let mut last = false;
     link.allow(if first { door.patience.head } else { door.patience.keep_alive });
-    std::future::poll_fn(|context| {
+    std::future::poll_fn(move |context| {
         let arrival = reading.poll(context, link, door);
         if arrival.is_pending() && !reading.begun && gate.is_closing() && !last {
             last = true;
@@ -70,7 +70,6 @@ pub(crate) async fn next<S: Serve>(
             Poll::Pending => Poll::Pending,
         }
     })
-    .await
 }
 
 impl Reading {
