@@ -95,18 +95,70 @@ impl Attempt {
         })
     }
 
-    /// What came of the wait.
+    /// The answer, if all of it is here: its connection is free from then on. If not, what came of
+    /// the wait is handed back, for [`Attempt::end`].
+    pub(crate) fn whole(
+        &mut self,
+        head: Result<Box<ResponseHead>, Failure>,
+        exchange: &Exchange,
+        road: &Road<'_>,
+    ) -> Result<Response, Result<Box<ResponseHead>, Failure>> {
+        let head = match head {
+            Ok(head) if head.status() != Status::SWITCHING => head,
+            other => return Err(other),
+        };
+        let length = match head.body_framing(exchange.request.head.method()) {
+            Framing::None => Some(0),
+            Framing::Length(length) => usize::try_from(length).ok(),
+            Framing::Chunked | Framing::UntilClose => None,
+        };
+        let connection = &mut self.connection;
+        let Some(length) = length.filter(|length| *length <= connection.rest.len()) else {
+            return Err(Ok(head));
+        };
+        let surplus = connection.rest.split_off(length);
+        let bytes = std::mem::take(&mut connection.rest);
+        // A connection on which a request broke off serves no other.
+        let kept = head.is_kept_alive() && !self.upload.over;
+        if kept && !self.upload.is_unfinished() && surplus.is_empty() {
+            connection.put_back(&self.destination, road.outbound.worker().unix_seconds());
+        }
+        let body = if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) };
+        Ok(Response::new(head, body))
+    }
+
+    /// What came of the wait, where the answer is not [whole](Attempt::whole).
     pub(crate) fn end(
         self,
         head: Result<Box<ResponseHead>, Failure>,
-        exchange: &mut Exchange,
+        exchange: &Exchange,
         road: &Road<'_>,
     ) -> Result<Response, Failed> {
-        exchange.trail.answered = Some(exchange.trail.began.elapsed());
-        match head {
-            Ok(head) => self.finish(head, exchange, road),
-            Err(failure) => Err(self.fail(failure)),
+        let head = match head {
+            Ok(head) => head,
+            Err(failure) => return Err(self.fail(failure)),
+        };
+        if head.status() == Status::SWITCHING {
+            return Ok(switch(head, self.connection, exchange)?);
         }
+        let framing = head.body_framing(exchange.request.head.method());
+        let length = match framing {
+            Framing::None => Some(0),
+            Framing::Length(length) => Some(length),
+            Framing::Chunked | Framing::UntilClose => None,
+        };
+        let body = ServiceBody {
+            connection: self.connection,
+            decoder: Some(Decoder::new(framing, TRAILERS_MAX)),
+            kept: head.is_kept_alive() && !self.upload.over && framing != Framing::UntilClose,
+            upload: Some(self.upload).filter(Upload::is_unfinished),
+            pauses: Pauses::new(road.way.timeouts, exchange.trail.began),
+            moving: false,
+            trailers: None,
+            destination: self.destination,
+            worker: road.outbound.worker().clone(),
+        };
+        Ok(Response::new(head, Body::Stream(Box::new(body), length)))
     }
 
     /// Whether its connection has served before.
@@ -125,65 +177,16 @@ impl Attempt {
         asking.poll(context, (connection, upload, destination), (exchange, way))
     }
 
-    /// The answer whose head has come: with its body if that is here already, else with the rest of
-    /// it as a stream.
+    /// The answer whose head has come.
     pub(crate) fn finish(
         mut self,
         head: Box<ResponseHead>,
         exchange: &Exchange,
         road: &Road<'_>,
     ) -> Result<Response, Failed> {
-        if head.status() == Status::SWITCHING {
-            return Ok(switch(head, self.connection, exchange)?);
-        }
-        let framing = head.body_framing(exchange.request.head.method());
-        let length = match framing {
-            Framing::None => Some(0),
-            Framing::Length(length) => Some(length),
-            Framing::Chunked | Framing::UntilClose => None,
-        };
-        // A connection on which a request broke off serves no other.
-        let kept = head.is_kept_alive() && !self.upload.over;
-        let here = length
-            .and_then(|length| usize::try_from(length).ok())
-            .filter(|here| *here <= self.connection.rest.len());
-        if let Some(here) = here {
-            let body = self.take_body(here, kept, road);
-            return Ok(Response::new(head, body));
-        }
-        let body = self.into_body(framing, kept, exchange, road);
-        Ok(Response::new(head, Body::Stream(Box::new(body), length)))
-    }
-
-    /// The body, which is all here. The connection is free from now on.
-    fn take_body(&mut self, length: usize, kept: bool, road: &Road<'_>) -> Body {
-        let connection = &mut self.connection;
-        let surplus = connection.rest.split_off(length);
-        let bytes = std::mem::take(&mut connection.rest);
-        if kept && !self.upload.is_unfinished() && surplus.is_empty() {
-            connection.put_back(&self.destination, road.outbound.worker().unix_seconds());
-        }
-        if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) }
-    }
-
-    /// The body, which is still to come.
-    fn into_body(
-        self,
-        framing: Framing,
-        kept: bool,
-        exchange: &Exchange,
-        road: &Road<'_>,
-    ) -> ServiceBody {
-        ServiceBody {
-            connection: self.connection,
-            decoder: Some(Decoder::new(framing, TRAILERS_MAX)),
-            upload: Some(self.upload).filter(Upload::is_unfinished),
-            pauses: Pauses::new(road.way.timeouts, exchange.trail.began),
-            kept: kept && framing != Framing::UntilClose,
-            moving: false,
-            trailers: None,
-            destination: self.destination,
-            worker: road.outbound.worker().clone(),
+        match self.whole(Ok(head), exchange, road) {
+            Ok(response) => Ok(response),
+            Err(head) => self.end(head, exchange, road),
         }
     }
 

@@ -15,7 +15,6 @@ use yumen_model::report::Report;
 use yumen_model::{Bytes, ServiceHttp2};
 
 pub(crate) use lane::attempt;
-pub(crate) use trunk::Lane;
 pub(crate) use trunks::{Entered, Trunks, enter};
 
 /// Streams of one connection that make sense.

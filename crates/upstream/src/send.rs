@@ -17,7 +17,7 @@ use crate::destination::{Destination, Timeouts};
 use crate::endpoint::Endpoint;
 use crate::entry;
 use crate::hedge::{self, Other, Raced};
-use crate::http2::{self, Entered, Lane};
+use crate::http2::{self, Entered};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
 use crate::outcome::{Outcome, Try, status_of};
@@ -97,17 +97,6 @@ pub async fn send(
 }
 
 type Chosen = (usize, Rc<Endpoint>);
-
-/// How far a try has come that has its connection.
-#[derive(Debug)]
-enum Asked {
-    /// The request is on its way.
-    Text(Attempt),
-    /// It goes over a part of a connection of HTTP/2.
-    Lane(Lane),
-    /// There is no request.
-    Raw(Connection),
-}
 
 /// How far an exchange has come with its tries.
 #[derive(Debug)]
@@ -194,7 +183,7 @@ impl Course {
     }
 
     /// There is no other try.
-    fn end(mut self, result: &Result<Response, Failure>, way: &Way<'_>, exchange: &mut Exchange) {
+    fn end(&mut self, result: &Result<Response, Failure>, way: &Way<'_>, exchange: &mut Exchange) {
         let well = result.as_ref().is_ok_and(|response| status_of(response, exchange) < 500);
         self.account(way.clerk, well);
         entry::learn(way, result, (exchange, self.resend.streams));
@@ -260,14 +249,15 @@ impl Course {
         let since = road.way.timeouts.per_try.map(|_| Instant::now());
         let at_hand = !matches!(exchange.request.body, Body::Stream(..));
         let current = Try::begin(endpoint, leave, at_hand, &mut exchange.trail);
-        let (asked, reused) = match self.reuse(endpoint, exchange) {
+        let is_raw = !exchange.request.head.version().is_http();
+        let (entered, reused) = match self.reuse(endpoint, exchange) {
             Some(connection) => {
                 exchange.trail.connected(current.number, current.began, true);
-                (Asked::Text(Attempt::begin(connection, since, road, exchange)), true)
+                (Entered::Text(connection), true)
             }
             // In a box, for few requests need a new one and all would pay for its size.
-            None => match Box::pin(self.open(road, (endpoint, &current), since, exchange)).await {
-                Ok(asked) => asked,
+            None => match Box::pin(self.open(road, (endpoint, &current), exchange)).await {
+                Ok(opened) => opened,
                 Err(error) => {
                     current.end(Outcome::unconnected(&error), &mut exchange.trail);
                     return Err(Setback::unconnected(&error, endpoint));
@@ -276,23 +266,28 @@ impl Course {
         };
         let hedge = road.way.retries.hedge.filter(|_| self.may_hedge(road, exchange));
         if let Some(after) = hedge
-            && let Asked::Text(attempt) = asked
+            && let Entered::Text(connection) = entered
         {
             // In a box, for few requests are hedged and all would pay for its size.
-            let pair = self.hedge(road, (index, after), (attempt, current, since), exchange);
-            return Box::pin(pair).await;
+            let race = self.hedge(road, (index, after), (connection, current, since), exchange);
+            return Box::pin(race).await;
         }
         let may_leave = endpoint.is_watched() && self.may_leave(road, at_hand, exchange);
         let mut elsewhere = || self.leave(road, index);
         let elsewhere: Option<&mut dyn FnMut() -> bool> =
             if may_leave { Some(&mut elsewhere) } else { None };
-        let response = match asked {
-            Asked::Raw(connection) => Ok(pass_on(connection, exchange)),
-            Asked::Text(mut attempt) => {
+        let response = match entered {
+            Entered::Text(connection) if is_raw => Ok(pass_on(connection, exchange)),
+            Entered::Text(connection) => {
+                let mut attempt = Attempt::begin(connection, since, road, exchange);
                 let head = attempt.head(exchange, road.way, elsewhere).await;
-                attempt.end(head, exchange, road)
+                exchange.trail.answered = Some(exchange.trail.began.elapsed());
+                match attempt.whole(head, exchange, road) {
+                    Ok(response) => Ok(response),
+                    Err(head) => attempt.end(head, exchange, road),
+                }
             }
-            Asked::Lane(lane) => http2::attempt(road, lane, since, exchange, elsewhere).await,
+            Entered::Lane(lane) => http2::attempt(road, lane, since, exchange, elsewhere).await,
         };
         self.settle(response, current, reused, exchange)
     }
@@ -336,10 +331,11 @@ impl Course {
         &mut self,
         road: &Road<'a>,
         (index, after): (usize, Duration),
-        (attempt, current, since): (Attempt, Try<'_>, Option<Instant>),
+        (connection, current, since): (Connection, Try<'_>, Option<Instant>),
         exchange: &mut Exchange,
     ) -> Result<Response, Setback> {
-        let reused = attempt.is_reused();
+        let reused = connection.reused;
+        let attempt = Attempt::begin(connection, since, road, exchange);
         let tried = &mut self.tried;
         let key = self.key;
         let choose = |exchange: &mut Exchange| {
@@ -413,31 +409,21 @@ impl Course {
         Connection::reuse(endpoint, !head.method().is_idempotent())
     }
 
-    /// Asks over a new connection, or takes a part in one that is shared; whether that was there
-    /// already.
+    /// A new connection, or a part in one that is shared; whether that was there already.
     async fn open(
         &self,
         road: &Road<'_>,
         (endpoint, current): (&Rc<Endpoint>, &Try<'_>),
-        since: Option<Instant>,
         exchange: &mut Exchange,
-    ) -> io::Result<(Asked, bool)> {
-        let is_raw = !exchange.request.head.version().is_http();
-        if is_raw {
+    ) -> io::Result<(Entered, bool)> {
+        if !exchange.request.head.version().is_http() {
             exchange.trail.asked.get_or_insert(current.began);
         }
         let entered = self.enter(road, endpoint, exchange).await?;
         let reused = entered.is_reused();
         let connected = if reused { current.began } else { exchange.trail.began.elapsed() };
         exchange.trail.connected(current.number, connected, reused);
-        let asked = match entered {
-            Entered::Lane(lane) => Asked::Lane(lane),
-            Entered::Text(connection) if is_raw => Asked::Raw(connection),
-            Entered::Text(connection) => {
-                Asked::Text(Attempt::begin(connection, since, road, exchange))
-            }
-        };
-        Ok((asked, reused))
+        Ok((entered, reused))
     }
 
     /// A new connection, or a part in one that is shared.
