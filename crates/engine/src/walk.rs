@@ -46,14 +46,23 @@ impl Engine {
             Action::Forward { .. } | Action::Answer(_) => Vec::new(),
         };
         exchange.path = path.map_err(malformed)?;
-        if let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {
+        // Here, and not there: who has no policies does not even step in.
+        let has_policies = !offer.chain.0.is_empty();
+        if has_policies && let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {
             return outward((&offer.chain, ends), exchange, answer, mark).await;
         }
         let response = match &route.action {
             Action::Forward { destination, timeouts, host, told, retries, fallback } => {
                 secured::tell(exchange, told, &Told::default())?;
                 let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
-                let timeouts = timeouts.bounded(grpc::timeout(&exchange.request.head));
+                let bounded;
+                let timeouts = match grpc::timeout(&exchange.request.head) {
+                    None => timeouts,
+                    most => {
+                        bounded = timeouts.bounded(most);
+                        &bounded
+                    }
+                };
                 let way = Way { destination, timeouts, host, retries, clerk };
                 let place = &mut mark.place;
                 let asked = yumen_upstream::send(&self.outbound, pool, (&way, place), exchange);
@@ -74,6 +83,9 @@ impl Engine {
             }
             Action::Answer(fixed) => answer(fixed)?,
         };
+        if !has_policies {
+            return Ok(response);
+        }
         outward((&offer.chain, ends), exchange, response, mark).await
     }
 
@@ -106,7 +118,7 @@ impl Engine {
         mark.place = None;
         let way = Way {
             destination,
-            timeouts: destination.timeouts.bounded(grpc::timeout(&exchange.request.head)),
+            timeouts: &destination.timeouts.bounded(grpc::timeout(&exchange.request.head)),
             host: &destination.host,
             retries: &destination.retries,
             clerk: &ends.clerk,
@@ -179,9 +191,6 @@ async fn inward(
     exchange: &mut Exchange,
     mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
-    if chain.0.is_empty() {
-        return Ok(None);
-    }
     let since = Instant::now();
     let decided = decide(chain, ends, exchange, mark).await;
     exchange.trail.policies = since.elapsed();
@@ -229,9 +238,6 @@ async fn outward(
     response: Response,
     mark: &mut Mark,
 ) -> Result<Response, Failure> {
-    if chain.0.is_empty() {
-        return Ok(response);
-    }
     exchange.response = Some(response);
     for (place, (link, meter)) in chain.0.iter().zip(&ends.policies).enumerate().rev() {
         let since = mark.watches();

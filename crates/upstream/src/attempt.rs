@@ -152,7 +152,7 @@ impl Attempt {
             decoder: Some(Decoder::new(framing, TRAILERS_MAX)),
             kept: head.is_kept_alive() && !self.upload.over && framing != Framing::UntilClose,
             upload: Some(self.upload).filter(Upload::is_unfinished),
-            pauses: Pauses::new(road.way.timeouts, exchange.trail.began),
+            pauses: Pauses::new(*road.way.timeouts, exchange.trail.began),
             moving: false,
             trailers: None,
             destination: self.destination,
@@ -321,7 +321,7 @@ impl Asking {
                 Poll::Ready(head) => head?,
                 Poll::Pending => {
                     let began = exchange.trail.began;
-                    if let Some(patience) = self.patience.arm(wait, &way.timeouts, began) {
+                    if let Some(patience) = self.patience.arm(wait, way.timeouts, began) {
                         connection.allow_by(&mut self.vigil, patience);
                     }
                     let over = connection.is_over(&mut self.vigil, context);

@@ -39,7 +39,7 @@ pub struct Way<'a> {
     /// The service, as the plan of the exchange has it.
     pub destination: &'a Destination,
     /// The route's patience, or the service's.
-    pub timeouts: Timeouts,
+    pub timeouts: &'a Timeouts,
     /// The `Host` field, as the route or the service wants it.
     pub host: &'a HostHeader,
     /// When a request is sent once more.
@@ -433,7 +433,7 @@ impl Course {
         endpoint: &Rc<Endpoint>,
         exchange: &Exchange,
     ) -> io::Result<Entered> {
-        let timeouts = &road.way.timeouts;
+        let timeouts = road.way.timeouts;
         let patience = match (timeouts.connect, timeouts.per_try) {
             (Some(connect), Some(per_try)) => Some(connect.min(per_try)),
             (connect, per_try) => connect.or(per_try),
