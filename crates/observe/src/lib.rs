@@ -22,5 +22,5 @@ pub use metrics::{
     AcmeFigures, Expiring, Format, ListenerMeter, Names, PolicyMeter, Registry, RouteMeter,
     RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics, names,
 };
-pub use record::{Record, Side, Size, Source, Times};
+pub use record::{Counted, Record, Side, Size, Source, Times};
 pub use tap::{Tap, TapRefused, Taps};
