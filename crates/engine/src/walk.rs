@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version, grpc};
 use yumen_listen::Door;
-use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
+use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Forward, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
 use yumen_upstream::Way;
 
@@ -43,7 +43,7 @@ impl Engine {
         let path = route.rewrite.apply(head, &parameters);
         let location = match &route.action {
             Action::Redirect(redirect) => redirect.location(&parameters, head),
-            Action::Forward { .. } | Action::Answer(_) => Vec::new(),
+            Action::Forward(_) | Action::Answer(_) => Vec::new(),
         };
         exchange.path = path.map_err(malformed)?;
         // Here, and not there: who has no policies does not even step in.
@@ -52,9 +52,10 @@ impl Engine {
             return outward((&offer.chain, ends), exchange, answer, mark).await;
         }
         let response = match &route.action {
-            Action::Forward { destination, timeouts, host, told, retries, fallback } => {
+            Action::Forward(forward) => {
+                let Forward { destination, timeouts, host, told, retries, fallback } = &**forward;
                 secured::tell(exchange, told, &Told::default())?;
-                let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
+                let ServiceEnds { pool, clerk, .. } = &**ends.service.as_ref().ok_or_else(lost)?;
                 let bounded;
                 let timeouts = match grpc::timeout(&exchange.request.head) {
                     None => timeouts,

@@ -14,25 +14,44 @@ use crate::fallback::Fallback;
 /// What a route does with a request.
 #[derive(Debug)]
 pub enum Action {
-    /// Sends it to a service.
-    Forward {
-        /// The service.
-        destination: Arc<Destination>,
-        /// How long it may take.
-        timeouts: Timeouts,
-        /// The `Host` field that it sees.
-        host: HostHeader,
-        /// What it is told of the client's certificate.
-        told: Told,
-        /// When a request is sent once more.
-        retries: Arc<Retries>,
-        /// What stands in for its answer when it gave none.
-        fallback: Option<Arc<Fallback>>,
-    },
+    /// Sends it to a service. Routes that take all of this from their service share it: what requests
+    /// of all routes look at in turn is to be little.
+    Forward(Arc<Forward>),
     /// Sends the client elsewhere.
     Redirect(Redirection),
     /// Answers at once.
     Answer(Fixed),
+}
+
+/// How a request goes to a service.
+#[derive(Debug)]
+pub struct Forward {
+    /// The service.
+    pub destination: Arc<Destination>,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// The `Host` field that it sees.
+    pub host: HostHeader,
+    /// What it is told of the client's certificate.
+    pub told: Told,
+    /// When a request is sent once more.
+    pub retries: Arc<Retries>,
+    /// What stands in for its answer when it gave none.
+    pub fallback: Option<Arc<Fallback>>,
+}
+
+impl Forward {
+    /// As the service has it.
+    pub(crate) fn of(destination: &Arc<Destination>, fallback: Option<Arc<Fallback>>) -> Self {
+        Self {
+            destination: Arc::clone(destination),
+            timeouts: destination.timeouts,
+            host: destination.host.clone(),
+            told: destination.told.clone(),
+            retries: Arc::clone(&destination.retries),
+            fallback,
+        }
+    }
 }
 
 /// Sends the client elsewhere.

@@ -20,7 +20,7 @@ mod stream;
 mod tls;
 
 pub use acme::AcmePlan;
-pub use action::{Action, Fixed, Redirection};
+pub use action::{Action, Fixed, Forward, Redirection};
 pub use chain::{Chain, Link};
 pub use explain::{Explanation, Outcome, Passage, Setting};
 pub use fallback::{Fallback, Substitute};
