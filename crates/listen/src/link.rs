@@ -88,6 +88,9 @@ impl Link {
 
     /// Comes when there may be something to read, or the end.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ended.get() {
+            return Poll::Ready(());
+        }
         self.stream.poll_readable(context)
     }
 
