@@ -185,3 +185,43 @@ pub(crate) fn check_field(name: &str, value: Option<&str>, at: &str, report: &mu
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Plan;
+    use yumen_model::Model;
+
+    #[test]
+    fn routes_share_how_requests_go_to_their_service_unless_they_have_wishes_of_their_own() {
+        let model: Model = serde_json::from_value(serde_json::json!({
+            "listeners": [{ "name": "web", "address": "127.0.0.1:8080" }],
+            "services": [{ "name": "shop", "url": "http://127.0.0.1:9000", "routes": [
+                { "name": "one", "match": { "paths": ["/one"] } },
+                { "name": "two", "match": { "paths": ["/two"] } },
+                { "name": "own", "match": { "paths": ["/own"] }, "timeouts": { "first_byte": "7s" } },
+                { "name": "host", "match": { "paths": ["/host"] }, "host": "client" },
+            ] }],
+        }))
+        .unwrap();
+        let (plan, report) = Plan::compile(&model, &[], 1);
+        let plan = plan.unwrap_or_else(|| panic!("{:?}", report.problems()));
+        let forward = |name: &str| {
+            let route = plan.routes.iter().find(|route| &*route.name == name).unwrap();
+            match &route.action {
+                Action::Forward(forward) => Arc::clone(forward),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(Arc::ptr_eq(&forward("one"), &forward("two")));
+        let seven = yumen_model::ServiceTimeouts {
+            first_byte: yumen_model::Span::seconds(7),
+            ..yumen_model::ServiceTimeouts::default()
+        };
+        assert_eq!(forward("own").timeouts, Timeouts::from(&seven));
+        assert_eq!(forward("host").host, HostHeader::Client);
+        assert_eq!(forward("host").timeouts, forward("one").timeouts);
+        assert_ne!(forward("own").timeouts, forward("one").timeouts);
+        assert_eq!(forward("one").host, HostHeader::Target);
+    }
+}
