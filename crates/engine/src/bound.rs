@@ -1,7 +1,8 @@
 //! The plan of the moment, and one worker's ends of it: pools and meters, found once for each plan
 //! and then by number.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,6 +95,8 @@ pub(crate) struct Bound {
     offers: Box<[Box<[OnceCell<Ends>]>]>,
     /// For each listener, of requests without a route.
     astray: Box<[OnceCell<RouteMeter>]>,
+    /// Of services whose routes were asked for, by name.
+    services: RefCell<HashMap<Arc<str>, Rc<ServiceEnds>>>,
     ledgers: Arc<Ledgers>,
 }
 
@@ -136,9 +139,9 @@ pub(crate) struct Ends {
     pub(crate) meter: RouteMeter,
     /// Of the policies of its chain, in their order.
     pub(crate) policies: Box<[PolicyMeter]>,
-    pub(crate) service: Option<ServiceEnds>,
+    pub(crate) service: Option<Rc<ServiceEnds>>,
     /// Of the service that stands in for it.
-    pub(crate) substitute: Option<ServiceEnds>,
+    pub(crate) substitute: Option<Rc<ServiceEnds>>,
 }
 
 /// One worker's ends of a service.
@@ -158,7 +161,7 @@ impl Bound {
         let offers = plan.listeners.iter().map(cells).collect();
         let astray = plan.listeners.iter().map(|_| OnceCell::new()).collect();
         let ledgers = Arc::clone(&present.ledgers);
-        Self { plan, swaps, offers, astray, ledgers }
+        Self { plan, swaps, offers, astray, services: RefCell::default(), ledgers }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
@@ -196,16 +199,24 @@ impl Bound {
         if let Some(ends) = cell.get() {
             return Some(ends);
         }
+        self.find_ends(stand, cell, metrics, outbound)
+    }
+
+    /// The ends of a route that nobody has asked for yet.
+    #[cold]
+    fn find_ends<'a>(
+        &self,
+        stand: Stand,
+        cell: &'a OnceCell<Ends>,
+        metrics: &WorkerMetrics,
+        outbound: &Outbound,
+    ) -> Option<&'a Ends> {
         let (listener, offer, route) = self.offer(stand)?;
-        let ends_of = |destination: &Arc<Destination>| ServiceEnds {
-            pool: outbound.pool(destination),
-            meter: metrics.service(&destination.name),
-            clerk: self.ledgers.clerk(&destination.name),
-        };
+        let ends_of = |destination| self.service_ends(destination, metrics, outbound);
         Some(cell.get_or_init(|| {
             let (service, fallback) = match &route.action {
-                Action::Forward { destination, fallback, .. } => {
-                    (Some(ends_of(destination)), fallback.as_deref())
+                Action::Forward(forward) => {
+                    (Some(ends_of(&forward.destination)), forward.fallback.as_deref())
                 }
                 Action::Redirect(_) | Action::Answer(_) => (None, None),
             };
@@ -217,6 +228,24 @@ impl Bound {
             let policies = offer.chain.0.iter().map(|link| metrics.policy(link.kind)).collect();
             Ends { meter, policies, service, substitute }
         }))
+    }
+
+    /// The ends of a service, which all its routes share.
+    fn service_ends(
+        &self,
+        destination: &Arc<Destination>,
+        metrics: &WorkerMetrics,
+        outbound: &Outbound,
+    ) -> Rc<ServiceEnds> {
+        let mut services = self.services.borrow_mut();
+        let ends = services.entry(Arc::clone(&destination.name)).or_insert_with(|| {
+            Rc::new(ServiceEnds {
+                pool: outbound.pool(destination),
+                meter: metrics.service(&destination.name),
+                clerk: self.ledgers.clerk(&destination.name),
+            })
+        });
+        Rc::clone(ends)
     }
 
     /// Counts exchanges of this listener that no route matches.

@@ -14,6 +14,7 @@ enum Form {
 }
 
 /// The answer to a failed exchange.
+#[cold]
 pub(crate) fn respond(failure: &Failure, accept: Option<&[u8]>, id: &str) -> Response {
     let form = choose(accept);
     let status = failure.kind().status();
@@ -39,6 +40,7 @@ pub(crate) fn respond(failure: &Failure, accept: Option<&[u8]>, id: &str) -> Res
 }
 
 /// The answer to a call of gRPC that failed: trailers only, as its clients expect it.
+#[cold]
 pub(crate) fn respond_to_call(failure: &Failure, id: &str) -> Response {
     let mut head = ResponseHead::new(Status::OK);
     let status = failure.kind().grpc_status().to_string();

@@ -118,17 +118,23 @@ impl Engine {
 
     /// The plan of the moment with this worker's ends of it.
     fn bound(&self) -> Rc<Bound> {
-        let mut bound = self.bound.borrow_mut();
-        if !bound.is_of(&self.present) {
-            let old = std::mem::replace(&mut *bound, Rc::new(Bound::new(&self.present)));
-            let plan = bound.plan();
-            if self.outbound.worker().index() == 0 {
-                self.clear(&old.plan().limited, plan);
-            }
-            self.outbound.worker().spawn(bound::let_go(old));
-            self.outbound.retain(|name| plan.destinations.contains_key(name));
+        if !self.bound.borrow().is_of(&self.present) {
+            self.bind();
         }
-        Rc::clone(&bound)
+        Rc::clone(&self.bound.borrow())
+    }
+
+    /// Takes the plan of the moment up.
+    #[cold]
+    fn bind(&self) {
+        let mut bound = self.bound.borrow_mut();
+        let old = std::mem::replace(&mut *bound, Rc::new(Bound::new(&self.present)));
+        let plan = bound.plan();
+        if self.outbound.worker().index() == 0 {
+            self.clear(&old.plan().limited, plan);
+        }
+        self.outbound.worker().spawn(bound::let_go(old));
+        self.outbound.retain(|name| plan.destinations.contains_key(name));
     }
 
     /// Shows that services which had a breaker or limits have neither any more: nobody reads how those
@@ -143,12 +149,19 @@ impl Engine {
     }
 
     fn listener(&self, door: &Door) -> Rc<ListenerMeter> {
-        let mut listeners = self.listeners.borrow_mut();
+        let listeners = self.listeners.borrow();
         if let Some((_, meter)) = listeners.iter().find(|(name, _)| *name == door.name) {
             return Rc::clone(meter);
         }
+        drop(listeners);
+        self.meet(door)
+    }
+
+    /// A listener that was not met before.
+    #[cold]
+    fn meet(&self, door: &Door) -> Rc<ListenerMeter> {
         let meter = Rc::new(self.metrics.listener(&door.name));
-        listeners.push((Arc::clone(&door.name), Rc::clone(&meter)));
+        self.listeners.borrow_mut().push((Arc::clone(&door.name), Rc::clone(&meter)));
         meter
     }
 }

@@ -5,41 +5,46 @@ use std::time::{Duration, SystemTime};
 
 use yumen_http::Version;
 use yumen_listen::{Broken, Door, End};
-use yumen_observe::{Record, ServiceMeter, Side, Size, Source, Times};
-use yumen_policy::{Attempt, Client, Exchange, Failure};
+use yumen_observe::{Counted, Record, ServiceMeter, Side, Size, Source, Times};
+use yumen_policy::{Attempt, Client, Exchange, Failure, Trace};
 use yumen_upstream::{BreakerState, Reading};
 
 use crate::bound::Stand;
 use crate::{Engine, Mark};
 
 impl Engine {
-    /// Writes down how an exchange ended.
+    /// Counts an exchange that has ended, and writes down how it did if anybody reads that.
     pub(crate) fn note(&self, door: &Door, exchange: &Exchange, mark: &Mark, end: End) {
+        let counted = counted(exchange, end);
+        self.count(door, exchange, mark, &counted);
+        if self.is_heard(exchange, mark, end) {
+            self.write_down(door, exchange, mark, (end, &counted));
+        }
+    }
+
+    /// Whether there is a log, somebody who listens live, or something to be remembered or traced.
+    fn is_heard(&self, exchange: &Exchange, mark: &Mark, end: End) -> bool {
+        !self.log.borrow().is_off()
+            || self.onlookers.taps.is_open()
+            || mark.recorder.is_some()
+            || exchange.trail.trace.as_deref().is_some_and(Trace::is_sampled)
+            || has_failed(exchange.trail.failure.is_some(), end)
+    }
+
+    fn write_down(
+        &self,
+        door: &Door,
+        exchange: &Exchange,
+        mark: &Mark,
+        (end, counted): (End, &Counted<'_>),
+    ) {
         let Exchange { client, request, trail, .. } = exchange;
         let bound = mark.bound.as_deref();
         let route = bound.zip(mark.stand).and_then(|(bound, stand)| bound.route(stand));
-        let total = trail.began.elapsed();
         let head = &request.head;
-        let is_http = head.version().is_http();
-        let from_service =
-            trail.answered.is_some() && (trail.failure.is_none() || trail.substituted);
         let record = Record {
-            began: if self.log.borrow().is_off() && trail.trace.is_none() {
-                SystemTime::UNIX_EPOCH
-            } else {
-                before(total)
-            },
-            times: Times {
-                total,
-                upstream: trail
-                    .answered
-                    .zip(trail.asked)
-                    .map(|(answered, asked)| answered.saturating_sub(asked)),
-                overhead: trail.asked.unwrap_or(total),
-                queued: trail.queued,
-                policies: trail.policies,
-                connect: trail.attempts.current().and_then(Attempt::connect),
-            },
+            began: before(counted.times.total),
+            times: counted.times,
             request_id: &trail.id,
             client: SocketAddr::new(client.address, client.peer.port()),
             listener: &door.name,
@@ -47,21 +52,21 @@ impl Engine {
             pattern: route.map_or("", |route| &route.pattern),
             service: route.map_or("", |route| &route.service),
             target: trail.target().map_or("", |target| target),
-            method: if is_http { head.method().as_str().as_bytes() } else { b"" },
+            method: counted.method,
             host: head.host().as_bytes(),
-            path: if is_http { head.path_bytes() } else { b"" },
+            path: if head.version().is_http() { head.path_bytes() } else { b"" },
             query: head.query_bytes(),
             protocol: protocol(head.version()),
-            status: end.status,
-            source: if from_service { Source::Upstream } else { Source::Gateway },
+            status: counted.status,
+            source: counted.source,
             failure: trail.failure.map(yumen_policy::FailureKind::code),
             cause: trail.cause.as_deref(),
             attempts: &trail.attempts,
             decider: trail.decider.as_ref(),
             decisions: &trail.decisions,
             grpc_status: trail.watch.grpc_status.get(),
-            received: Size { head: head.size() as u64, body: trail.watch.received.get() },
-            sent: Size { head: trail.watch.head_sent.get(), body: trail.watch.sent.get() },
+            received: counted.received,
+            sent: counted.sent,
             referer: head.fields().first("referer"),
             user_agent: head.fields().first("user-agent"),
             revision: bound.map_or(0, |bound| bound.plan().revision),
@@ -76,15 +81,12 @@ impl Engine {
             trace: trail.trace.as_deref(),
         };
         self.log.borrow_mut().write(&record);
-        if record.trace.is_some() {
-            self.spans.borrow_mut().write(&record, self.log.borrow().secrets());
-        }
+        self.spans.borrow_mut().write(&record, self.log.borrow().secrets());
         self.show(&record);
-        self.remember(&record, exchange, mark);
-        self.count(door, exchange, mark, &record);
+        self.remember(&record, exchange, (mark, end));
     }
 
-    fn count(&self, door: &Door, exchange: &Exchange, mark: &Mark, record: &Record<'_>) {
+    fn count(&self, door: &Door, exchange: &Exchange, mark: &Mark, counted: &Counted<'_>) {
         let Some(bound) = &mark.bound else { return };
         let at_the_door = || {
             let (listener, _) = bound.listener(&door.name)?;
@@ -93,11 +95,11 @@ impl Engine {
         let Some(stand) = mark.stand.or_else(at_the_door) else { return };
         let Some(ends) = bound.ends(stand, &self.metrics, &self.outbound) else {
             if let Some(astray) = bound.astray(stand.listener, &self.metrics) {
-                astray.count(record);
+                astray.count(*counted);
             }
             return;
         };
-        ends.meter.count(record);
+        ends.meter.count(*counted);
         let Some(service) = &ends.service else { return };
         let service = &service.meter;
         let trail = &exchange.trail;
@@ -142,6 +144,37 @@ impl Engine {
         self.show(&record);
         self.remember_refused(&record);
         self.listener(door).request_refused(status);
+    }
+}
+
+/// Whether an exchange is one of those that are remembered because they went wrong.
+pub(crate) fn has_failed(has_failure: bool, end: End) -> bool {
+    has_failure || end.status >= 500 || matches!(end.broken, Some(Broken::Upstream))
+}
+
+/// What is counted of an exchange.
+fn counted(exchange: &Exchange, end: End) -> Counted<'_> {
+    let Exchange { request, trail, .. } = exchange;
+    let total = trail.began.elapsed();
+    let head = &request.head;
+    let from_service = trail.answered.is_some() && (trail.failure.is_none() || trail.substituted);
+    Counted {
+        method: if head.version().is_http() { head.method().as_str().as_bytes() } else { b"" },
+        status: end.status,
+        source: if from_service { Source::Upstream } else { Source::Gateway },
+        times: Times {
+            total,
+            upstream: trail
+                .answered
+                .zip(trail.asked)
+                .map(|(answered, asked)| answered.saturating_sub(asked)),
+            overhead: trail.asked.unwrap_or(total),
+            queued: trail.queued,
+            policies: trail.policies,
+            connect: trail.attempts.current().and_then(Attempt::connect),
+        },
+        received: Size { head: head.size() as u64, body: trail.watch.received.get() },
+        sent: Size { head: trail.watch.head_sent.get(), body: trail.watch.sent.get() },
     }
 }
 

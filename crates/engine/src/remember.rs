@@ -1,14 +1,15 @@
 //! What is remembered of an exchange, so that it can be explained: decided at its end, and for a few
 //! at its start, whose policies are then watched. Everybody else pays a branch or two.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use yumen_http::{RequestHead, Response};
-use yumen_observe::{PolicyStep, Recollection, Record, Room, Side};
+use yumen_listen::End;
+use yumen_observe::{PolicyStep, Recollection, Record, Room};
 use yumen_plan::{Debugging, Remember, Signed};
 use yumen_policy::{Exchange, Verdict};
 
-use crate::note::before;
+use crate::note::has_failed;
 use crate::{Engine, Mark};
 
 /// Where a client asks for its request to be remembered. It goes to no service.
@@ -89,22 +90,27 @@ impl Engine {
     /// Shows an exchange to those who listen to the log live.
     pub(crate) fn show(&self, record: &Record<'_>) {
         if self.onlookers.taps.is_open() {
-            self.log.borrow().offer(&self.onlookers.taps, &dated(record));
+            self.log.borrow().offer(&self.onlookers.taps, record);
         }
     }
 
     /// Remembers an exchange, if it is one of those.
-    pub(crate) fn remember(&self, record: &Record<'_>, exchange: &Exchange, mark: &Mark) {
+    pub(crate) fn remember(
+        &self,
+        record: &Record<'_>,
+        exchange: &Exchange,
+        (mark, end): (&Mark, End),
+    ) {
         let Some(bound) = &mark.bound else { return };
         let remember = &bound.plan().remember;
         let recorder = mark.recorder.as_deref();
-        if recorder.is_none() && !(remember.failures && has_failed(record)) {
+        if recorder.is_none() && !(remember.failures && has_failed(record.failure.is_some(), end)) {
             return;
         }
         let request = request_text(&exchange.request.head, &remember.fields);
         let steps = recorder.map(|recorder| recorder.steps.clone());
         let asked_for = recorder.is_some_and(|recorder| recorder.asked_for);
-        let one = Recollection::new(&dated(record), request, steps);
+        let one = Recollection::new(record, request, steps);
         self.onlookers.memory.keep(one, asked_for, self.room(remember));
     }
 
@@ -130,19 +136,6 @@ impl Engine {
         let workers = self.onlookers.workers.max(1);
         Room { entries: remember.entries.div_ceil(workers), bytes: remember.bytes / workers }
     }
-}
-
-fn has_failed(record: &Record<'_>) -> bool {
-    record.failure.is_some() || record.status >= 500 || record.aborted_by == Some(Side::Upstream)
-}
-
-/// With the time when it began, which is left out of a record that no log wants.
-fn dated<'a>(record: &Record<'a>) -> Record<'a> {
-    let began = match record.began {
-        SystemTime::UNIX_EPOCH => before(record.times.total.max(Duration::ZERO)),
-        began => began,
-    };
-    Record { began, ..*record }
 }
 
 /// A head that routes can be asked about again: without the query's values, and without fields but

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version, grpc};
 use yumen_listen::Door;
-use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Substitute};
+use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Forward, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
-use yumen_upstream::{Pool, Way};
+use yumen_upstream::Way;
 
 use crate::bound::{Bound, Ends, ServiceEnds, Stand};
 use crate::{Engine, Mark, secured};
@@ -43,19 +43,31 @@ impl Engine {
         let path = route.rewrite.apply(head, &parameters);
         let location = match &route.action {
             Action::Redirect(redirect) => redirect.location(&parameters, head),
-            Action::Forward { .. } | Action::Answer(_) => Vec::new(),
+            Action::Forward(_) | Action::Answer(_) => Vec::new(),
         };
         exchange.path = path.map_err(malformed)?;
-        if let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {
+        // Here, and not there: who has no policies does not even step in.
+        let has_policies = !offer.chain.0.is_empty();
+        if has_policies && let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {
             return outward((&offer.chain, ends), exchange, answer, mark).await;
         }
         let response = match &route.action {
-            Action::Forward { destination, timeouts, host, told, retries, fallback } => {
+            Action::Forward(forward) => {
+                let Forward { destination, timeouts, host, told, retries, fallback } = &**forward;
                 secured::tell(exchange, told, &Told::default())?;
-                let ServiceEnds { pool, clerk, .. } = ends.service.as_ref().ok_or_else(lost)?;
-                let timeouts = timeouts.bounded(grpc::timeout(&exchange.request.head));
+                let ServiceEnds { pool, clerk, .. } = &**ends.service.as_ref().ok_or_else(lost)?;
+                let bounded;
+                let timeouts = match grpc::timeout(&exchange.request.head) {
+                    None => timeouts,
+                    most => {
+                        bounded = timeouts.bounded(most);
+                        &bounded
+                    }
+                };
                 let way = Way { destination, timeouts, host, retries, clerk };
-                match (self.ask(&way, pool, exchange, mark).await, fallback) {
+                let place = &mut mark.place;
+                let asked = yumen_upstream::send(&self.outbound, pool, (&way, place), exchange);
+                match (asked.await, fallback) {
                     (Err(failure), Some(fallback)) if fallback.is_for(failure.kind()) => {
                         // In a box, for it is seldom needed and every request would pay for its size.
                         let stand_in =
@@ -72,19 +84,10 @@ impl Engine {
             }
             Action::Answer(fixed) => answer(fixed)?,
         };
+        if !has_policies {
+            return Ok(response);
+        }
         outward((&offer.chain, ends), exchange, response, mark).await
-    }
-
-    /// Asks a service, when it is the exchange's turn.
-    async fn ask(
-        &self,
-        way: &Way<'_>,
-        pool: &Pool,
-        exchange: &mut Exchange,
-        mark: &mut Mark,
-    ) -> Result<Response, Failure> {
-        mark.place = yumen_upstream::enter(way, exchange).await?;
-        yumen_upstream::send(&self.outbound, pool, exchange, way).await
     }
 
     /// Does what is to be done instead, after a failure that stays in the log.
@@ -116,12 +119,14 @@ impl Engine {
         mark.place = None;
         let way = Way {
             destination,
-            timeouts: destination.timeouts.bounded(grpc::timeout(&exchange.request.head)),
+            timeouts: &destination.timeouts.bounded(grpc::timeout(&exchange.request.head)),
             host: &destination.host,
             retries: &destination.retries,
             clerk: &ends.clerk,
         };
-        let response = self.ask(&way, &ends.pool, exchange, mark).await?;
+        let place = &mut mark.place;
+        let asked = yumen_upstream::send(&self.outbound, &ends.pool, (&way, place), exchange);
+        let response = asked.await?;
         exchange.trail.substituted = true;
         Ok(response)
     }
@@ -187,9 +192,6 @@ async fn inward(
     exchange: &mut Exchange,
     mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
-    if chain.0.is_empty() {
-        return Ok(None);
-    }
     let since = Instant::now();
     let decided = decide(chain, ends, exchange, mark).await;
     exchange.trail.policies = since.elapsed();
@@ -237,9 +239,6 @@ async fn outward(
     response: Response,
     mark: &mut Mark,
 ) -> Result<Response, Failure> {
-    if chain.0.is_empty() {
-        return Ok(response);
-    }
     exchange.response = Some(response);
     for (place, (link, meter)) in chain.0.iter().zip(&ends.policies).enumerate().rev() {
         let since = mark.watches();

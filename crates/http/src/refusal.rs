@@ -31,6 +31,7 @@ pub enum Refusal {
 }
 
 impl From<Malformed> for Refusal {
+    #[cold]
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed)
     }

@@ -239,15 +239,12 @@ fn welcome<S: Serve>(gate: &Rc<Gate<S>>, stream: TcpStream, peer: SocketAddr) {
     let here = Rc::clone(gate);
     // Not in the task, which runs later.
     let stream = Stream::accepted(stream);
-    gate.worker.spawn(async move {
-        connect::serve(here, stream, peer).await;
-        drop(guest);
-    });
+    gate.worker.spawn(connect::serve(guest, here, stream, peer));
 }
 
 impl<S: Serve> Gate<S> {
     /// Counts a connection in, unless its client has as many as it may.
-    pub(crate) fn admit(self: &Rc<Self>, client: IpAddr) -> Option<(Held, Present<S>)> {
+    pub(crate) fn admit(self: &Rc<Self>, client: IpAddr) -> Option<Guest<S>> {
         let door = self.door();
         let Some(held) = self.connections.enter(client, door.connections_per_client) else {
             self.serve.connection(&door, ConnectionEvent::TurnedAway);
@@ -276,6 +273,9 @@ impl<S: Serve> Gate<S> {
         self.accepting.set(self.accepting.get().saturating_sub(1));
     }
 }
+
+/// Counts a connection out, here and among all workers, when its task ends, however it ends.
+pub(crate) type Guest<S> = (Held, Present<S>);
 
 /// Counts a connection of this worker out when its task ends, however it ends.
 pub(crate) struct Present<S: Serve>(Rc<Gate<S>>);

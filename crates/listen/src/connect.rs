@@ -13,7 +13,7 @@ use yumen_policy::{Identity, Secured, Shown};
 use yumen_tls::{CHALLENGE_PROTOCOL, Fault, Holder, Met};
 use yumen_worker::Stream;
 
-use crate::accept::Gate;
+use crate::accept::{Gate, Guest};
 use crate::door::Door;
 use crate::link::Link;
 use crate::peer::Peer;
@@ -24,10 +24,25 @@ const HANDSHAKE: u8 = 0x16;
 /// What is read of a connection before it is known whether it speaks TLS, in bytes.
 const FIRST_READ: usize = 4096;
 
-/// Serves a connection to its end.
-pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, stream: Stream, peer: SocketAddr) {
-    if let Some((door, link, caller)) = arrive(&gate, stream, peer).await {
-        begin(gate, door, link, caller).await;
+/// Serves a connection to its end. The guest is counted out when nothing else of it is left.
+pub(crate) async fn serve<S: Serve>(
+    guest: Guest<S>,
+    gate: Rc<Gate<S>>,
+    stream: Stream,
+    peer: SocketAddr,
+) {
+    let _present = guest;
+    let Some((door, link, caller)) = arrive(&gate, stream, peer).await else { return };
+    match door.protocol {
+        // Who agreed on HTTP/2 begins with its preface, as those do who know beforehand.
+        ListenerProtocol::Http => {
+            drop(door);
+            http1::serve(gate, link, caller).await;
+        }
+        // In a box: HTTP is not to pay for its size.
+        ListenerProtocol::Tcp | ListenerProtocol::Tls => {
+            Box::pin(relay::serve(gate, door, link, caller)).await;
+        }
     }
 }
 
@@ -37,7 +52,7 @@ async fn arrive<S: Serve>(
     gate: &Rc<Gate<S>>,
     stream: Stream,
     peer: SocketAddr,
-) -> Option<(Arc<Door>, Link, Peer)> {
+) -> Option<(Arc<Door>, Rc<Link>, Peer)> {
     let mut link = Link::new(stream, gate.worker().deadline());
     let mut caller = Peer::new(peer);
     let door = gate.door();
@@ -45,7 +60,7 @@ async fn arrive<S: Serve>(
         caller = Peer::new(client);
     }
     if door.tls.is_none() {
-        return Some((door, link, caller));
+        return Some((door, Rc::new(link), caller));
     }
     match secure(&mut link, &door).await {
         Ok((secured, met)) => {
@@ -55,9 +70,10 @@ async fn arrive<S: Serve>(
                 return None;
             }
             caller.agreed(secured, met);
-            return Some((door, link, caller));
+            return Some((door, Rc::new(link), caller));
         }
         Err(Unsecured::Plain) if door.protocol == ListenerProtocol::Http => {
+            let link = Rc::new(link);
             Box::pin(http1::refuse(Rc::clone(gate), link, caller, Refusal::Unsecured)).await;
         }
         Err(Unsecured::Plain) => {
@@ -73,18 +89,6 @@ async fn arrive<S: Serve>(
         }
     }
     None
-}
-
-/// Speaks what the listener speaks.
-async fn begin<S: Serve>(gate: Rc<Gate<S>>, door: Arc<Door>, link: Link, caller: Peer) {
-    match door.protocol {
-        // Who agreed on HTTP/2 begins with its preface, as those do who know beforehand.
-        ListenerProtocol::Http => http1::serve(gate, link, caller).await,
-        // In a box: HTTP is not to pay for its size.
-        ListenerProtocol::Tcp | ListenerProtocol::Tls => {
-            Box::pin(relay::serve(gate, door, link, caller)).await;
-        }
-    }
 }
 
 /// Why a connection has no TLS.

@@ -1,6 +1,7 @@
 //! An answer on its way to the client: head and first body bytes in one write, the rest as fast as
 //! the client reads.
 
+use std::future::Future;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -73,11 +74,11 @@ enum Filled {
     Broken,
 }
 
-impl Parcel<'_> {
+impl<'a> Parcel<'a> {
     /// Sends all of it.
-    pub(crate) async fn send(mut self) -> Result<(), Broken> {
+    pub(crate) fn send(mut self) -> impl Future<Output = Result<(), Broken>> + 'a {
         let mut filled = Filled::More;
-        std::future::poll_fn(|context| {
+        std::future::poll_fn(move |context| {
             loop {
                 ready!(self.poll_unsent(context))?;
                 ready!(self.poll_push(context))?;
@@ -100,7 +101,6 @@ impl Parcel<'_> {
                 }
             }
         })
-        .await
     }
 
     /// Writes the head and what is there of the body, as far as it is copied.

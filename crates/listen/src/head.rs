@@ -1,7 +1,7 @@
 //! The wait for the next request on a connection, and the reading of its head.
 
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use yumen_http::{HeadIndex, Malformed, Refusal, RequestHead, can_begin_request};
@@ -40,19 +40,21 @@ struct Reading {
     index: HeadIndex,
     skipped: usize,
     begun: bool,
+    /// It was looked for before.
+    looked: bool,
 }
 
 /// Waits for the next request.
-pub(crate) async fn next<S: Serve>(
-    gate: &Rc<Gate<S>>,
-    link: &Link,
-    door: &Door,
+pub(crate) fn next<'a, S: Serve>(
+    gate: &'a Gate<S>,
+    link: &'a Link,
+    door: &'a Door,
     first: bool,
-) -> Arrival {
+) -> impl Future<Output = Arrival> + 'a {
     let mut reading = Reading { first, ..Reading::default() };
     let mut last = false;
     link.allow(if first { door.patience.head } else { door.patience.keep_alive });
-    std::future::poll_fn(|context| {
+    std::future::poll_fn(move |context| {
         let arrival = reading.poll(context, link, door);
         if arrival.is_pending() && !reading.begun && gate.is_closing() && !last {
             last = true;
@@ -68,7 +70,6 @@ pub(crate) async fn next<S: Serve>(
             Poll::Pending => Poll::Pending,
         }
     })
-    .await
 }
 
 impl Reading {
@@ -78,6 +79,10 @@ impl Reading {
             if let Some(arrival) = self.take(&rest, link, door) {
                 return Poll::Ready(arrival);
             }
+        }
+        // Who has just got an answer has hardly sent the next request.
+        if !std::mem::replace(&mut self.looked, true) {
+            ready!(link.poll_readable(context));
         }
         loop {
             let arrival = yumen_worker::with_scratch(|buffer| {

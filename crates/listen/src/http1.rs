@@ -1,7 +1,7 @@
 //! One HTTP/1 connection from its first byte to its last: request, answer, next request.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -34,18 +34,18 @@ struct Connection<S> {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer) {
-    let mut connection =
-        Connection { gate, link: Rc::new(link), watch: Rc::default(), peer, served: 0 };
+pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Rc<Link>, peer: Peer) {
+    let mut connection = Connection { gate, link, watch: Rc::default(), peer, served: 0 };
+    let mut door = connection.gate.door();
     loop {
-        let door = connection.gate.door();
+        door = connection.gate.door_since(door);
         let kept =
             match next(&connection.gate, &connection.link, &door, connection.served == 0).await {
                 Arrival::Nothing => return connection.link.end(),
                 Arrival::Refused(refusal) => connection.refuse(&door, refusal).await,
                 Arrival::Request(head) => {
                     // The wait may have been long.
-                    let door = connection.gate.door_since(door);
+                    door = connection.gate.door_since(door);
                     connection.exchange(&door, head).await
                 }
                 Arrival::Http2 => {
@@ -67,10 +67,14 @@ pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer) {
 }
 
 /// Refuses whatever a connection brings.
-pub(crate) async fn refuse<S: Serve>(gate: Rc<Gate<S>>, link: Link, peer: Peer, refusal: Refusal) {
+pub(crate) async fn refuse<S: Serve>(
+    gate: Rc<Gate<S>>,
+    link: Rc<Link>,
+    peer: Peer,
+    refusal: Refusal,
+) {
     let door = gate.door();
-    let mut connection =
-        Connection { gate, link: Rc::new(link), watch: Rc::default(), peer, served: 0 };
+    let mut connection = Connection { gate, link, watch: Rc::default(), peer, served: 0 };
     if let After::Linger = connection.refuse(&door, refusal).await {
         connection.link.linger().await;
     }
@@ -114,15 +118,22 @@ impl<S: Serve> Connection<S> {
         let mut exchange = self.begin(door, head);
         let mut mark = S::Mark::default();
         let mut early = Vec::new();
-        let answered = self.answer(door, &mut exchange, &mut mark, &mut early).await;
+        let answered = {
+            let passes_interim = exchange.request.head.version() == Version::Http11;
+            let interim = passes_interim.then_some(&mut early);
+            let answer = pin!(self.gate.serve().answer(door, &mut exchange, &mut mark));
+            self.answered(answer, interim).await
+        };
         let Some(response) = exchange.response.take().filter(|_| answered) else {
             let end = End { status: 0, broken: Some(Broken::Client), tunnel: false };
             self.gate.serve().ended(door, &exchange, mark, end);
             return After::Close;
         };
         let status = response.head.status().code();
-        let (sent, tunnel, keep) =
-            self.deliver(door, &exchange.request.head, response, early).await;
+        let date = self.gate.date();
+        let packed = self.pack(door, &exchange.request.head, response, (early, &date));
+        let Packed { parcel, tunnel, keep } = packed;
+        let sent = parcel.send().await;
         let is_tunnel = tunnel.is_some();
         let mut broken = sent.err();
         if let (Ok(()), Some(service)) = (sent, tunnel) {
@@ -201,31 +212,23 @@ impl<S: Serve> Connection<S> {
         Body::Stream(Box::new(body), length)
     }
 
-    /// Waits for the answer, passes interim answers on into `early`, and watches the client;
-    /// false if it went away.
-    async fn answer(
-        &self,
-        door: &Door,
-        exchange: &mut Exchange,
-        mark: &mut S::Mark,
-        early: &mut Vec<u8>,
-    ) -> bool {
-        let passes_interim = exchange.request.head.version() == Version::Http11;
-        let mut answer = pin!(self.gate.serve().answer(door, exchange, mark));
-        std::future::poll_fn(|context| {
+    /// Waits for the answer, passes interim answers on into `interim` if the client knows such, and
+    /// watches the client; false if it went away.
+    fn answered<'a>(
+        &'a self,
+        mut answer: Pin<&'a mut impl Future<Output = ()>>,
+        mut interim: Option<&'a mut Vec<u8>>,
+    ) -> impl Future<Output = bool> + 'a {
+        std::future::poll_fn(move |context| {
             let answered = answer.as_mut().poll(context).is_ready();
-            if passes_interim {
+            if let Some(early) = &mut interim {
                 self.pass_interim(context, early);
             }
             if answered {
                 return Poll::Ready(true);
             }
-            match self.link.poll_gone(context) {
-                Poll::Ready(()) => Poll::Ready(false),
-                Poll::Pending => Poll::Pending,
-            }
+            self.link.poll_gone(context).map(|()| false)
         })
-        .await
     }
 
     fn pass_interim(&self, context: &mut Context<'_>, early: &mut Vec<u8>) {
@@ -241,15 +244,14 @@ impl<S: Serve> Connection<S> {
         }
     }
 
-    /// Sends an answer. Says how that went, what tunnel stands behind it, and whether the
-    /// connection may be kept.
-    async fn deliver(
-        &self,
+    /// Makes an answer ready to be sent.
+    fn pack<'a>(
+        &'a self,
         door: &Door,
         request: &RequestHead,
         response: Response,
-        early: Vec<u8>,
-    ) -> (Result<(), Broken>, Option<Box<dyn Tunnel>>, bool) {
+        (early, date): (Vec<u8>, &'a [u8]),
+    ) -> Packed<'a> {
         let Response { mut head, mut body, tunnel } = response;
         door.advertise(&mut head);
         let framing = measure(request, &head, &mut body);
@@ -260,9 +262,7 @@ impl<S: Serve> Connection<S> {
             && !self.link.is_body_open()
             && !self.gate.is_leaving();
         let keep_alive = keep && request.version() == Version::Http10;
-        let date = self.gate.date();
-        let delivery =
-            Delivery { framing, close: !keep && tunnel.is_none(), keep_alive, date: &date };
+        let delivery = Delivery { framing, close: !keep && tunnel.is_none(), keep_alive, date };
         let parcel = Parcel {
             link: &self.link,
             watch: &self.watch,
@@ -274,6 +274,15 @@ impl<S: Serve> Connection<S> {
             stalled: false,
             moving: Moving::default(),
         };
-        (parcel.send().await, tunnel, keep)
+        Packed { parcel, tunnel, keep }
     }
+}
+
+/// An answer that is ready to be sent.
+struct Packed<'a> {
+    parcel: Parcel<'a>,
+    /// What stands behind it.
+    tunnel: Option<Box<dyn Tunnel>>,
+    /// Whether the connection may be kept.
+    keep: bool,
 }

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use yumen_http::Decoder;
@@ -86,6 +86,14 @@ impl Link {
         read
     }
 
+    /// Comes when there may be something to read, or the end.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ended.get() {
+            return Poll::Ready(());
+        }
+        self.stream.poll_readable(context)
+    }
+
     /// Writes some of the bytes.
     pub(crate) fn poll_write(
         &self,
@@ -149,6 +157,8 @@ impl Link {
         if self.is_body_open() || self.ended.get() || self.rest.borrow().len() >= AHEAD_MAX {
             return Poll::Pending;
         }
+        // Mostly it has nothing to say while it waits.
+        ready!(self.poll_readable(context));
         loop {
             let read = yumen_worker::with_scratch(|buffer| {
                 let read = self.poll_read(context, buffer, AHEAD_MAX);

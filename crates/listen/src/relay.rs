@@ -24,7 +24,12 @@ use crate::{Broken, End, Serve};
 const HELLO_MAX: usize = 16 * 1024;
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S: Serve>(gate: Rc<Gate<S>>, door: Arc<Door>, link: Link, peer: Peer) {
+pub(crate) async fn serve<S: Serve>(
+    gate: Rc<Gate<S>>,
+    door: Arc<Door>,
+    link: Rc<Link>,
+    peer: Peer,
+) {
     let began = Instant::now();
     let watch = Rc::<Watch>::default();
     let (version, server_name) = match door.protocol {

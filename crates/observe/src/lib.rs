@@ -24,6 +24,6 @@ pub use metrics::{
     Registry, RouteMeter, RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics,
     names,
 };
-pub use record::{Record, Side, Size, Source, Times};
+pub use record::{Counted, Record, Side, Size, Source, Times};
 pub use tap::{Tap, TapRefused, Taps};
 pub use traces::{Exporter, SpanBuffer};

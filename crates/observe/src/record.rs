@@ -86,6 +86,30 @@ pub struct Record<'a> {
     pub secured: Option<&'a Secured>,
 }
 
+/// What is counted of an exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    /// Method as it was sent.
+    pub method: &'a [u8],
+    /// Status that was sent; 0 when no answer was begun.
+    pub status: u16,
+    /// Who made the answer.
+    pub source: Source,
+    /// How long the exchange took, and where.
+    pub times: Times,
+    /// What came from the client.
+    pub received: Size,
+    /// What went to the client.
+    pub sent: Size,
+}
+
+impl<'a> From<&Record<'a>> for Counted<'a> {
+    fn from(record: &Record<'a>) -> Self {
+        let Record { method, status, source, times, received, sent, .. } = *record;
+        Self { method, status, source, times, received, sent }
+    }
+}
+
 /// Where the time of an exchange went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Times {

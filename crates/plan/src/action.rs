@@ -14,25 +14,44 @@ use crate::fallback::Fallback;
 /// What a route does with a request.
 #[derive(Debug)]
 pub enum Action {
-    /// Sends it to a service.
-    Forward {
-        /// The service.
-        destination: Arc<Destination>,
-        /// How long it may take.
-        timeouts: Timeouts,
-        /// The `Host` field that it sees.
-        host: HostHeader,
-        /// What it is told of the client's certificate.
-        told: Told,
-        /// When a request is sent once more.
-        retries: Arc<Retries>,
-        /// What stands in for its answer when it gave none.
-        fallback: Option<Arc<Fallback>>,
-    },
+    /// Sends it to a service. Routes that take all of this from their service share it: what requests
+    /// of all routes look at in turn is to be little.
+    Forward(Arc<Forward>),
     /// Sends the client elsewhere.
     Redirect(Redirection),
     /// Answers at once.
     Answer(Fixed),
+}
+
+/// How a request goes to a service.
+#[derive(Debug)]
+pub struct Forward {
+    /// The service.
+    pub destination: Arc<Destination>,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// The `Host` field that it sees.
+    pub host: HostHeader,
+    /// What it is told of the client's certificate.
+    pub told: Told,
+    /// When a request is sent once more.
+    pub retries: Arc<Retries>,
+    /// What stands in for its answer when it gave none.
+    pub fallback: Option<Arc<Fallback>>,
+}
+
+impl Forward {
+    /// As the service has it.
+    pub(crate) fn of(destination: &Arc<Destination>, fallback: Option<Arc<Fallback>>) -> Self {
+        Self {
+            destination: Arc::clone(destination),
+            timeouts: destination.timeouts,
+            host: destination.host.clone(),
+            told: destination.told.clone(),
+            retries: Arc::clone(&destination.retries),
+            fallback,
+        }
+    }
 }
 
 /// Sends the client elsewhere.
@@ -164,5 +183,45 @@ pub(crate) fn check_field(name: &str, value: Option<&str>, at: &str, report: &mu
             at,
             format!("`{name}` belongs to the connection, which the gateway manages itself"),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Plan;
+    use yumen_model::Model;
+
+    #[test]
+    fn routes_share_how_requests_go_to_their_service_unless_they_have_wishes_of_their_own() {
+        let model: Model = serde_json::from_value(serde_json::json!({
+            "listeners": [{ "name": "web", "address": "127.0.0.1:8080" }],
+            "services": [{ "name": "shop", "url": "http://127.0.0.1:9000", "routes": [
+                { "name": "one", "match": { "paths": ["/one"] } },
+                { "name": "two", "match": { "paths": ["/two"] } },
+                { "name": "own", "match": { "paths": ["/own"] }, "timeouts": { "first_byte": "7s" } },
+                { "name": "host", "match": { "paths": ["/host"] }, "host": "client" },
+            ] }],
+        }))
+        .unwrap();
+        let (plan, report) = Plan::compile(&model, &[], 1);
+        let plan = plan.unwrap_or_else(|| panic!("{:?}", report.problems()));
+        let forward = |name: &str| {
+            let route = plan.routes.iter().find(|route| &*route.name == name).unwrap();
+            match &route.action {
+                Action::Forward(forward) => Arc::clone(forward),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(Arc::ptr_eq(&forward("one"), &forward("two")));
+        let seven = yumen_model::ServiceTimeouts {
+            first_byte: yumen_model::Span::seconds(7),
+            ..yumen_model::ServiceTimeouts::default()
+        };
+        assert_eq!(forward("own").timeouts, Timeouts::from(&seven));
+        assert_eq!(forward("host").host, HostHeader::Client);
+        assert_eq!(forward("host").timeouts, forward("one").timeouts);
+        assert_ne!(forward("own").timeouts, forward("one").timeouts);
+        assert_eq!(forward("one").host, HostHeader::Target);
     }
 }

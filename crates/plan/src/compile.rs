@@ -12,7 +12,7 @@ use yumen_policy::Kind;
 use yumen_route::{Condition, Router, Rule, parameter_names};
 use yumen_upstream::{Destination, Timeouts, check_host};
 
-use crate::action::{Action, Fixed, Redirection, compile_template};
+use crate::action::{Action, Fixed, Forward, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
 use crate::route::{self, Rewrite, RoutePlan};
@@ -243,7 +243,7 @@ fn compile_route(
         }
     };
     let own = route::own(route);
-    if !matches!(action, Action::Forward { .. }) {
+    if !matches!(action, Action::Forward(_)) {
         for key in &own {
             report
                 .error(format!("{at}.{key}"), "only routes to a service have this")
@@ -283,24 +283,32 @@ fn forward(
     if let Some(host) = &route.host {
         check_host(host, &format!("{at}.host"), report);
     }
+    let has_wishes = route.host.is_some()
+        || route.client_certificate.is_some()
+        || route.timeouts.is_some()
+        || route.retries.is_some()
+        || route.fallback.is_some();
+    if !has_wishes {
+        return services.forwards.get(service)?.clone().map(Action::Forward);
+    }
     let fallback = match &route.fallback {
         Some(own) => Fallback::compile(own, service, services, &format!("{at}.fallback"), report),
         None => services.fallbacks.get(service).cloned().flatten(),
     };
-    Some(Action::Forward {
-        fallback,
-        destination: Arc::clone(destination),
-        timeouts: route.timeouts.as_ref().map_or(destination.timeouts, Timeouts::from),
-        told: match &route.client_certificate {
-            Some(own) => own.as_slice().into(),
-            None => destination.told.clone(),
-        },
-        host: route.host.clone().unwrap_or_else(|| destination.host.clone()),
-        retries: route.retries.as_ref().map_or_else(
-            || Arc::clone(&destination.retries),
-            |own| destination.compile_retries(own, &format!("{at}.retries"), report),
-        ),
-    })
+    let mut forward = Forward::of(destination, fallback);
+    if let Some(own) = &route.timeouts {
+        forward.timeouts = Timeouts::from(own);
+    }
+    if let Some(own) = &route.client_certificate {
+        forward.told = own.as_slice().into();
+    }
+    if let Some(own) = &route.host {
+        forward.host = own.clone();
+    }
+    if let Some(own) = &route.retries {
+        forward.retries = destination.compile_retries(own, &format!("{at}.retries"), report);
+    }
+    Some(Action::Forward(Arc::new(forward)))
 }
 
 /// Whether the service that a route names is there, and is the one that it is written inside.

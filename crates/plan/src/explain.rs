@@ -8,7 +8,7 @@ use yumen_model::{Bytes, HostHeader, ListenerLimits, Span};
 use yumen_policy::{Client, Phase};
 use yumen_route::Verdict;
 
-use crate::action::Action;
+use crate::action::{Action, Forward};
 use crate::question::Asked;
 use crate::route::RoutePlan;
 use crate::{Link, ListenerPlan, Offer, Plan};
@@ -83,7 +83,8 @@ fn settings(on: &ListenerPlan, route: &RoutePlan) -> Vec<Setting> {
         None => (on.listener.limits.body, format!("listener {}", on.listener.name)),
     };
     let mut all = vec![setting("limits.body", body.0.to_string(), body.1)];
-    let Action::Forward { destination, timeouts, .. } = &route.action else { return all };
+    let Action::Forward(forward) = &route.action else { return all };
+    let Forward { destination, timeouts, .. } = &**forward;
     let service = format!("service {}", destination.name);
     let is_own = |key: &str| route.own.contains(&key);
     for (key, time, is_usual) in timeouts.listed() {
@@ -199,7 +200,8 @@ impl Plan {
             let route = self.routes.get(offer.route)?;
             let parameters = on.router.parameters(found, head.path().as_bytes());
             let action = match &route.action {
-                Action::Forward { destination, host, .. } => {
+                Action::Forward(forward) => {
+                    let Forward { destination, host, .. } = &**forward;
                     let path = match route.rewrite.apply(head, &parameters) {
                         Ok(path) => path.unwrap_or_else(|| head.path().to_owned()),
                         Err(malformed) => return Some(Outcome::Found {

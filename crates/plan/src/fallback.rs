@@ -7,7 +7,7 @@ use yumen_model::report::{Report, nearest};
 use yumen_policy::FailureKind;
 use yumen_upstream::Destination;
 
-use crate::action::Fixed;
+use crate::action::{Fixed, Forward};
 
 /// What stands in for the answer of a service that gave none.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Services<'a> {
     pub(crate) model: &'a Model,
     pub(crate) destinations: Vec<Option<Arc<Destination>>>,
     pub(crate) fallbacks: Vec<Option<Arc<Fallback>>>,
+    /// How requests go there, for routes that have no other wishes.
+    pub(crate) forwards: Vec<Option<Arc<Forward>>>,
 }
 
 impl<'a> Services<'a> {
@@ -40,13 +42,19 @@ impl<'a> Services<'a> {
         destinations: Vec<Option<Arc<Destination>>>,
         report: &mut Report,
     ) -> Self {
-        let mut services = Self { model, destinations, fallbacks: Vec::new() };
+        let (fallbacks, forwards) = (Vec::new(), Vec::new());
+        let mut services = Self { model, destinations, fallbacks, forwards };
         let compile = |(index, service): (usize, &yumen_model::Service)| {
             let fallback = service.fallback.as_ref()?;
             let at = format!("services[{index}].fallback");
             Fallback::compile(fallback, index, &services, &at, report)
         };
         services.fallbacks = model.services.iter().enumerate().map(compile).collect();
+        let both = services.destinations.iter().zip(&services.fallbacks);
+        let forward = |(destination, fallback): (&Option<Arc<Destination>>, &Option<_>)| {
+            Some(Arc::new(Forward::of(destination.as_ref()?, fallback.clone())))
+        };
+        services.forwards = both.map(forward).collect();
         services
     }
 }

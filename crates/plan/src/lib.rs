@@ -24,7 +24,7 @@ mod tls;
 mod tracing;
 
 pub use acme::AcmePlan;
-pub use action::{Action, Fixed, Redirection};
+pub use action::{Action, Fixed, Forward, Redirection};
 pub use alerts::HookPlan;
 pub use chain::{Chain, Link};
 pub use explain::{Explanation, Outcome, Passage, Setting};

@@ -12,7 +12,7 @@ use yumen_model::{
 };
 use yumen_route::{Router, Rule};
 
-use crate::action::Action;
+use crate::action::{Action, Forward};
 use crate::chain::Chain;
 use crate::fallback::Services;
 use crate::route::{Rewrite, RoutePlan};
@@ -182,14 +182,10 @@ fn compile_stream(
         rewrite: Rewrite::Keep,
         own: Box::default(),
         body_max: None,
-        action: Action::Forward {
-            destination: Arc::clone(destination),
-            timeouts: destination.timeouts,
+        action: Action::Forward(Arc::new(Forward {
             host: HostHeader::Target,
-            told: destination.told.clone(),
-            retries: Arc::clone(&destination.retries),
-            fallback: None,
-        },
+            ..Forward::of(destination, None)
+        })),
     })
 }
 

@@ -134,12 +134,14 @@ impl Trail {
     }
 
     /// Writes down why the service gave no answer.
+    #[cold]
     pub fn give_up(&mut self, failure: &Failure) {
         self.failure = Some(failure.kind());
         self.cause = failure.cause().map(str::to_owned);
     }
 
     /// Writes down what was decided, with the target or the status that gave cause for it.
+    #[cold]
     pub fn decide(&mut self, what: Decided, target: Option<Arc<str>>, status: Option<u16>) {
         if self.decisions.len() < DECISIONS_MAX {
             self.decisions.push(Decision { what, target, status, at: self.began.elapsed() });

@@ -205,6 +205,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with its kind's own sentence.
     #[must_use]
+    #[cold]
     pub fn new(kind: FailureKind) -> Self {
         Self { kind, sentence: Cow::Borrowed(kind.sentence()), cause: None, after: None }
     }
@@ -265,6 +266,7 @@ impl fmt::Display for Failure {
 }
 
 impl From<Refusal> for Failure {
+    #[cold]
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::Malformed(what) => return Self::new(FailureKind::BadRequest).because(what.0),

@@ -1,8 +1,9 @@
 //! One request on one connection: the head goes out, the body follows, the answer's head comes
 //! back, in any order the two sides like.
 
+use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use yumen_http::{
@@ -14,8 +15,7 @@ use yumen_policy::{Exchange, Failure, FailureKind};
 
 use crate::body::ServiceBody;
 use crate::connection::Connection;
-use crate::destination::{Destination, Timeouts};
-use crate::outbound::Outbound;
+use crate::destination::Destination;
 use crate::patience::{Patience, Pauses};
 use crate::retry::{Cause, Setback};
 use crate::send::{Road, Way};
@@ -53,60 +53,20 @@ impl From<Failure> for Failed {
     }
 }
 
-/// Sends the request on this connection and waits for the head of the answer. `leave`, if the
-/// request may go elsewhere, is asked when the endpoint answers nobody.
-pub(crate) async fn attempt(
-    road: &Road<'_>,
-    connection: Connection,
-    since: Option<Instant>,
-    exchange: &mut Exchange,
-    leave: Option<&mut dyn FnMut() -> bool>,
-) -> Result<Response, Failed> {
-    let vigil = Vigil::new(&connection.endpoint, leave.is_some());
-    let mut connection = Some(connection);
-    let mut attempt = std::future::poll_fn(|context| match connection.take() {
-        Some(connection) => Poll::Ready(Attempt::begin(context, connection, road, exchange)),
-        None => Poll::Pending,
-    })
-    .await;
-    attempt = attempt.since(since);
-    attempt.asking.vigil = vigil;
-    let mut leave = leave;
-    let head = std::future::poll_fn(|context| {
-        let head = attempt.poll(context, exchange, road.way);
-        let leaves = head.is_pending()
-            && attempt.asking.deserted
-            && leave.as_mut().is_some_and(|leave| leave());
-        if leaves { Poll::Ready(Err(attempt.leave())) } else { head }
-    })
-    .await;
-    exchange.trail.answered = Some(exchange.trail.began.elapsed());
-    match head {
-        Ok(head) => attempt.finish(head, exchange, road),
-        Err(failure) => Err(attempt.fail(failure)),
-    }
-}
-
 impl Attempt {
     /// Sends the head, with the body if it is at hand, as far as the system takes it at once.
+    /// `since`: when the whole try began, if it has a time of its own.
     pub(crate) fn begin(
-        context: &mut Context<'_>,
-        mut connection: Connection,
+        connection: Connection,
+        since: Option<Instant>,
         road: &Road<'_>,
         exchange: &mut Exchange,
     ) -> Self {
         let destination = road.pool.destination();
-        let upload = start(context, &mut connection, &destination, exchange, road.way);
-        let limits = HeadLimits {
-            head: destination.head_max,
-            target: destination.head_max,
-            field: destination.head_max,
-            fields: destination.fields_max,
-        };
+        let upload = start(&connection, &destination, exchange, road.way);
         let asking = Asking {
-            limits,
             index: HeadIndex::default(),
-            patience: Patience::new(None),
+            patience: Patience::new(since),
             interim: 0,
             silent: true,
             vigil: Vigil::default(),
@@ -116,10 +76,89 @@ impl Attempt {
         Self { connection, upload, destination, asking }
     }
 
-    /// The same, with the time of the whole try counted from then.
-    pub(crate) fn since(mut self, since: Option<Instant>) -> Self {
-        self.asking.patience = Patience::new(since);
-        self
+    /// Waits for the head of the answer. `leave`, if the request may go elsewhere, is asked when the
+    /// endpoint answers nobody. It is no function of its own that waits: what it holds would be in
+    /// the task of every connection once more.
+    pub(crate) fn head<'a>(
+        &'a mut self,
+        exchange: &'a Exchange,
+        way: &'a Way<'_>,
+        mut leave: Option<&'a mut dyn FnMut() -> bool>,
+    ) -> impl Future<Output = Result<Box<ResponseHead>, Failure>> + 'a {
+        self.asking.vigil = Vigil::new(self.connection.endpoint(), leave.is_some());
+        std::future::poll_fn(move |context| {
+            let head = self.poll(context, exchange, way);
+            let leaves = head.is_pending()
+                && self.asking.deserted
+                && leave.as_mut().is_some_and(|leave| leave());
+            if leaves { Poll::Ready(Err(self.leave())) } else { head }
+        })
+    }
+
+    /// The answer, if all of it is here: its connection is free from then on. If not, what came of
+    /// the wait is handed back, for [`Attempt::end`].
+    pub(crate) fn whole(
+        &mut self,
+        head: Result<Box<ResponseHead>, Failure>,
+        exchange: &Exchange,
+        road: &Road<'_>,
+    ) -> Result<Response, Result<Box<ResponseHead>, Failure>> {
+        let head = match head {
+            Ok(head) if head.status() != Status::SWITCHING => head,
+            other => return Err(other),
+        };
+        let length = match head.body_framing(exchange.request.head.method()) {
+            Framing::None => Some(0),
+            Framing::Length(length) => usize::try_from(length).ok(),
+            Framing::Chunked | Framing::UntilClose => None,
+        };
+        let connection = &mut self.connection;
+        let Some(length) = length.filter(|length| *length <= connection.rest.len()) else {
+            return Err(Ok(head));
+        };
+        let surplus = connection.rest.split_off(length);
+        let bytes = std::mem::take(&mut connection.rest);
+        // A connection on which a request broke off serves no other.
+        let kept = head.is_kept_alive() && !self.upload.over;
+        if kept && !self.upload.is_unfinished() && surplus.is_empty() {
+            connection.put_back(&self.destination, road.outbound.worker().unix_seconds());
+        }
+        let body = if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) };
+        Ok(Response::new(head, body))
+    }
+
+    /// What came of the wait, where the answer is not [whole](Attempt::whole).
+    pub(crate) fn end(
+        self,
+        head: Result<Box<ResponseHead>, Failure>,
+        exchange: &Exchange,
+        road: &Road<'_>,
+    ) -> Result<Response, Failed> {
+        let head = match head {
+            Ok(head) => head,
+            Err(failure) => return Err(self.fail(failure)),
+        };
+        if head.status() == Status::SWITCHING {
+            return Ok(switch(head, self.connection, exchange)?);
+        }
+        let framing = head.body_framing(exchange.request.head.method());
+        let length = match framing {
+            Framing::None => Some(0),
+            Framing::Length(length) => Some(length),
+            Framing::Chunked | Framing::UntilClose => None,
+        };
+        let body = ServiceBody {
+            connection: self.connection,
+            decoder: Some(Decoder::new(framing, TRAILERS_MAX)),
+            kept: head.is_kept_alive() && !self.upload.over && framing != Framing::UntilClose,
+            upload: Some(self.upload).filter(Upload::is_unfinished),
+            pauses: Pauses::new(*road.way.timeouts, exchange.trail.began),
+            moving: false,
+            trailers: None,
+            destination: self.destination,
+            worker: road.outbound.worker().clone(),
+        };
+        Ok(Response::new(head, Body::Stream(Box::new(body), length)))
     }
 
     /// Whether its connection has served before.
@@ -134,35 +173,32 @@ impl Attempt {
         exchange: &Exchange,
         way: &Way<'_>,
     ) -> Poll<Result<Box<ResponseHead>, Failure>> {
-        let Self { connection, upload, asking, .. } = self;
-        asking.poll(context, (connection, upload), exchange, way)
+        let Self { connection, upload, destination, asking } = self;
+        asking.poll(context, (connection, upload, destination), (exchange, way))
     }
 
     /// The answer whose head has come.
     pub(crate) fn finish(
-        self,
+        mut self,
         head: Box<ResponseHead>,
         exchange: &Exchange,
         road: &Road<'_>,
     ) -> Result<Response, Failed> {
-        if head.status() == Status::SWITCHING {
-            return Ok(switch(head, self.connection, exchange)?);
+        match self.whole(Ok(head), exchange, road) {
+            Ok(response) => Ok(response),
+            Err(head) => self.end(head, exchange, road),
         }
-        let around = Around {
-            outbound: road.outbound,
-            destination: self.destination,
-            timeouts: road.way.timeouts,
-        };
-        Ok(receive(head, self.connection, self.upload, exchange, around))
     }
 
     /// The endpoint answers nobody, and the request goes elsewhere.
+    #[cold]
     fn leave(&mut self) -> Failure {
         self.asking.left = true;
         Failure::new(FailureKind::UpstreamTimeout).because("the target answers nobody")
     }
 
     /// The end without an answer.
+    #[cold]
     pub(crate) fn fail(self, failure: Failure) -> Failed {
         let Self { connection, upload, asking, .. } = self;
         let cause = match failure.kind() {
@@ -180,30 +216,24 @@ impl Attempt {
     }
 }
 
-/// What the reading of a body needs beside the connection.
-struct Around<'a> {
-    outbound: &'a Outbound,
-    destination: Arc<Destination>,
-    timeouts: Timeouts,
-}
-
 /// Sends the head, with the body if it is at hand, as far as the system takes it at once.
 fn start(
-    context: &mut Context<'_>,
-    connection: &mut Connection,
+    connection: &Connection,
     destination: &Destination,
     exchange: &mut Exchange,
     way: &Way<'_>,
 ) -> Upload {
-    let authority = Arc::clone(&connection.endpoint.authority);
-    let (unsent, chunked) = with_outgoing(&authority, destination, exchange, way, |outgoing| {
+    // Whoever sends the rest waits for it.
+    let mut context = Context::from_waker(Waker::noop());
+    let authority = &connection.endpoint().authority;
+    let (unsent, chunked) = with_outgoing(authority, destination, exchange, way, |outgoing| {
         let unsent = yumen_worker::with_scratch(|buffer| {
             exchange.request.head.write(buffer, outgoing);
             if let Body::Full(bytes) = &exchange.request.body {
                 buffer.extend_from_slice(bytes);
             }
             // What went wrong is met again, and told, by whoever sends the rest or reads the answer.
-            let sent = match connection.poll_write(context, buffer) {
+            let sent = match connection.poll_write(&mut context, buffer) {
                 Poll::Ready(Ok(sent)) => sent,
                 Poll::Ready(Err(_)) | Poll::Pending => 0,
             };
@@ -261,7 +291,6 @@ pub(crate) fn with_outgoing<R>(
 /// The wait for the answer's head.
 #[derive(Debug)]
 struct Asking {
-    limits: HeadLimits,
     index: HeadIndex,
     patience: Patience,
     interim: u32,
@@ -278,9 +307,8 @@ impl Asking {
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        (connection, upload): (&mut Connection, &mut Upload),
-        exchange: &Exchange,
-        way: &Way<'_>,
+        (connection, upload, destination): (&mut Connection, &mut Upload, &Destination),
+        (exchange, way): (&Exchange, &Way<'_>),
     ) -> Poll<Result<Box<ResponseHead>, Failure>> {
         let wait = match upload.poll(context, connection) {
             Ok(wait) => wait,
@@ -293,11 +321,11 @@ impl Asking {
             }
         };
         loop {
-            let head = match self.poll_head(context, connection) {
+            let head = match self.poll_head(context, connection, destination) {
                 Poll::Ready(head) => head?,
                 Poll::Pending => {
                     let began = exchange.trail.began;
-                    if let Some(patience) = self.patience.arm(wait, &way.timeouts, began) {
+                    if let Some(patience) = self.patience.arm(wait, way.timeouts, began) {
                         connection.allow_by(&mut self.vigil, patience);
                     }
                     let over = connection.is_over(&mut self.vigil, context);
@@ -327,12 +355,17 @@ impl Asking {
         &mut self,
         context: &mut Context<'_>,
         connection: &mut Connection,
+        destination: &Destination,
     ) -> Poll<Result<Box<ResponseHead>, Failure>> {
         if !connection.rest.is_empty() {
             let rest = std::mem::take(&mut connection.rest);
-            if let Some(head) = self.take(&rest, connection) {
+            if let Some(head) = self.take(&rest, connection, destination) {
                 return Poll::Ready(head);
             }
+        }
+        // The request is hardly on its way.
+        if self.patience.is_new() {
+            ready!(connection.poll_readable(context));
         }
         loop {
             // What stands behind the head is copied once more.
@@ -344,7 +377,7 @@ impl Asking {
                     Poll::Ready(Ok(read)) if read > 0 => {
                         self.silent = false;
                         self.patience.renew();
-                        self.take(buffer, connection).map(Poll::Ready)
+                        self.take(buffer, connection, destination).map(Poll::Ready)
                     }
                     Poll::Ready(ended) => {
                         let (kind, cause) = match ended {
@@ -376,8 +409,15 @@ impl Asking {
         &mut self,
         bytes: &[u8],
         connection: &mut Connection,
+        destination: &Destination,
     ) -> Option<Result<Box<ResponseHead>, Failure>> {
-        let found = match self.index.find(bytes, &self.limits) {
+        let limits = HeadLimits {
+            head: destination.head_max,
+            target: destination.head_max,
+            field: destination.head_max,
+            fields: destination.fields_max,
+        };
+        let found = match self.index.find(bytes, &limits) {
             Err(Refusal::Malformed(malformed)) => return Some(Err(bad_answer(malformed.0))),
             Err(_too_large) => return Some(Err(bad_answer("the head is too large"))),
             Ok(None) => {
@@ -395,10 +435,12 @@ impl Asking {
     }
 }
 
+#[cold]
 pub(crate) fn bad_answer(cause: &'static str) -> Failure {
     Failure::new(FailureKind::UpstreamBadAnswer).because(cause)
 }
 
+#[cold]
 pub(crate) fn blame_client(error: BodyError) -> Failure {
     let kind = match error {
         BodyError::Cut => FailureKind::ClientGone,
@@ -410,6 +452,7 @@ pub(crate) fn blame_client(error: BodyError) -> Failure {
 }
 
 /// The connection becomes a tunnel, if that was asked for.
+#[cold]
 fn switch(
     head: Box<ResponseHead>,
     connection: Connection,
@@ -424,48 +467,4 @@ fn switch(
     let mut response = Response::new(head, Body::Empty);
     response.tunnel = Some(Box::new(ServiceTunnel(connection)));
     Ok(response)
-}
-
-/// Puts the body behind the head: at hand if it is here already, else as a stream.
-fn receive(
-    head: Box<ResponseHead>,
-    mut connection: Connection,
-    upload: Upload,
-    exchange: &Exchange,
-    around: Around<'_>,
-) -> Response {
-    let Around { outbound, destination, timeouts } = around;
-    // A connection on which a request broke off serves no other.
-    let kept = head.is_kept_alive() && !upload.over;
-    let upload = Some(upload).filter(Upload::is_unfinished);
-    let framing = head.body_framing(exchange.request.head.method());
-    let length = match framing {
-        Framing::None => Some(0),
-        Framing::Length(length) => Some(length),
-        Framing::Chunked | Framing::UntilClose => None,
-    };
-    let here = length
-        .and_then(|length| usize::try_from(length).ok())
-        .filter(|here| *here <= connection.rest.len());
-    if let Some(here) = here {
-        let surplus = connection.rest.split_off(here);
-        let bytes = std::mem::take(&mut connection.rest);
-        if kept && upload.is_none() && surplus.is_empty() {
-            connection.put_back(&destination, outbound.worker().unix_seconds());
-        }
-        let body = if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) };
-        return Response::new(head, body);
-    }
-    let body = ServiceBody {
-        connection,
-        decoder: Some(Decoder::new(framing, TRAILERS_MAX)),
-        upload,
-        pauses: Pauses::new(timeouts, exchange.trail.began),
-        kept: kept && framing != Framing::UntilClose,
-        moving: false,
-        trailers: None,
-        destination,
-        worker: outbound.worker().clone(),
-    };
-    Response::new(head, Body::Stream(Box::new(body), length))
 }

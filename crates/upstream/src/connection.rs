@@ -20,12 +20,11 @@ use crate::vigil::{Over, Vigil};
 pub(crate) struct Connection {
     /// Empty once it was put back.
     wire: Option<Wire>,
-    pub(crate) endpoint: Rc<Endpoint>,
+    flight: Flight,
     /// Whether it has served a request before this one.
     pub(crate) reused: bool,
     /// Read, not yet used.
     pub(crate) rest: Vec<u8>,
-    _flight: Flight,
 }
 
 impl Connection {
@@ -69,31 +68,38 @@ impl Connection {
     }
 
     fn with(wire: Wire, endpoint: &Rc<Endpoint>, reused: bool) -> Self {
-        let flight = Flight::to(endpoint);
-        Self {
-            wire: Some(wire),
-            endpoint: Rc::clone(endpoint),
-            reused,
-            rest: Vec::new(),
-            _flight: flight,
-        }
+        Self { wire: Some(wire), flight: Flight::to(endpoint), reused, rest: Vec::new() }
     }
 
-    fn stream(&mut self) -> io::Result<&mut Stream> {
-        self.wire
-            .as_mut()
-            .map(|wire| &mut wire.stream)
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    /// Where it leads.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        self.flight.endpoint()
+    }
+
+    fn stream(&self) -> io::Result<&Stream> {
+        match &self.wire {
+            Some(wire) => Ok(&wire.stream),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     /// Reads into the spare capacity of `out`, `room` bytes at most; 0 at the end.
     pub(crate) fn poll_read(
-        &mut self,
+        &self,
         context: &mut Context<'_>,
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<io::Result<usize>> {
         self.stream()?.poll_read(context, out, room)
+    }
+
+    /// Comes when there may be something to read, or the end.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self.stream() {
+            Ok(stream) => stream.poll_readable(context),
+            // A read says what is wrong.
+            Err(_) => Poll::Ready(()),
+        }
     }
 
     /// Moves at most so many bytes into a pipe; 0 at the end.
@@ -108,7 +114,7 @@ impl Connection {
 
     /// Writes some of the bytes.
     pub(crate) fn poll_write(
-        &mut self,
+        &self,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
@@ -133,7 +139,7 @@ impl Connection {
     /// Whether such a wait is over.
     pub(crate) fn is_over(&self, vigil: &mut Vigil, context: &mut Context<'_>) -> Option<Over> {
         let wire = self.wire.as_ref()?;
-        vigil.poll(context, &wire.deadline, &self.endpoint)
+        vigil.poll(context, &wire.deadline, self.endpoint())
     }
 
     /// Sets how long the service may keep us waiting from now on.
@@ -154,11 +160,11 @@ impl Connection {
         wire.served += 1;
         wire.since = now;
         if wire.served >= destination.requests_max {
-            self.endpoint.count_closed();
+            self.endpoint().count_closed();
             return;
         }
         wire.deadline.set(None);
-        self.endpoint.put(wire, destination.idle_max);
+        self.endpoint().put(wire, destination.idle_max);
     }
 }
 
@@ -239,7 +245,7 @@ fn too_late(over: Over) -> io::Error {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.wire.is_some() {
-            self.endpoint.count_closed();
+            self.endpoint().count_closed();
         }
     }
 }

@@ -235,6 +235,11 @@ impl Flight {
         endpoint.in_flight.set(endpoint.in_flight.get() + 1);
         Self(Rc::clone(endpoint))
     }
+
+    /// Where it is under way.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
 }
 
 impl Drop for Flight {

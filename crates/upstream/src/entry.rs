@@ -14,14 +14,17 @@ use crate::send::Way;
 const OVERLOADED_WAIT: Duration = Duration::from_secs(1);
 
 /// Waits until the service may have one more request. What comes back is to be kept until the
-/// answer's last byte; it is none if there is no limit.
+/// answer's last byte.
 ///
 /// # Errors
 /// When there are too many already, and too many wait, or the wait was too long.
-pub async fn enter(way: &Way<'_>, exchange: &mut Exchange) -> Result<Option<Place>, Failure> {
-    let Some(room) = &way.destination.room else { return Ok(None) };
+pub(crate) async fn enter(
+    room: &Room,
+    way: &Way<'_>,
+    exchange: &mut Exchange,
+) -> Result<Place, Failure> {
     let receiver = match way.clerk.enter(room) {
-        Entry::Now(place) => return Ok(Some(place)),
+        Entry::Now(place) => return Ok(place),
         Entry::Later(receiver) => Some(receiver),
         Entry::Never => None,
     };
@@ -35,7 +38,7 @@ pub async fn enter(way: &Way<'_>, exchange: &mut Exchange) -> Result<Option<Plac
         };
         exchange.trail.queued += since.elapsed();
         if let Some(Ok(place)) = place {
-            return Ok(Some(place));
+            return Ok(place);
         }
     }
     let (what, kind) = match room.most {

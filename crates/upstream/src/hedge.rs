@@ -62,29 +62,23 @@ enum Winner<'a> {
     Nobody(Failed),
 }
 
-/// Sends the request on this connection, and after so long to whom `choose` says too.
+/// Goes on with a first try, and after so long sends the request to whom `choose` says too.
 pub(crate) async fn race<'a>(
     road: &Road<'a>,
-    (connection, since): (Connection, Option<Instant>),
+    (first, since): (Attempt, Option<Instant>),
     exchange: &mut Exchange,
     after: Duration,
     mut choose: impl FnMut(&mut Exchange) -> Option<Other<'a>>,
 ) -> Raced {
-    let mut connection = Some(connection);
     let mut race = Race {
-        first: None,
+        first: Some(first),
         failed: None,
         since,
         wait: Some(Box::pin(tokio::time::sleep(after))),
         second: None,
     };
-    let winner = std::future::poll_fn(|context| {
-        if let Some(connection) = connection.take() {
-            race.first = Some(Attempt::begin(context, connection, road, exchange).since(since));
-        }
-        race.poll(context, road, exchange, &mut choose)
-    })
-    .await;
+    let winner =
+        std::future::poll_fn(|context| race.poll(context, road, exchange, &mut choose)).await;
     exchange.trail.answered = Some(exchange.trail.began.elapsed());
     let lost = race.failed.as_ref().map(|failed| failed.setback.failure.kind());
     match winner {
@@ -176,7 +170,7 @@ impl<'a> Second<'a> {
                     let connected = exchange.trail.began.elapsed();
                     exchange.trail.connected(self.current.number, connected, connection.reused);
                     let since = since.map(|_| Instant::now());
-                    let attempt = Attempt::begin(context, connection, road, exchange).since(since);
+                    let attempt = Attempt::begin(connection, since, road, exchange);
                     self.stage = Stage::Asking(Box::new(attempt));
                 }
                 Poll::Ready(Err(error)) => {

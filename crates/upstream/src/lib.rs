@@ -37,7 +37,6 @@ mod vigil;
 
 pub use bulkhead::Place;
 pub use destination::{Destination, Timeouts, check_host};
-pub use entry::enter;
 pub use ledger::{BreakerState, Clerk, Crowd, Ledgers, Reading};
 pub use outbound::Outbound;
 pub use pool::Pool;

@@ -24,6 +24,11 @@ impl Patience {
         self.wait = None;
     }
 
+    /// Whether nothing was waited for yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.wait.is_none()
+    }
+
     /// The deadline for what is waited for, once for each wait. `began`: when the exchange did.
     pub(crate) fn arm(
         &mut self,

@@ -78,6 +78,7 @@ impl Pool {
     }
 
     /// Makes the list of endpoints anew from the targets and what their names mean now.
+    #[cold]
     fn rebuild(&self) {
         self.seen.set(self.version());
         let destination = self.destination();
@@ -196,6 +197,7 @@ impl Pool {
     }
 
     /// Why there is no endpoint for a request that was not tried anywhere.
+    #[cold]
     pub(crate) fn nobody(&self) -> Failure {
         match self.unknown().filter(|_| self.is_empty()) {
             Some(name) => {

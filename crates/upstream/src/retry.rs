@@ -79,6 +79,7 @@ pub(crate) struct Setback {
 
 impl Setback {
     /// No connection could be made.
+    #[cold]
     pub(crate) fn unconnected(error: &io::Error, endpoint: &Endpoint) -> Self {
         let kind = match error.kind() {
             io::ErrorKind::TimedOut => FailureKind::UpstreamTimeout,
@@ -92,6 +93,7 @@ impl Setback {
     }
 
     /// Nothing can be tried again.
+    #[cold]
     pub(crate) fn last(failure: Failure) -> Self {
         Self { failure, cause: None }
     }

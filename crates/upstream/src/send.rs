@@ -9,8 +9,9 @@ use yumen_http::{Body, Response};
 use yumen_model::HostHeader;
 use yumen_policy::{Decided, Exchange, Failure, FailureKind};
 
-use crate::attempt::{Failed, attempt};
+use crate::attempt::{Attempt, Failed};
 use crate::balance::Ask;
+use crate::bulkhead::Place;
 use crate::connection::Connection;
 use crate::destination::{Destination, Timeouts};
 use crate::endpoint::Endpoint;
@@ -38,7 +39,7 @@ pub struct Way<'a> {
     /// The service, as the plan of the exchange has it.
     pub destination: &'a Destination,
     /// The route's patience, or the service's.
-    pub timeouts: Timeouts,
+    pub timeouts: &'a Timeouts,
     /// The `Host` field, as the route or the service wants it.
     pub host: &'a HostHeader,
     /// When a request is sent once more.
@@ -58,34 +59,40 @@ pub(crate) struct Road<'a> {
 /// Sends the request of an exchange to a service and returns its answer, of which at least the
 /// head is there. What could not be connected to is tried elsewhere; what was lost on a kept
 /// connection that the service closed at that moment is sent again, if it can do no harm; beyond
-/// that a request is sent again as the retries of the way allow.
+/// that a request is sent again as the retries of the way allow. If the service is limited, the
+/// exchange waits for its `place` first, which is to be kept until the answer's last byte.
+///
+/// Each function that waits on this way has a part of its own in the task of every connection, and is
+/// passed through whenever something comes for it. So there are few, and what is seldom waited for is
+/// in a box.
 ///
 /// # Errors
 /// When no answer came; the kind says why.
 pub async fn send(
     outbound: &Outbound,
     pool: &Pool,
+    (way, place): (&Way<'_>, &mut Option<Place>),
     exchange: &mut Exchange,
-    way: &Way<'_>,
 ) -> Result<Response, Failure> {
+    if let Some(room) = &way.destination.room {
+        *place = Some(Box::pin(entry::enter(room, way, exchange)).await?);
+    }
     if pool.is_empty() {
-        look_up(pool, exchange, way).await;
+        Box::pin(look_up(pool, exchange, way)).await;
     }
     way.clerk.offer(exchange.trail.began);
     let road = Road { outbound, pool, way };
     let mut course = Course::new(&road, exchange);
-    let result = course.run(&road, exchange).await;
-    let well = result.as_ref().is_ok_and(|response| status_of(response, exchange) < 500);
-    course.account(way.clerk, well);
-    entry::learn(way, &result, (exchange, course.resend.streams));
-    if let Some(kept) = &course.resend.kept {
-        match &result {
-            Ok(_) => kept.release(),
-            // Another service may be asked.
-            Err(_) if kept.is_whole() => exchange.request.body = kept.body(),
-            Err(_) => exchange.request.body = Body::Empty,
+    let result = loop {
+        let Some((index, endpoint)) = course.choose(&road) else {
+            break Err(course.last.take().unwrap_or_else(|| pool.nobody()));
+        };
+        let tried = course.try_at(&road, (index, &endpoint), exchange).await;
+        if let Some(result) = course.judge(tried, &road, index, exchange) {
+            break result;
         }
-    }
+    };
+    course.end(&result, way, exchange);
     result
 }
 
@@ -146,33 +153,46 @@ impl Course {
         }
     }
 
-    /// Tries until there is an answer, or no other try.
-    async fn run(&mut self, road: &Road<'_>, exchange: &mut Exchange) -> Result<Response, Failure> {
-        let way = road.way;
-        loop {
-            let Some((index, endpoint)) = self.choose(road) else {
-                return Err(self.last.take().unwrap_or_else(|| road.pool.nobody()));
-            };
-            let leave = self.ask_leave(way, exchange)?;
-            match self.try_at(road, (index, &endpoint), leave, exchange).await {
-                Ok(response) => {
-                    self.resend.gone = self.resend.streams && self.resend.kept.is_none();
-                    // If so, its connection is closed with it, unless all of it is here already.
-                    let again = way.retries.find(&response, exchange).is_some_and(|again| {
-                        self.pause = again.wait;
-                        self.goes_on(road, again.cause, index, exchange)
-                    });
-                    if !again {
-                        return Ok(response);
-                    }
+    /// What a try means for the exchange; `None`: there is another try.
+    fn judge(
+        &mut self,
+        tried: Result<Response, Setback>,
+        road: &Road<'_>,
+        index: usize,
+        exchange: &mut Exchange,
+    ) -> Option<Result<Response, Failure>> {
+        match tried {
+            Ok(response) => {
+                self.resend.gone = self.resend.streams && self.resend.kept.is_none();
+                // If so, its connection is closed with it, unless all of it is here already.
+                let again = road.way.retries.find(&response, exchange).is_some_and(|again| {
+                    self.pause = again.wait;
+                    self.goes_on(road, again.cause, index, exchange)
+                });
+                if again { None } else { Some(Ok(response)) }
+            }
+            Err(Setback { failure, cause }) => {
+                let Some(cause) = cause else { return Some(Err(failure)) };
+                if !self.goes_on(road, cause, index, exchange) {
+                    return Some(Err(failure));
                 }
-                Err(Setback { failure, cause }) => {
-                    let Some(cause) = cause else { return Err(failure) };
-                    if !self.goes_on(road, cause, index, exchange) {
-                        return Err(failure);
-                    }
-                    self.last = Some(failure);
-                }
+                self.last = Some(failure);
+                None
+            }
+        }
+    }
+
+    /// There is no other try.
+    fn end(&mut self, result: &Result<Response, Failure>, way: &Way<'_>, exchange: &mut Exchange) {
+        let well = result.as_ref().is_ok_and(|response| status_of(response, exchange) < 500);
+        self.account(way.clerk, well);
+        entry::learn(way, result, (exchange, self.resend.streams));
+        if let Some(kept) = &self.resend.kept {
+            match result {
+                Ok(_) => kept.release(),
+                // Another service may be asked.
+                Err(_) if kept.is_whole() => exchange.request.body = kept.body(),
+                Err(_) => exchange.request.body = Body::Empty,
             }
         }
     }
@@ -217,56 +237,41 @@ impl Course {
         &mut self,
         road: &Road<'_>,
         (index, endpoint): (usize, &Rc<Endpoint>),
-        leave: Option<Leave<'_>>,
         exchange: &mut Exchange,
     ) -> Result<Response, Setback> {
+        let leave = self.ask_leave(road.way, exchange).map_err(Setback::last)?;
         if !self.pause.is_zero() {
             tokio::time::sleep(std::mem::take(&mut self.pause)).await;
         }
         if let Some(kept) = &self.resend.kept {
             exchange.request.body = kept.body();
         }
-        let timeouts = &road.way.timeouts;
-        let since = timeouts.per_try.map(|_| Instant::now());
+        let since = road.way.timeouts.per_try.map(|_| Instant::now());
         let at_hand = !matches!(exchange.request.body, Body::Stream(..));
         let current = Try::begin(endpoint, leave, at_hand, &mut exchange.trail);
-        // What is not a request has a connection for itself, from its begin.
         let is_raw = !exchange.request.head.version().is_http();
-        if is_raw {
-            exchange.trail.asked.get_or_insert(current.began);
-        }
-        let kept = if is_raw { None } else { self.reuse(endpoint, exchange) };
-        let entered = match kept {
-            Some(connection) => Entered::Text(connection),
+        let (entered, reused) = match self.reuse(endpoint, exchange) {
+            Some(connection) => {
+                exchange.trail.connected(current.number, current.began, true);
+                (Entered::Text(connection), true)
+            }
             // In a box, for few requests need a new one and all would pay for its size.
-            None => match Box::pin(self.open(road, endpoint, exchange)).await {
-                Ok(entered) => entered,
+            None => match Box::pin(self.open(road, (endpoint, &current), exchange)).await {
+                Ok(opened) => opened,
                 Err(error) => {
                     current.end(Outcome::unconnected(&error), &mut exchange.trail);
                     return Err(Setback::unconnected(&error, endpoint));
                 }
             },
         };
-        let kept = entered.is_reused();
-        let connected = if kept { current.began } else { exchange.trail.began.elapsed() };
-        exchange.trail.connected(current.number, connected, kept);
         let hedge = road.way.retries.hedge.filter(|_| self.may_hedge(road, exchange));
-        let entered = match (entered, hedge) {
-            (Entered::Text(connection), Some(after)) => {
-                let race = self.hedge(road, (index, after), (connection, since), exchange);
-                // In a box, for few requests are hedged and all would pay for its size.
-                let Raced { response, is_other, lost } = Box::pin(race).await;
-                if is_other {
-                    // Of one that was called off nothing is known.
-                    if let Some(kind) = lost {
-                        current.end(Outcome::failed(kind, kept), &mut exchange.trail);
-                    }
-                    return response.map_err(|failed| failed.setback);
-                }
-                return self.settle(response, current, kept, exchange);
-            }
-            (entered, _) => entered,
-        };
+        if let Some(after) = hedge
+            && let Entered::Text(connection) = entered
+        {
+            // In a box, for few requests are hedged and all would pay for its size.
+            let race = self.hedge(road, (index, after), (connection, current, since), exchange);
+            return Box::pin(race).await;
+        }
         let may_leave = endpoint.is_watched() && self.may_leave(road, at_hand, exchange);
         let mut elsewhere = || self.leave(road, index);
         let elsewhere: Option<&mut dyn FnMut() -> bool> =
@@ -274,11 +279,17 @@ impl Course {
         let response = match entered {
             Entered::Text(connection) if is_raw => Ok(pass_on(connection, exchange)),
             Entered::Text(connection) => {
-                attempt(road, connection, since, exchange, elsewhere).await
+                let mut attempt = Attempt::begin(connection, since, road, exchange);
+                let head = attempt.head(exchange, road.way, elsewhere).await;
+                exchange.trail.answered = Some(exchange.trail.began.elapsed());
+                match attempt.whole(head, exchange, road) {
+                    Ok(response) => Ok(response),
+                    Err(head) => attempt.end(head, exchange, road),
+                }
             }
             Entered::Lane(lane) => http2::attempt(road, lane, since, exchange, elsewhere).await,
         };
-        self.settle(response, current, kept, exchange)
+        self.settle(response, current, reused, exchange)
     }
 
     /// Tells how a try went that has ended.
@@ -315,13 +326,16 @@ impl Course {
             && road.way.retries.allows(exchange.request.head.method())
     }
 
+    /// Goes on with a try that may get another one at its side.
     async fn hedge<'a>(
         &mut self,
         road: &Road<'a>,
         (index, after): (usize, Duration),
-        connected: (Connection, Option<Instant>),
+        (connection, current, since): (Connection, Try<'_>, Option<Instant>),
         exchange: &mut Exchange,
-    ) -> Raced {
+    ) -> Result<Response, Setback> {
+        let reused = connection.reused;
+        let attempt = Attempt::begin(connection, since, road, exchange);
         let tried = &mut self.tried;
         let key = self.key;
         let choose = |exchange: &mut Exchange| {
@@ -343,7 +357,16 @@ impl Course {
             hedge::note(exchange);
             Some(Other { endpoint, leave })
         };
-        hedge::race(road, connected, exchange, after, choose).await
+        let Raced { response, is_other, lost } =
+            hedge::race(road, (attempt, since), exchange, after, choose).await;
+        if !is_other {
+            return self.settle(response, current, reused, exchange);
+        }
+        // Of one that was called off nothing is known.
+        if let Some(kind) = lost {
+            current.end(Outcome::failed(kind, reused), &mut exchange.trail);
+        }
+        response.map_err(|failed| failed.setback)
     }
 
     /// Whether the request may go elsewhere while it waits for an answer.
@@ -376,23 +399,41 @@ impl Course {
         true
     }
 
-    /// A kept connection of HTTP/1.1, unless something else is spoken with this endpoint.
+    /// A kept connection of HTTP/1.1, unless something else is spoken with this endpoint. What is not
+    /// a request has a connection for itself, from its begin.
     fn reuse(&self, endpoint: &Rc<Endpoint>, exchange: &Exchange) -> Option<Connection> {
         let head = &exchange.request.head;
-        if self.fresh || (endpoint.shares() && !head.is_websocket()) {
+        if self.fresh || !head.version().is_http() || (endpoint.shares() && !head.is_websocket()) {
             return None;
         }
         Connection::reuse(endpoint, !head.method().is_idempotent())
     }
 
-    /// A new connection, or a part in one that is shared.
+    /// A new connection, or a part in one that is shared; whether that was there already.
     async fn open(
+        &self,
+        road: &Road<'_>,
+        (endpoint, current): (&Rc<Endpoint>, &Try<'_>),
+        exchange: &mut Exchange,
+    ) -> io::Result<(Entered, bool)> {
+        if !exchange.request.head.version().is_http() {
+            exchange.trail.asked.get_or_insert(current.began);
+        }
+        let entered = self.enter(road, endpoint, exchange).await?;
+        let reused = entered.is_reused();
+        let connected = if reused { current.began } else { exchange.trail.began.elapsed() };
+        exchange.trail.connected(current.number, connected, reused);
+        Ok((entered, reused))
+    }
+
+    /// A new connection, or a part in one that is shared.
+    async fn enter(
         &self,
         road: &Road<'_>,
         endpoint: &Rc<Endpoint>,
         exchange: &Exchange,
     ) -> io::Result<Entered> {
-        let timeouts = &road.way.timeouts;
+        let timeouts = road.way.timeouts;
         let patience = match (timeouts.connect, timeouts.per_try) {
             (Some(connect), Some(per_try)) => Some(connect.min(per_try)),
             (connect, per_try) => connect.or(per_try),
@@ -412,6 +453,7 @@ impl Course {
 
     /// Whether there is another try; if so, what it needs is prepared, and if not, the trail says
     /// why where that is not plain.
+    #[cold]
     fn goes_on(
         &mut self,
         road: &Road<'_>,

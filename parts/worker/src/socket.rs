@@ -105,6 +105,12 @@ impl Socket {
         }
     }
 
+    /// Comes when there may be something to read, or the end, as far as events tell: cheaper than a
+    /// read where nothing is expected yet.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.tcp.poll_read_ready(context).map(drop)
+    }
+
     /// Writes some of the bytes, of which there must be some. That a small write failed is seen
     /// by the next one.
     ///

@@ -86,6 +86,15 @@ impl Stream {
         }
     }
 
+    /// Comes when there may be something to read, or the end: for whoever expects nothing yet, but
+    /// wants to be woken. With TLS it comes at once, for something may have been opened already.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match &self.secure {
+            None => self.socket.poll_readable(context),
+            Some(_) => Poll::Ready(()),
+        }
+    }
+
     /// Writes some of the bytes, of which there must be some. That a small write failed is seen
     /// by the next one.
     ///

@@ -19,7 +19,7 @@ use super::{
     outcome,
     slots::Slots,
 };
-use crate::record::{Record, micros};
+use crate::record::{Counted, micros};
 
 /// Makes a type stay on its thread.
 type OneThread = PhantomData<Rc<()>>;
@@ -157,8 +157,8 @@ impl WorkerMetrics {
 
 impl RouteMeter {
     /// Counts one exchange after its end: method, status, source, times and sizes of the record.
-    pub fn count(&self, record: &Record<'_>) {
-        let Record { method, status, source, times, .. } = *record;
+    pub fn count<'a>(&self, counted: impl Into<Counted<'a>>) {
+        let Counted { method, status, source, times, received, sent } = counted.into();
         let cells = &*self.cells;
         cells.outcomes.count(outcome::key(method, status, source));
         cells.total.observe(&LATENCY, micros(times.total));
@@ -166,8 +166,8 @@ impl RouteMeter {
             cells.upstream.observe(&LATENCY, micros(upstream));
         }
         cells.overhead.observe(&OVERHEAD, micros(times.overhead));
-        cells.received.add(record.received.whole());
-        cells.sent.add(record.sent.whole());
+        cells.received.add(received.whole());
+        cells.sent.add(sent.whole());
         if let Some(natives) = &self.natives {
             natives.total.observe(micros(times.total));
             if let Some(upstream) = times.upstream {

@@ -185,7 +185,7 @@ impl Asking {
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.judge(&error))),
             Poll::Pending => {
                 let began = exchange.trail.began;
-                if let Some(patience) = self.patience.arm(wait, &way.timeouts, began) {
+                if let Some(patience) = self.patience.arm(wait, way.timeouts, began) {
                     self.vigil.allow(&self.lane.deadline, patience);
                 }
                 let over = self.vigil.poll(context, &self.lane.deadline, &self.lane.endpoint);
@@ -260,7 +260,7 @@ impl Asking {
             here,
             upload: Some(self.upload).filter(|upload| upload.body.is_some()),
             left: length,
-            pauses: Pauses::new(way.timeouts, exchange.trail.began),
+            pauses: Pauses::new(*way.timeouts, exchange.trail.began),
             trailers: None,
             is_call: grpc::is_call(&exchange.request.head),
             watch: Rc::clone(&exchange.trail.watch),

@@ -210,3 +210,31 @@ fn what_came_early_is_read() {
     thread.unwrap().join().unwrap();
     peer.join().unwrap();
 }
+
+#[test]
+fn who_waits_for_something_to_read_is_woken_by_bytes_and_by_the_end() {
+    run(
+        |stream| async move {
+            let is_readable =
+                |context: &mut Context<'_>| Poll::Ready(stream.poll_readable(context));
+            // What was there when the connection was made is asked for first.
+            let mut nothing = Vec::with_capacity(8);
+            poll_fn(|context| Poll::Ready(stream.poll_read(context, &mut nothing, 8).is_pending()))
+                .await;
+            assert!(poll_fn(is_readable).await.is_pending(), "nothing has come");
+            write_all(&stream, b"go").await.unwrap();
+            poll_fn(|context| stream.poll_readable(context)).await;
+            assert_eq!(read_some(&stream, 8).await.unwrap(), b"bytes");
+            poll_fn(|context| stream.poll_readable(context)).await;
+            assert_eq!(read_some(&stream, 8).await.unwrap(), b"");
+        },
+        |mut peer| {
+            let mut go = [0; 2];
+            peer.read_exact(&mut go).unwrap();
+            peer.write_all(b"bytes").unwrap();
+            // The end comes by itself, whenever it does.
+            peer.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(peer.read(&mut go).unwrap(), 0);
+        },
+    );
+}
