@@ -47,7 +47,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> results.Json:
     bench = Bench(measure.start_backends(folder), folder, chosen.rounds, chosen.seconds)
     found: results.Json = {}
     for what in chosen.what:
-        tell(f"what {what} cost{'s' if what == 'watch' else ''}")
+        tell("what the watch costs" if what == "watch" else "what policies cost")
         variants = costs.watch_variants(bench.backends.http) if what == "watch" else costs.policy_variants()
         runs = costs.measure(variants, ready, bench)
         counted = costs.count(variants, ready, bench)

@@ -11,6 +11,7 @@ pub mod client;
 pub mod collector;
 pub mod corpus;
 pub mod dns;
+pub mod frozen;
 pub mod gateway;
 pub mod http2;
 pub mod load;

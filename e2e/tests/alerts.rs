@@ -3,15 +3,15 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use yumen_e2e::certificates::{Authority, Unusual};
 use yumen_e2e::client::get;
-use yumen_e2e::gateway::{Launch, Lines, fresh_folder};
+use yumen_e2e::frozen::Frozen;
+use yumen_e2e::gateway::{Launch, fresh_folder};
 use yumen_e2e::rig::{pair, put};
-use yumen_e2e::tools::{Server, Tool, free_address, have, peer, run};
+use yumen_e2e::tools::{Server, Tool, free_address, have, run};
 use yumen_e2e::{Backend, Gateway, SOON};
 
 /// How long something may take that takes some seconds by itself.
@@ -307,29 +307,9 @@ fn a_worker_that_hangs_is_told() {
     let arguments = vec!["--workers".into(), "2".into()];
     let gateway = Gateway::launch(&yaml, Launch { arguments, ..Launch::default() });
     let gateway = gateway.expect("it starts");
-    let tasks = fs::read_dir(format!("/proc/{}/task", gateway.pid)).expect("threads").flatten();
-    let mut named = tasks.filter(|task| {
-        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "worker-1")
-    });
-    let thread = named.next().expect("a second worker").file_name();
-    let mut freezer = Command::new(Tool::Python.path().expect("`have` was asked"))
-        .arg(peer("freeze.py"))
-        .arg(thread)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python starts");
-    let said = Lines::of(freezer.stdout.take().expect("a pipe"));
-    let stopped = said.wait(0, SOON, |_| true).expect("a word");
-    if stopped != "stopped" {
-        eprintln!("SKIPPED: a thread cannot be stopped here: {stopped}");
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing is skipped in CI");
-        let _gone = freezer.wait();
-        return;
-    }
+    let Some(frozen) = Frozen::thread(gateway.pid, "worker-1") else { return };
     assert_eq!(alerts(&hook, 1), ["worker_stuck worker-1 firing"]);
-    drop(freezer.stdin.take());
-    let _gone = freezer.wait();
+    frozen.let_go();
     assert_eq!(alerts(&hook, 2)[1], "worker_stuck worker-1 resolved");
 }
 

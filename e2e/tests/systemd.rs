@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use yumen_e2e::client::get;
+use yumen_e2e::frozen::Frozen;
 use yumen_e2e::gateway::{Launch, Lines, binary, fresh_folder, root, signal};
-use yumen_e2e::tools::{Tool, free_address, have, peer, run};
+use yumen_e2e::tools::{Tool, free_address, have, run};
 use yumen_e2e::{Backend, Gateway, SOON};
 
 fn config(backend: &Backend, address: &str) -> String {
@@ -124,26 +125,7 @@ fn the_watchdog_is_fed_while_every_worker_turns() {
     ear.wait(&format!("MAINPID={new}"));
     ear.wait("WATCHDOG=1");
 
-    let tasks = fs::read_dir(format!("/proc/{new}/task")).expect("threads").flatten();
-    let mut named = tasks.filter(|task| {
-        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "worker-1")
-    });
-    let thread = named.next().expect("a second worker").file_name();
-    let mut freezer = Command::new(Tool::Python.path().expect("`have` was asked"))
-        .arg(peer("freeze.py"))
-        .arg(thread)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python starts");
-    let said = Lines::of(freezer.stdout.take().expect("a pipe"));
-    let stopped = said.wait(0, SOON, |_| true).expect("a word");
-    if stopped != "stopped" {
-        eprintln!("SKIPPED: a thread cannot be stopped here: {stopped}");
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing is skipped in CI");
-        let _gone = freezer.wait();
-        return;
-    }
+    let Some(frozen) = Frozen::thread(new, "worker-1") else { return };
     // One sign may be on its way.
     let deadline = Instant::now() + Duration::from_secs(5);
     let mut signs = 0;
@@ -153,9 +135,8 @@ fn the_watchdog_is_fed_while_every_worker_turns() {
         );
     }
     assert!(signs <= 2, "{signs} signs of life of a gateway that hangs");
-    drop(freezer.stdin.take());
+    frozen.let_go();
     ear.wait("WATCHDOG=1");
-    let _gone = freezer.wait();
 }
 
 /// systemd's own tool opens the socket, and keeps it while the gateway is started anew.

@@ -47,6 +47,8 @@ pub enum Known {
     Owned,
     /// `X-Request-Id`
     RequestId,
+    /// What ties work into a trace: `traceparent`, `tracestate`, `b3`, `X-B3-TraceId`, ...
+    Trace,
     /// `Date`
     Date,
     /// `Server`, `X-Powered-By`: the make of a service
@@ -71,6 +73,7 @@ impl Known {
         };
         let found = match name.len() {
             2 if is("te") => Self::Te,
+            2 if is("b3") => Self::Trace,
             3 if is("via") => Self::Via,
             4 if is("host") => Self::Host,
             4 if is("date") => Self::Date,
@@ -85,9 +88,15 @@ impl Known {
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
             10 if is("x-userinfo") => Self::Owned,
+            10 if is("tracestate") => Self::Trace,
+            10 if is("x-b3-flags") => Self::Trace,
             11 if is("client-cert") => Self::Owned,
+            11 if is("traceparent") => Self::Trace,
+            11 if is("x-b3-spanid") => Self::Trace,
             12 if is("x-request-id") => Self::RequestId,
             12 if is("x-powered-by") => Self::Product,
+            12 if is("x-b3-traceid") => Self::Trace,
+            12 if is("x-b3-sampled") => Self::Trace,
             13 if is("x-rewrite-url") => Self::Owned,
             14 if is("content-length") => Self::ContentLength,
             14 if is("x-original-url") => Self::Owned,
@@ -98,6 +107,7 @@ impl Known {
             16 if is("proxy-connection") => Self::Hop,
             17 if is("x-forwarded-proto") => Self::ForwardedProto,
             17 if is("transfer-encoding") => Self::TransferEncoding,
+            17 if is("x-b3-parentspanid") => Self::Trace,
             18 if is("x-forwarded-prefix") => Self::Owned,
             18 if is("proxy-authenticate") => Self::Hop,
             19 if is("proxy-authorization") => Self::Hop,
@@ -381,6 +391,12 @@ impl Fields {
             .iter()
             .filter(move |line| line.known == known && !line.gone)
             .map(|line| self.part(line.value_start, line.value_end))
+    }
+
+    /// Whether there is a line of a known name, or was.
+    #[must_use]
+    pub fn may_have(&self, known: Known) -> bool {
+        self.kinds.has(known)
     }
 
     /// Takes out every line with this name.

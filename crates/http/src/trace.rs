@@ -2,7 +2,7 @@
 //! W3C Trace Context (level 2), and B3 with one field or several. Read strictly: what is wrong in
 //! them is as if it were not there, and a new trace begins.
 
-use crate::Fields;
+use crate::fields::{Fields, Kinds, Known};
 
 /// The longest `tracestate` that is passed on, in bytes. The specification wants at least 512.
 const STATE_MAX: usize = 1024;
@@ -53,7 +53,7 @@ pub struct TraceLines<'a> {
     pub forms: Forms,
 }
 
-/// Fields that are written anew where traces are told on.
+/// Fields that are written anew where traces are told on: those that are [`Known::Trace`].
 pub const FIELDS: [&str; 8] = [
     "traceparent",
     "tracestate",
@@ -225,13 +225,14 @@ impl TraceLines<'_> {
         let Context { trace, span, sampled, random } = self.context;
         let sampled = sampled == Some(true);
         if self.forms.w3c {
-            out.extend_from_slice(b"traceparent: 00-");
-            put_hex(out, &trace);
-            out.push(b'-');
-            put_hex(out, &span);
-            out.push(b'-');
-            put_hex(out, &[u8::from(sampled) | u8::from(random) << 1]);
-            out.extend_from_slice(b"\r\n");
+            let mut line =
+                *b"traceparent: 00-00000000000000000000000000000000-0000000000000000-00\r\n";
+            let flags = [u8::from(sampled) | u8::from(random) << 1];
+            for (start, bytes) in [(16, &trace[..]), (49, &span), (66, &flags)] {
+                let digits = line.get_mut(start..).unwrap_or_default().as_chunks_mut().0;
+                digits.iter_mut().zip(bytes).for_each(|(two, byte)| *two = digits_of(*byte));
+            }
+            out.extend_from_slice(&line);
             if !self.state.is_empty() {
                 out.extend_from_slice(b"tracestate: ");
                 out.extend_from_slice(self.state);
@@ -259,15 +260,17 @@ impl TraceLines<'_> {
 
 /// Appends bytes as hexadecimal digits of lower case.
 pub fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    bytes.iter().for_each(|byte| out.extend_from_slice(&digits_of(*byte)));
+}
+
+fn digits_of(byte: u8) -> [u8; 2] {
     let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
-    for byte in bytes {
-        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-    }
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 /// Takes the fields of traces out of a head.
 pub fn take_out(fields: &mut Fields) {
-    FIELDS.iter().for_each(|name| fields.remove(name));
+    fields.remove_kinds(Kinds::of(&[Known::Trace]));
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const FORBIDDEN: [&str; 14] = [
 
 /// Takes out what must not speak for the head (RFC 9110 section 6.5.1); `None` if nothing is left.
 pub(crate) fn clean(trailers: Fields) -> Option<Fields> {
-    keep(trailers, Kinds::of(&[Known::Other]))
+    keep(trailers, Kinds::of(&[Known::Other, Known::Trace]))
 }
 
 fn keep(mut trailers: Fields, kinds: Kinds) -> Option<Fields> {
@@ -55,7 +55,7 @@ pub fn read_answer_trailers<'a>(
     fields: impl Iterator<Item = (&'a str, &'a [u8])>,
     most: usize,
 ) -> Result<Option<Fields>, Malformed> {
-    let kinds = Kinds::of(&[Known::Other, Known::Underscore]);
+    let kinds = Kinds::of(&[Known::Other, Known::Trace, Known::Underscore]);
     read(fields, most).map(|trailers| keep(trailers, kinds))
 }
 

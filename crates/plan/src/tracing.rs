@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use yumen_courier::Url;
-use yumen_http::Fields;
 use yumen_http::trace::{self, Forms, Parent};
+use yumen_http::{Fields, Known};
 use yumen_model::report::Report;
 use yumen_model::{Model, OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
 use yumen_tls::Client;
@@ -46,6 +46,9 @@ impl TracingPlan {
     /// What a request says of whoever asks, with its `tracestate`.
     #[must_use]
     pub fn find(&self, fields: &Fields) -> Option<(Parent, Vec<u8>)> {
+        if !fields.may_have(Known::Trace) {
+            return None;
+        }
         self.tracing.accept.iter().find_map(|form| match form {
             TraceAccept::W3c => {
                 let parent = trace::read_w3c(fields)?;

@@ -134,3 +134,16 @@ fn what_is_written_is_read_again() {
     TraceLines { forms: Forms::default(), ..lines }.write(&mut silent);
     assert!(silent.is_empty());
 }
+
+/// They are looked for only where one is, so all of them must be known.
+#[test]
+fn all_fields_are_known_and_taken_out() {
+    for name in FIELDS {
+        assert_eq!(Known::of(name.to_uppercase().as_bytes()), Known::Trace, "{name}");
+        let mut all = fields(&[("a", "1"), (name, "x"), ("b", "2")]);
+        assert!(all.may_have(Known::Trace));
+        take_out(&mut all);
+        assert_eq!((all.len(), all.first(name)), (2, None), "{name}");
+    }
+    assert!(!fields(&[("x-b3-other", "1"), ("traceparents", "1")]).may_have(Known::Trace));
+}

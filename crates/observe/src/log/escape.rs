@@ -38,7 +38,7 @@ pub(crate) fn capped(value: &[u8]) -> (&[u8], &'static [u8]) {
 /// For the inside of a JSON string. What is no UTF-8 becomes U+FFFD; controls, line separators
 /// and marks that reorder text become `\u` escapes, so that no terminal or viewer obeys them.
 pub(crate) fn json(out: &mut Vec<u8>, value: &[u8]) {
-    if all(value, |byte| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')) {
+    if is_plain(value) {
         return out.extend_from_slice(value);
     }
     for chunk in value.utf8_chunks() {
@@ -54,7 +54,7 @@ pub(crate) fn json(out: &mut Vec<u8>, value: &[u8]) {
 /// As NGINX does: `\xHH` for quotes, backslashes, controls and everything beyond ASCII.
 pub(crate) fn combined(out: &mut Vec<u8>, value: &[u8]) {
     let plain = |byte| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
-    if all(value, plain) {
+    if is_plain(value) {
         return out.extend_from_slice(value);
     }
     for byte in value {
@@ -67,10 +67,31 @@ pub(crate) fn combined(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-/// Looks at every byte without stopping early: the compiler turns that into wide comparisons,
-/// and almost every value is plain to its end.
-fn all(value: &[u8], plain: impl Fn(u8) -> bool) -> bool {
-    value.iter().fold(true, |so_far, byte| so_far & plain(*byte))
+/// Bytes that are looked at together.
+const WORD: usize = 8;
+
+/// Whether there is nothing but printable ASCII without quotes and backslashes: almost every value is
+/// so to its end. Eight bytes at a time, of which the last ones may be looked at twice.
+fn is_plain(value: &[u8]) -> bool {
+    let (words, rest) = value.as_chunks::<WORD>();
+    words.iter().all(|word| is_plain_word(*word))
+        && match value.last_chunk::<WORD>() {
+            Some(last) => rest.is_empty() || is_plain_word(*last),
+            None => rest.iter().all(|byte| is_plain_word([*byte; WORD])),
+        }
+}
+
+fn is_plain_word(bytes: [u8; WORD]) -> bool {
+    const fn all(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; WORD])
+    }
+    let word = u64::from_ne_bytes(bytes);
+    // A byte below another one borrows from its highest bit, which ASCII does not have; a lower byte that
+    // borrows from the next one is one that is not plain itself.
+    let below_space = word.wrapping_sub(all(b' '));
+    let is_byte = |byte: u8| (word ^ all(byte)).wrapping_sub(all(1));
+    let bad = word | below_space | is_byte(b'"') | is_byte(b'\\') | is_byte(0x7f);
+    bad & all(0x80) == 0
 }
 
 fn json_character(out: &mut Vec<u8>, character: char) {

@@ -44,59 +44,59 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     stamp.rfc3339(out, record.began);
     out.push(b'"');
     let mut object = Object { out };
-    object.text("request_id", record.request_id);
+    object.text(r#","request_id":"#, record.request_id);
     if let Some(trace) = record.trace {
-        object.written("trace_id", &trace.own.trace, put_hex);
-        object.written("span_id", &trace.own.span, put_hex);
-        object.key("sampled");
+        object.written(r#","trace_id":"#, &trace.own.trace, put_hex);
+        object.written(r#","span_id":"#, &trace.own.span, put_hex);
+        object.key(r#","sampled":"#);
         object.out.extend_from_slice(if trace.is_sampled() { b"true" } else { b"false" });
     }
     object.client(record.client);
-    object.text("listener", record.listener.as_bytes());
-    object.text("route", record.route.as_bytes());
-    object.text("service", record.service.as_bytes());
-    object.text("target", record.target.as_bytes());
-    object.text("method", record.method);
-    object.text("host", record.host);
-    object.text("path", record.path);
+    object.text(r#","listener":"#, record.listener.as_bytes());
+    object.text(r#","route":"#, record.route.as_bytes());
+    object.text(r#","service":"#, record.service.as_bytes());
+    object.text(r#","target":"#, record.target.as_bytes());
+    object.text(r#","method":"#, record.method);
+    object.text(r#","host":"#, record.host);
+    object.text(r#","path":"#, record.path);
     if let Some(query) = record.query {
-        object.written("query", query, |out, query| secrets.query(out, query, escape::json));
+        object.written(r#","query":"#, query, |out, query| secrets.query(out, query, escape::json));
     }
-    object.text("protocol", record.protocol.as_bytes());
-    object.number("status", u64::from(record.status));
-    object.text("source", record.source.name().as_bytes());
+    object.text(r#","protocol":"#, record.protocol.as_bytes());
+    object.number(r#","status":"#, u64::from(record.status));
+    object.text(r#","source":"#, record.source.name().as_bytes());
     if let Some(decider) = record.decider {
-        object.text("policy", decider.kind.as_bytes());
-        object.text("policy_at", decider.at.as_bytes());
+        object.text(r#","policy":"#, decider.kind.as_bytes());
+        object.text(r#","policy_at":"#, decider.at.as_bytes());
     }
-    object.text("failure", record.failure.unwrap_or_default().as_bytes());
-    object.text("cause", record.cause.unwrap_or_default().as_bytes());
-    object.number("attempts", u64::from(record.attempts.count()));
+    object.text(r#","failure":"#, record.failure.unwrap_or_default().as_bytes());
+    object.text(r#","cause":"#, record.cause.unwrap_or_default().as_bytes());
+    object.number(r#","attempts":"#, u64::from(record.attempts.count()));
     object.attempts(record.attempts);
     object.decisions(record.decisions);
     if let Some(status) = record.grpc_status {
-        object.number("grpc_status", u64::from(status));
+        object.number(r#","grpc_status":"#, u64::from(status));
     }
     object.times(record);
-    object.number("received_head_bytes", record.received.head);
-    object.number("received_body_bytes", record.received.body);
-    object.number("sent_head_bytes", record.sent.head);
-    object.number("sent_body_bytes", record.sent.body);
+    object.number(r#","received_head_bytes":"#, record.received.head);
+    object.number(r#","received_body_bytes":"#, record.received.body);
+    object.number(r#","sent_head_bytes":"#, record.sent.head);
+    object.number(r#","sent_body_bytes":"#, record.sent.body);
     if let Some(referer) = record.referer {
-        object.written("referer", referer, |out, url| secrets.url(out, url, escape::json));
+        object.written(r#","referer":"#, referer, |out, url| secrets.url(out, url, escape::json));
     }
-    object.text("user_agent", record.user_agent.unwrap_or_default());
-    object.number("revision", record.revision);
-    object.text("aborted_by", record.aborted_by.map_or("", |side| side.name()).as_bytes());
+    object.text(r#","user_agent":"#, record.user_agent.unwrap_or_default());
+    object.number(r#","revision":"#, record.revision);
+    object.text(r#","aborted_by":"#, record.aborted_by.map_or("", |side| side.name()).as_bytes());
     if record.tunnelled {
-        object.key("tunnelled");
+        object.key(r#","tunnelled":"#);
         object.out.extend_from_slice(b"true");
     }
     if let Some(secured) = record.secured {
         object.secured(secured);
     }
-    object.fields("request_headers", record.request_fields, &members.request, secrets);
-    object.fields("response_headers", record.response_fields, &members.response, secrets);
+    object.fields(r#","request_headers":"#, record.request_fields, &members.request, secrets);
+    object.fields(r#","response_headers":"#, record.response_fields, &members.response, secrets);
     out.extend_from_slice(b"}\n");
 }
 
@@ -106,10 +106,9 @@ struct Object<'o> {
 }
 
 impl Object<'_> {
+    /// The key of another member, as it is written: with the comma before it, its quotes and its colon.
     fn key(&mut self, key: &'static str) {
-        self.out.extend_from_slice(b",\"");
         self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
     }
 
     fn number(&mut self, key: &'static str, number: u64) {
@@ -138,18 +137,18 @@ impl Object<'_> {
         if attempts.count() == 0 || attempts.count() == 1 && attempts.iter().all(answered) {
             return;
         }
-        self.key("attempt_list");
+        self.key(r#","attempt_list":"#);
         for (place, attempt) in attempts.iter().enumerate() {
             self.out.extend_from_slice(if place == 0 { b"[{" } else { b",{" });
             self.out.extend_from_slice(b"\"at_ms\":");
             thousandths(self.out, micros(attempt.began));
-            self.text("target", attempt.target.as_bytes());
-            self.time("connect_ms", attempt.connect());
-            self.time("took_ms", attempt.took());
+            self.text(r#","target":"#, attempt.target.as_bytes());
+            self.time(r#","connect_ms":"#, attempt.connect());
+            self.time(r#","took_ms":"#, attempt.took());
             let end = attempt.end.map(|(_, end)| end);
-            self.text("end", AttemptEnd::name(end).as_bytes());
+            self.text(r#","end":"#, AttemptEnd::name(end).as_bytes());
             if let Some(AttemptEnd::Answered(status)) = end {
-                self.number("status", u64::from(status));
+                self.number(r#","status":"#, u64::from(status));
             }
             self.out.push(b'}');
         }
@@ -161,7 +160,7 @@ impl Object<'_> {
         if decisions.is_empty() {
             return;
         }
-        self.key("decisions");
+        self.key(r#","decisions":"#);
         for (place, decision) in decisions.iter().enumerate() {
             self.out.extend_from_slice(if place == 0 {
                 b"[{\"what\":\""
@@ -170,11 +169,11 @@ impl Object<'_> {
             });
             self.out.extend_from_slice(decision.what.name().as_bytes());
             self.out.push(b'"');
-            self.text("target", decision.target.as_deref().unwrap_or_default().as_bytes());
+            self.text(r#","target":"#, decision.target.as_deref().unwrap_or_default().as_bytes());
             if let Some(status) = decision.status {
-                self.number("status", u64::from(status));
+                self.number(r#","status":"#, u64::from(status));
             }
-            self.key("at_ms");
+            self.key(r#","at_ms":"#);
             thousandths(self.out, micros(decision.at));
             self.out.push(b'}');
         }
@@ -182,20 +181,23 @@ impl Object<'_> {
     }
 
     fn secured(&mut self, secured: &Secured) {
-        self.key("tls");
+        self.key(r#","tls":"#);
         self.out.extend_from_slice(b"{\"version\":\"");
         self.out.extend_from_slice(secured.version.unwrap_or_default().as_bytes());
         self.out.push(b'"');
-        self.text("cipher", secured.cipher.unwrap_or_default().as_bytes());
-        self.text("server_name", secured.server_name.as_deref().unwrap_or_default().as_bytes());
-        self.text("alpn", secured.protocol.as_deref().unwrap_or_default());
+        self.text(r#","cipher":"#, secured.cipher.unwrap_or_default().as_bytes());
+        self.text(
+            r#","server_name":"#,
+            secured.server_name.as_deref().unwrap_or_default().as_bytes(),
+        );
+        self.text(r#","alpn":"#, secured.protocol.as_deref().unwrap_or_default());
         if secured.resumed {
-            self.key("resumed");
+            self.key(r#","resumed":"#);
             self.out.extend_from_slice(b"true");
         }
         if let Some(identity) = &secured.identity {
-            self.text("client_subject", identity.shown.subject.as_bytes());
-            self.text("client_fingerprint", identity.shown.fingerprint.as_bytes());
+            self.text(r#","client_subject":"#, identity.shown.subject.as_bytes());
+            self.text(r#","client_fingerprint":"#, identity.shown.fingerprint.as_bytes());
         }
         self.out.push(b'}');
     }
@@ -229,24 +231,24 @@ impl Object<'_> {
     }
 
     fn client(&mut self, client: SocketAddr) {
-        self.key("client");
+        self.key(r#","client":"#);
         self.out.push(b'"');
         address(self.out, client);
         self.out.push(b'"');
         if client.port() != 0 {
-            self.number("client_port", u64::from(client.port()));
+            self.number(r#","client_port":"#, u64::from(client.port()));
         }
     }
 
     fn times(&mut self, record: &Record<'_>) {
         let times = record.times;
         for (key, time) in [
-            ("total_ms", Some(times.total)),
-            ("upstream_ms", times.upstream),
-            ("overhead_ms", Some(times.overhead)),
-            ("queued_ms", Some(times.queued).filter(|time| !time.is_zero())),
-            ("policies_ms", Some(times.policies).filter(|time| !time.is_zero())),
-            ("connect_ms", times.connect),
+            (r#","total_ms":"#, Some(times.total)),
+            (r#","upstream_ms":"#, times.upstream),
+            (r#","overhead_ms":"#, Some(times.overhead)),
+            (r#","queued_ms":"#, Some(times.queued).filter(|time| !time.is_zero())),
+            (r#","policies_ms":"#, Some(times.policies).filter(|time| !time.is_zero())),
+            (r#","connect_ms":"#, times.connect),
         ] {
             self.time(key, time);
         }

@@ -1,4 +1,4 @@
-use super::{Escape, FIELD_BYTES_MAX, combined, field, json};
+use super::{Escape, FIELD_BYTES_MAX, combined, field, is_plain, json};
 
 fn escaped(escape: impl Escape, value: &[u8]) -> String {
     let mut out = Vec::new();
@@ -54,4 +54,31 @@ fn long_values_are_cut_between_characters() {
     // Continuation bytes without a character are cut at the bound itself.
     let noise = vec![0x80; 9 * FIELD_BYTES_MAX];
     assert_eq!(escaped(json, &noise), format!("{}...", "\u{fffd}".repeat(FIELD_BYTES_MAX)));
+}
+
+#[test]
+fn plain_is_what_every_byte_says() {
+    let naive = |value: &[u8]| {
+        value.iter().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\".contains(byte))
+    };
+    for length in 0..=20 {
+        let mut value = vec![b' '; length];
+        assert!(is_plain(&value), "{length}");
+        for place in 0..length {
+            for byte in 0..=u8::MAX {
+                for before in [b' ', b'~', 0, b'!', 0xff] {
+                    let neighbour = place.checked_sub(1);
+                    if let Some(neighbour) = neighbour {
+                        value[neighbour] = before;
+                    }
+                    value[place] = byte;
+                    assert_eq!(is_plain(&value), naive(&value), "{value:?}");
+                    value[place] = b' ';
+                    if let Some(neighbour) = neighbour {
+                        value[neighbour] = b' ';
+                    }
+                }
+            }
+        }
+    }
 }
