@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deny setup bench bench-policies fuzz
+.PHONY: help run test lint deny setup bench bench-policies bench-scrape fuzz
 
 # Absolute, because each test runs in the folder of its crate.
 quick = $(abspath $(or $(CARGO_TARGET_DIR),target))/quick
@@ -46,6 +46,10 @@ bench: setup ## measure next to NGINX, HAProxy, Envoy and others; writes docs/be
 bench-policies: setup ## what the watch and each policy cost; writes docs/costs.md
 	@$(say) 'costs (this takes some minutes)'
 	@bench/cost
+
+bench-scrape: setup ## what a scrape of 10,000 routes does to requests; writes docs/scrape.md
+	@$(say) 'scrapes (this takes some minutes)'
+	@bench/scrape
 
 fuzz: ## attack every parser for SECONDS_EACH seconds (600); `make test` replays seeds and findings
 	@$(say) 'fuzzing'

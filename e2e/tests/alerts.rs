@@ -438,3 +438,28 @@ fn a_new_process_tells_the_same_alert_and_the_end_waits_for_nobody() {
     until("the end of both", || if stopped() == 2 { Ok(()) } else { Err(String::new()) });
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
+
+#[test]
+fn a_service_that_is_probed_is_told_though_nobody_asks_it() {
+    if !have(&[Tool::Python]) {
+        return;
+    }
+    let (hook, at) = python(0, &[]);
+    let (service, place) = python(0, &[]);
+    let yaml = config(
+        place,
+        &format!("  - {{ name: ops, url: 'http://{at}', for: {{ service_down: 1s }} }}"),
+    );
+    let upstream = format!(
+        "upstream: {{ targets: [{{ url: 'http://{place}' }}, {{ url: 'http://{at}', weight: 0 }}], \
+         health: {{ active: {{ probe: {{ http: {{}} }}, interval: 200ms }} }} }}"
+    );
+    let gateway = Gateway::start(&yaml.replace(&format!("url: 'http://{place}'"), &upstream));
+    assert_eq!(get(gateway.web(), "/").status(), 200);
+    drop(service);
+    assert_eq!(alerts(&hook, 1), ["service_down shop firing"]);
+    let summary = messages(&hook)[0]["body"]["alerts"][0]["summary"].clone();
+    assert_eq!(summary, "Service shop is down: no endpoint of 1 is healthy.");
+    let (_service, _) = python(place.port(), &[]);
+    assert_eq!(alerts(&hook, 2)[1], "service_down shop resolved");
+}

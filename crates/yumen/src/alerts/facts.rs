@@ -113,7 +113,7 @@ impl Gathered {
         for (service, Group { endpoints, .. }) in
             watched.iter().filter(|(_, group)| group.healthy == 0)
         {
-            let why = format!("none of its {endpoints} endpoints is healthy");
+            let why = format!("no endpoint of {endpoints} is healthy");
             down.insert(service.clone(), why);
         }
         // What is not in the plan any more has nobody to be down for.
