@@ -1,5 +1,5 @@
-//! The long work of a reload, done while requests are served: on a thread that takes only what time
-//! the others leave. Nothing that must be done is left to it alone: it may never get any.
+//! Long work that is done while requests are served, of a reload and of a scrape: on a thread that takes
+//! only what time the others leave. Nothing that must be done is left to it alone: it may never get any.
 
 use std::io;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
+use tokio::sync::oneshot;
 use yumen_model::document::Source;
 
 use crate::config::{Compiled, compile};
@@ -20,22 +21,25 @@ use crate::ready::Ready;
 /// it; then it is done again, like any other work, which requests feel.
 const PATIENCE: Duration = Duration::from_millis(500);
 const PATIENCE_PER_BYTE: Duration = Duration::from_micros(1);
+/// How long somebody who asks for the metrics may wait for that; a scrape usually has ten seconds.
+const SCRAPE_PATIENCE: Duration = Duration::from_secs(3);
 /// How much work may wait for its turn.
 const WAITING_MAX: usize = 16;
 
 type Work = Box<dyn FnOnce() + Send>;
 
 /// A thread that works aside, one thing after the other. It stays, so that it finds the memory of
-/// the last configuration for the next one.
+/// what it did before for what comes next.
+#[derive(Debug)]
 pub(crate) struct Aside {
     work: SyncSender<Work>,
 }
 
 impl Aside {
-    /// Starts the thread, which ends when this is dropped.
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Starts the thread of this name, which ends when this is dropped.
+    pub(crate) fn start(name: &str) -> io::Result<Self> {
         let (sender, work) = sync_channel(WAITING_MAX);
-        thread::Builder::new().name("aside".to_owned()).spawn(move || serve(&work))?;
+        thread::Builder::new().name(name.to_owned()).spawn(move || serve(&work))?;
         Ok(Self { work: sender })
     }
 
@@ -48,6 +52,29 @@ impl Aside {
         let aside = self.work.try_send(Box::new(work));
         let patience = if aside.is_ok() { patience(sources) } else { Duration::ZERO };
         compiled.recv_timeout(patience).unwrap_or_else(|_late| compile_here(sources, revision))
+    }
+
+    /// Makes a page for somebody who has asked, without slowing requests down; here, if that takes too
+    /// long.
+    pub(crate) async fn render<T: Send + 'static>(
+        &self,
+        page: impl Fn() -> T + Clone + Send + 'static,
+    ) -> T {
+        let (sender, rendered) = oneshot::channel();
+        let work = page.clone();
+        let work = move || {
+            // Nobody waits any more if its turn came too late.
+            if !sender.is_closed() {
+                drop(sender.send(work()));
+            }
+        };
+        match self.work.try_send(Box::new(work)) {
+            Ok(()) => match tokio::time::timeout(SCRAPE_PATIENCE, rendered).await {
+                Ok(Ok(rendered)) => rendered,
+                Ok(Err(_)) | Err(_) => page(),
+            },
+            Err(_full) => page(),
+        }
     }
 
     /// Takes apart what nobody needs any more; here, if too much waits already.
@@ -103,8 +130,25 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_made_aside_or_else_here() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let name = || thread::current().name().map(str::to_owned);
+        let thread = Aside::start("beside").unwrap();
+        assert_eq!(runtime.block_on(thread.render(name)).as_deref(), Some("beside"));
+        let (sender, _never_taken) = sync_channel(0);
+        let full = Aside { work: sender };
+        assert_eq!(runtime.block_on(full.render(name)), name());
+        // Nobody comes to it in time.
+        let (sender, waiting) = sync_channel(1);
+        let slow = Aside { work: sender };
+        assert_eq!(runtime.block_on(slow.render(name)), name());
+        // And then nobody wants it any more.
+        waiting.recv().unwrap()();
+    }
+
+    #[test]
     fn what_is_compiled_aside_is_what_is_compiled_here() {
-        let thread = Aside::start().unwrap();
+        let thread = Aside::start("aside").unwrap();
         for (text, good) in
             [("listeners: [{name: a, address: 127.0.0.1:80}]", true), ("x: 1", false)]
         {

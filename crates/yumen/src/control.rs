@@ -113,7 +113,7 @@ impl Control {
         log: LogWriter,
     ) -> io::Result<Self> {
         Ok(Self {
-            aside: Aside::start()?,
+            aside: Aside::start("aside")?,
             place,
             equipment,
             workers,
@@ -484,6 +484,8 @@ impl Control {
             ready: Arc::clone(&self.ready),
             taps: Arc::clone(&self.equipment.taps),
             memories: Arc::clone(&self.equipment.memories),
+            aside: Aside::start("pages")
+                .map_err(|error| format!("cannot start a thread: {error}"))?,
         };
         let pages = StatusPages::start(bound, pages);
         let pages = pages.map_err(|error| format!("cannot start the status listener: {error}"))?;

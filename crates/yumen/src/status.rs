@@ -19,6 +19,7 @@ use yumen_upstream::health::Standings;
 use yumen_upstream::resolve::Names;
 use yumen_worker::Worker;
 
+use crate::aside::Aside;
 use crate::certificates::Showcase;
 use crate::{recall, tail, upstreams};
 
@@ -47,6 +48,8 @@ pub(crate) struct Pages {
     pub(crate) ready: Arc<AtomicBool>,
     pub(crate) taps: Arc<Taps>,
     pub(crate) memories: Arc<Memories>,
+    /// Makes the long pages: of many routes they take longer than a request may wait.
+    pub(crate) aside: Aside,
 }
 
 impl StatusPages {
@@ -109,26 +112,17 @@ pub(crate) fn text(status: u16, content_type: &str, body: Vec<u8>) -> Response {
     Response::new(head, Body::Full(body))
 }
 
+const PLAIN: &str = "text/plain; charset=utf-8";
+
 impl Pages {
-    fn page(&self, head: &RequestHead) -> Response {
-        const PLAIN: &str = "text/plain; charset=utf-8";
+    async fn page(&self, head: &RequestHead) -> Response {
         match head.path() {
             "/livez" => text(200, PLAIN, b"alive\n".to_vec()),
             "/readyz" if self.ready.load(Ordering::Relaxed) => {
                 text(200, PLAIN, b"ready\n".to_vec())
             }
             "/readyz" => text(503, PLAIN, b"not ready\n".to_vec()),
-            "/metrics" => {
-                let mut page = Vec::new();
-                self.registry.acme(self.showcase.figures());
-                self.registry.targets(upstreams::targets(&self.standings));
-                self.registry.looked_up(upstreams::names(&self.names));
-                let format = Format::wanted(head.fields().first("accept"));
-                match self.registry.render(format, Instant::now(), &mut page) {
-                    Ok(()) => text(200, format.content_type(), page),
-                    Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
-                }
-            }
+            "/metrics" => self.metrics(Format::wanted(head.fields().first("accept"))).await,
             "/upstreams" => {
                 let page = upstreams::page(&self.present, &self.standings, &self.names);
                 text(200, "application/json", page.into_bytes())
@@ -145,6 +139,23 @@ impl Pages {
     }
 }
 
+impl Pages {
+    async fn metrics(&self, format: Format) -> Response {
+        self.registry.acme(self.showcase.figures());
+        self.registry.targets(upstreams::targets(&self.standings));
+        self.registry.looked_up(upstreams::names(&self.names));
+        let registry = Arc::clone(&self.registry);
+        let rendered = self.aside.render(move || {
+            let mut page = Vec::new();
+            registry.render(format, Instant::now(), &mut page).map(|()| page)
+        });
+        match rendered.await {
+            Ok(page) => text(200, format.content_type(), page),
+            Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
+        }
+    }
+}
+
 impl Serve for Pages {
     type Mark = ();
 
@@ -153,7 +164,7 @@ impl Serve for Pages {
     }
 
     async fn answer(&self, _door: &Door, exchange: &mut Exchange, _mark: &mut ()) {
-        exchange.response = Some(self.page(&exchange.request.head));
+        exchange.response = Some(self.page(&exchange.request.head).await);
     }
 
     fn refuse(&self, _door: &Door, _client: &Client, refusal: Refusal) -> Response {
