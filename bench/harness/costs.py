@@ -48,7 +48,7 @@ def watch_variants(backend: int) -> list[Variant]:
     status = process.free_port(), process.free_port()
 
     def traced(sample: float) -> str:
-        return f"tracing: {{to: 'http://127.0.0.1:{backend}/s', sample: {sample}}}"
+        return f"tracing: {{url: 'http://127.0.0.1:{backend}/s', sample: {sample}}}"
 
     def seen(port: int) -> str:
         return f"status: {{address: '127.0.0.1:{port}'}}"

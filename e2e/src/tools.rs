@@ -82,12 +82,12 @@ impl Tool {
             Self::RedisCli => on_path("redis-cli"),
             Self::Prometheus => on_path("prometheus"),
             Self::Promtool => on_path("promtool"),
-            Self::Rsyslogd => on_path("rsyslogd"),
             // Debian's name, and its own.
             Self::Alertmanager => {
                 on_path("prometheus-alertmanager").or_else(|| on_path("alertmanager"))
             }
             Self::Amtool => on_path("amtool"),
+            Self::Rsyslogd => on_path("rsyslogd"),
             Self::Shell => on_path("sh"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {

@@ -110,7 +110,7 @@ fn records_come_over_http_with_the_trace_that_they_belong_to() {
     let collector = Collector::start([]);
     let backend = Backend::answering("ok");
     let more = format!(
-        "tracing: {{ to: 'http://{0}' }}
+        "tracing: {{ url: 'http://{0}' }}
 access_log: {{ to: {{ otlp: {{ url: 'http://{0}', gzip: true, headers: {{ X-Key: geheim }}, {SAID} }} }}, {FIELDS} }}",
         collector.http
     );

@@ -90,7 +90,7 @@ fn an_exchange_is_told_by_the_conventions() {
     let service_settings =
         format!("{}\n    retries: {{ attempts: 1, statuses: [503] }}", url(&service));
     let tracing = format!(
-        "tracing: {{ to: 'http://{}', headers: {{ x-key: abc }}, service_name: edge,
+        "tracing: {{ url: 'http://{}', headers: {{ x-key: abc }}, service_name: edge,
            attributes: {{ deployment.environment.name: test }} }}",
         collector.http
     );
@@ -193,7 +193,7 @@ fn calls_are_told_of_by_a_call() {
     let collector = Collector::start(["--certificate", &chain, "--key", &key, "--fail", "1"]);
     let (_service, at) = Server::script(Tool::Python, "grpc_server.py");
     let tracing = format!(
-        "tracing: {{ to: 'https://localhost:{}', protocol: grpc, gzip: true, ca: '${{file:{ca}}}' }}",
+        "tracing: {{ url: 'https://localhost:{}', protocol: grpc, gzip: true, ca: '${{file:{ca}}}' }}",
         collector.calls.port()
     );
     let service = format!("    url: http://{at}\n    protocol: http2");
@@ -233,7 +233,7 @@ fn each_of_two_attempts_side_by_side_has_its_span() {
     let more = format!(
         "    retries: {{ hedge: 50ms, budget: {{ per_second_min: 50 }} }}
     timeouts: {{ first_byte: 1m }}
-tracing: {{ to: 'http://{}' }}",
+tracing: {{ url: 'http://{}' }}",
         collector.http
     );
     let quiet = "      health: { passive: { silence: off } }";
@@ -291,7 +291,7 @@ services:
   - name: dead-too
     url: http://{dead}
     routes: [{{ name: lost, match: {{ paths: [/lost] }} }}]
-tracing: {{ to: 'http://{}' }}
+tracing: {{ url: 'http://{}' }}
 ",
         stand_in.authority(),
         collector.http
@@ -343,7 +343,7 @@ services:
   - name: traced
     url: http://{at}
     routes: [{{ name: all, match: {{ paths: ['/*'] }} }}]
-tracing: {{ to: 'http://{address}', parent: always }}
+tracing: {{ url: 'http://{address}', parent: always }}
 "
         )
     };
@@ -370,7 +370,7 @@ fn what_a_collector_misses_it_gets_later() {
     }
     let service = Backend::answering("ok");
     let port = free_address().port().to_string();
-    let tracing = format!("tracing: {{ to: 'http://127.0.0.1:{port}' }}");
+    let tracing = format!("tracing: {{ url: 'http://127.0.0.1:{port}' }}");
     let gateway = Gateway::start(&config(&url(&service), &tracing));
     for _ in 0..20 {
         assert_eq!(ask(&gateway, "/x/1", ""), 200);
@@ -399,7 +399,7 @@ fn spans_follow_the_configuration() {
     let service = Backend::answering("ok");
     let (first, second) = (Collector::start([] as [&str; 0]), Collector::start([] as [&str; 0]));
     let text = |collector: &Collector, more: &str| {
-        config(&url(&service), &format!("tracing: {{ to: 'http://{}'{more} }}", collector.http))
+        config(&url(&service), &format!("tracing: {{ url: 'http://{}'{more} }}", collector.http))
     };
     let gateway = Gateway::start(&text(&first, ""));
     assert_eq!(ask(&gateway, "/x/1", ""), 200);
@@ -446,7 +446,7 @@ fn a_collector_that_hangs_harms_nobody() {
     let service = Backend::answering("ok");
     let collector = Collector::start(["--slow", "600"]);
     let tracing =
-        format!("tracing: {{ to: 'http://{}' }}\naccess_log: {{ to: off }}", collector.http);
+        format!("tracing: {{ url: 'http://{}' }}\naccess_log: {{ to: off }}", collector.http);
     let gateway = Gateway::start(&config(&url(&service), &tracing).replace("'/x/*'", "'/*'"));
     let load = Load::start(&Plan::steady(gateway.web(), 8));
     assert!(load.reach(1_000, LONG));

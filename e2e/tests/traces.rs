@@ -81,7 +81,7 @@ fn each_attempt_tells_its_own_span_below_that_of_the_exchange() {
     });
     let collector = collector();
     let tracing = format!(
-        "tracing: {{ to: 'http://{}', parent: always, propagate: [w3c, b3, b3_single] }}",
+        "tracing: {{ url: 'http://{}', parent: always, propagate: [w3c, b3, b3_single] }}",
         collector.authority()
     );
     let gateway = gateway(&service, "", &tracing);
@@ -118,7 +118,7 @@ fn a_stranger_does_not_decide_what_is_recorded() {
     let collector = collector();
     let decided = |more: &str, sample: &str, flag: &str| {
         let tracing =
-            format!("tracing: {{ to: 'http://{}', sample: {sample} }}", collector.authority());
+            format!("tracing: {{ url: 'http://{}', sample: {sample} }}", collector.authority());
         let gateway = gateway(&service, more, &tracing);
         let mark = service.mark();
         let fields = format!("traceparent: 00-{TRACE}-{SPAN}-{flag}\r\n");
@@ -143,7 +143,7 @@ fn a_stranger_does_not_decide_what_is_recorded() {
 fn a_trace_that_begins_here_has_the_id_of_the_request() {
     let service = Backend::answering("ok");
     let collector = collector();
-    let tracing = format!("tracing: {{ to: 'http://{}' }}", collector.authority());
+    let tracing = format!("tracing: {{ url: 'http://{}' }}", collector.authority());
     let gateway = gateway(&service, "", &tracing);
     assert_eq!(ask(&gateway, "/x/1", "traceparent: 00-odd\r\ntracestate: a=1\r\n"), 200);
     let seen = &requests(&service)[0];
@@ -160,7 +160,7 @@ fn requests_do_not_mind_a_collector_that_is_away() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = nobody.local_addr().expect("an address");
     drop(nobody);
-    let gateway = gateway(&service, "", &format!("tracing: {{ to: 'http://{address}' }}"));
+    let gateway = gateway(&service, "", &format!("tracing: {{ url: 'http://{address}' }}"));
     for _ in 0..50 {
         assert_eq!(ask(&gateway, "/x/1", ""), 200);
     }

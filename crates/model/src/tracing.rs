@@ -14,7 +14,7 @@ use crate::pem::{Pem, Secret};
 pub struct Tracing {
     /// The collector, such as `http://127.0.0.1:4318`. Over HTTP a path that is left out is
     /// `/v1/traces`. Must be given.
-    pub to: String,
+    pub url: String,
     /// What the collector speaks.
     pub protocol: OtlpProtocol,
     /// Fields of each request to the collector, such as a key; usually `${env:NAME}`.
@@ -42,7 +42,7 @@ pub struct Tracing {
 impl Default for Tracing {
     fn default() -> Self {
         Self {
-            to: String::new(),
+            url: String::new(),
             protocol: OtlpProtocol::Http,
             headers: BTreeMap::new(),
             ca: None,

@@ -1,15 +1,11 @@
 //! Alerts: whether what is said of hooks can be.
 
-use std::sync::Arc;
-
 use yumen_alert::is_own_label;
-use yumen_courier::Url;
 use yumen_model::report::Report;
 use yumen_model::{AlertFormat, AlertHook, Model, Span};
-use yumen_tls::Client;
 
 use crate::compile::check_unique;
-use crate::remote::{check_count, check_fields, trust};
+use crate::server::{ServerPlan, Written, check_count};
 
 /// Hooks, each of which has a thread of its own.
 const HOOKS_MAX: usize = 16;
@@ -25,10 +21,8 @@ const LABEL_MAX: usize = 256;
 pub struct HookPlan {
     /// As it was written.
     pub hook: AlertHook,
-    /// Where it is, and the path there.
-    pub url: Url,
-    /// Whose word is taken for its certificate.
-    pub client: Option<Arc<Client>>,
+    /// Where it is.
+    pub server: ServerPlan,
 }
 
 /// Compiles all hooks; those with errors are left out.
@@ -45,7 +39,6 @@ pub(crate) fn compile(model: &Model, report: &mut Report) -> Vec<HookPlan> {
 }
 
 fn one(hook: &AlertHook, at: &str, report: &mut Report) -> Option<HookPlan> {
-    check_fields(&hook.headers, &format!("{at}.headers"), report);
     check_labels(hook, &format!("{at}.labels"), report);
     if hook.on.is_empty() {
         report
@@ -64,20 +57,18 @@ fn one(hook: &AlertHook, at: &str, report: &mut Report) -> Option<HookPlan> {
                 .hint("such as `4h`, or `off` for once only");
         }
     }
-    let mut url = match Url::read(hook.url.text()) {
-        Ok(url) => url,
-        Err(why) => {
-            report
-                .error(format!("{at}.url"), format!("it is no hook: {}", why.0))
-                .hint("such as `https://hooks.example.com/yumen`, usually by `${env:NAME}`");
-            return None;
-        }
+    let written = Written {
+        at,
+        url: hook.url.text(),
+        headers: &hook.headers,
+        ca: hook.ca.as_ref(),
+        example: "https://hooks.example.com/yumen",
     };
-    if hook.format == AlertFormat::Alertmanager && url.path == "/" {
-        ALERTMANAGER.clone_into(&mut url.path);
+    let mut server = written.compile(report)?;
+    if hook.format == AlertFormat::Alertmanager && server.url.path == "/" {
+        ALERTMANAGER.clone_into(&mut server.url.path);
     }
-    let client = trust(&url.target, hook.ca.as_ref(), (at, "url"), report);
-    Some(HookPlan { hook: hook.clone(), url, client })
+    Some(HookPlan { hook: hook.clone(), server })
 }
 
 fn check_labels(hook: &AlertHook, at: &str, report: &mut Report) {
@@ -122,15 +113,15 @@ mod tests {
     fn what_is_good_becomes_a_plan() {
         let (plans, problems) = read(&format!("[{}]", hook("")));
         assert_eq!((plans.len(), problems), (1, Vec::new()));
-        assert!(plans[0].client.is_some() && plans[0].url.path == "/s3cret");
+        assert!(plans[0].server.client.is_some() && plans[0].server.url.path == "/s3cret");
         assert!(!format!("{plans:?}").contains("s3cret"));
         let (plans, problems) = read(
             r#"[{"name": "a", "url": "http://127.0.0.1:9093", "format": "alertmanager"},
                 {"name": "b", "url": "http://127.0.0.1:9093/x", "format": "alertmanager"}]"#,
         );
-        assert!(problems.is_empty() && plans[0].client.is_none());
+        assert!(problems.is_empty() && plans[0].server.client.is_none());
         assert_eq!(
-            plans.iter().map(|one| &*one.url.path).collect::<Vec<_>>(),
+            plans.iter().map(|one| &*one.server.url.path).collect::<Vec<_>>(),
             [ALERTMANAGER, "/x"]
         );
     }
@@ -157,7 +148,7 @@ mod tests {
             r#"[{"name": "a", "url": "s3cret"}, {"name": "b", "url": "http://a", "ca": "x"}]"#,
         );
         assert_eq!(problems.len(), 2);
-        assert!(problems[0].starts_with("alerts[0].url: it is no hook"), "{problems:?}");
+        assert!(problems[0].starts_with("alerts[0].url: it is no server"), "{problems:?}");
         assert!(
             problems[1].starts_with("alerts[1].ca: the server is asked in clear"),
             "{problems:?}"

@@ -70,8 +70,8 @@ impl Plan {
         let mut listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
         let acme = acme::compile(model, &mut report);
         let tracing = tracing::compile(model, &mut report);
-        let logs = log::compile(model, &mut report);
         let alerts = alerts::compile(model, &mut report);
+        let logs = log::compile(model, &mut report);
         let servers = resolver::compile(&model.resolver, &mut report);
         let remember = remember::compile(model, &mut report);
         warn(&listeners, &written, &mut report);

@@ -16,7 +16,6 @@ mod http3;
 mod log;
 mod question;
 mod remember;
-mod remote;
 mod resolver;
 mod route;
 mod server;

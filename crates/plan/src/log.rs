@@ -1,14 +1,12 @@
 //! Access logs: where those lines go that go to a server.
 
 use yumen_model::report::Report;
-use yumen_model::{AccessLog, HttpSink, LogSink, Model, OtlpProtocol, OtlpSink};
+use yumen_model::{AccessLog, HttpSink, LogSink, Model, OtlpSink};
 
-use crate::server::{ServerPlan, Written};
+use crate::server::{Collector, ServerPlan, Written};
 
 /// Where a collector takes log records over HTTP, unless it is told otherwise.
 const PATH: &str = "/v1/logs";
-/// Attributes that may be written.
-const ATTRIBUTES_MAX: usize = 64;
 
 /// One access log.
 #[derive(Debug, Clone)]
@@ -39,33 +37,15 @@ fn http(sink: &HttpSink, at: &str, report: &mut Report) -> Option<ServerPlan> {
 }
 
 fn otlp(sink: &OtlpSink, at: &str, report: &mut Report) -> Option<ServerPlan> {
-    if sink.service_name.is_empty() {
-        report
-            .error(format!("{at}.service_name"), "it is empty")
-            .hint("such as `yumen`, or leave it out");
-    }
-    if sink.attributes.len() > ATTRIBUTES_MAX {
-        report
-            .error(format!("{at}.attributes"), format!("there are more than {ATTRIBUTES_MAX}"))
-            .hint("leave some of them out");
-    }
-    let OtlpSink { url, headers, ca, .. } = sink;
-    let written = Written { at, url, headers, ca: ca.as_ref(), example: "http://127.0.0.1:4318" };
-    let mut server = written.compile(report)?;
-    match sink.protocol {
-        OtlpProtocol::Http if server.url.path == "/" => server.url.path = PATH.to_owned(),
-        OtlpProtocol::Grpc if server.url.path != "/" => {
-            report
-                .error(format!("{at}.url"), "a collector that speaks gRPC has no path")
-                .hint("write the host and port only, or `protocol: http`");
-        }
-        OtlpProtocol::Http | OtlpProtocol::Grpc => {}
-    }
-    Some(server)
+    let OtlpSink { url, protocol, headers, ca, service_name, attributes, .. } = sink;
+    let (protocol, ca, path) = (*protocol, ca.as_ref(), PATH);
+    Collector { at, url, protocol, headers, ca, service_name, attributes, path }.compile(report)
 }
 
 #[cfg(test)]
 mod tests {
+    use yumen_model::OtlpProtocol;
+
     use super::*;
 
     fn compiled(sink: OtlpSink) -> (Vec<LogPlan>, Vec<String>) {

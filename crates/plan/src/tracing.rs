@@ -1,28 +1,22 @@
 //! Tracing: whether what is said of it can be, and what is decided before any request comes.
 
-use std::sync::Arc;
-
-use yumen_courier::Url;
 use yumen_http::trace::{self, Forms, Parent};
 use yumen_http::{Fields, Known};
 use yumen_model::report::Report;
-use yumen_model::{Model, OtlpProtocol, TraceAccept, TraceParent, TracePropagate, Tracing};
-use yumen_tls::Client;
+use yumen_model::{Model, TraceAccept, TraceParent, TracePropagate, Tracing};
 
-use crate::remote::{check_count, check_fields, trust};
+use crate::server::{Collector, ServerPlan};
 
 /// Where a collector takes spans over HTTP, unless it is told otherwise.
-const PATH: &str = "/v1/traces";
+const TRACES_PATH: &str = "/v1/traces";
 
 /// How exchanges are traced.
 #[derive(Debug)]
 pub struct TracingPlan {
     /// As it was written.
     pub tracing: Tracing,
-    /// The collector, and the path there.
-    pub url: Url,
-    /// Whose word is taken for the collector's certificate.
-    pub client: Option<Arc<Client>>,
+    /// The collector.
+    pub server: ServerPlan,
     /// How services are told.
     pub forms: Forms,
     /// Of the last 56 bits of a trace id: those that are not below this are recorded.
@@ -73,25 +67,19 @@ impl TracingPlan {
 pub(crate) fn compile(model: &Model, report: &mut Report) -> Option<TracingPlan> {
     let tracing = model.tracing.as_ref()?;
     check(tracing, report);
-    let mut url = match Url::read(&tracing.to) {
-        Ok(url) => url,
-        Err(why) => {
-            report
-                .error("tracing.to", format!("it is no collector: {}", why.0))
-                .hint("such as `http://127.0.0.1:4318`");
-            return None;
-        }
+    let Tracing { url, headers, service_name, attributes, .. } = tracing;
+    let (protocol, ca) = (tracing.protocol, tracing.ca.as_ref());
+    let collector = Collector {
+        at: "tracing",
+        url,
+        protocol,
+        headers,
+        ca,
+        service_name,
+        attributes,
+        path: TRACES_PATH,
     };
-    match tracing.protocol {
-        OtlpProtocol::Http if url.path == "/" => url.path = PATH.to_owned(),
-        OtlpProtocol::Grpc if url.path != "/" => {
-            report
-                .error("tracing.to", "a collector that speaks gRPC has no path")
-                .hint("write the host and port only, or `protocol: http`");
-        }
-        _ => {}
-    }
-    let client = trust(&url.target, tracing.ca.as_ref(), ("tracing", "to"), report);
+    let server = collector.compile(report)?;
     let tells = |form| tracing.propagate.contains(&form);
     let forms = Forms {
         w3c: tells(TracePropagate::W3c),
@@ -99,7 +87,7 @@ pub(crate) fn compile(model: &Model, report: &mut Report) -> Option<TracingPlan>
         b3_single: tells(TracePropagate::B3Single),
     };
     let threshold = threshold(tracing.sample);
-    Some(TracingPlan { tracing: tracing.clone(), url, client, forms, threshold })
+    Some(TracingPlan { tracing: tracing.clone(), server, forms, threshold })
 }
 
 #[expect(
@@ -118,24 +106,19 @@ fn check(tracing: &Tracing, report: &mut Report) {
             .error("tracing.sample", format!("{} is no share", tracing.sample))
             .hint("a number from 0 to 1, such as `0.1` for every tenth");
     }
-    check_fields(&tracing.headers, "tracing.headers", report);
-    check_count(tracing.attributes.len(), "tracing.attributes", report);
-    if tracing.service_name.is_empty() {
-        report
-            .error("tracing.service_name", "it is empty")
-            .hint("such as `yumen`, or leave it out");
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use yumen_model::OtlpProtocol;
+
     use super::*;
 
     #[test]
     fn a_share_is_of_trace_ids() {
         let plan = |sample| {
             let tracing =
-                Tracing { to: "http://127.0.0.1:1".to_owned(), sample, ..Tracing::default() };
+                Tracing { url: "http://127.0.0.1:1".to_owned(), sample, ..Tracing::default() };
             let model = Model { tracing: Some(tracing), ..Model::default() };
             let mut report = Report::default();
             let plan = compile(&model, &mut report);
@@ -152,7 +135,7 @@ mod tests {
             assert!(none.is_none_or(|tail| !plan.samples(id(tail))), "{sample}");
             assert!(all.is_none_or(|tail| plan.samples(id(tail))), "{sample}");
         }
-        assert_eq!(plan(1.0).url.path, "/v1/traces");
+        assert_eq!(plan(1.0).server.url.path, "/v1/traces");
     }
 
     #[test]
@@ -163,11 +146,11 @@ mod tests {
             compile(&model, &mut report);
             assert!(format!("{report:?}").contains(at), "{at}: {report:?}");
         };
-        let good = Tracing { to: "http://a:1".to_owned(), ..Tracing::default() };
-        check(Tracing::default(), "tracing.to");
+        let good = Tracing { url: "http://a:1".to_owned(), ..Tracing::default() };
+        check(Tracing::default(), "tracing.url");
         check(
-            Tracing { to: "http://a/x".to_owned(), protocol: OtlpProtocol::Grpc, ..good.clone() },
-            "tracing.to",
+            Tracing { url: "http://a/x".to_owned(), protocol: OtlpProtocol::Grpc, ..good.clone() },
+            "tracing.url",
         );
         check(Tracing { sample: 1.5, ..good.clone() }, "tracing.sample");
         check(Tracing { sample: f64::NAN, ..good.clone() }, "tracing.sample");

@@ -46,7 +46,7 @@ impl Traces {
 
 /// Whether spans go the same way: what is sampled is another matter.
 fn is_same_way(old: &Tracing, new: &Tracing) -> bool {
-    old.to == new.to
+    old.url == new.url
         && old.protocol == new.protocol
         && old.headers == new.headers
         && old.ca == new.ca
@@ -56,16 +56,18 @@ fn is_same_way(old: &Tracing, new: &Tracing) -> bool {
 }
 
 fn settings(plan: &TracingPlan) -> Settings {
-    let target = plan.url.target.clone();
+    let target = plan.server.url.target.clone();
     let place = target.to_string();
     let headers = plan.tracing.headers.iter();
     let (path, manner) = match plan.tracing.protocol {
-        OtlpProtocol::Http => (plan.url.path.clone(), Manner::Post("application/x-protobuf")),
+        OtlpProtocol::Http => {
+            (plan.server.url.path.clone(), Manner::Post("application/x-protobuf"))
+        }
         OtlpProtocol::Grpc => (TRACES_CALL.to_owned(), Manner::Call),
     };
     Settings {
         name: "traces".to_owned(),
-        courier: yumen_courier::Settings::new(target, plan.client.clone()),
+        courier: yumen_courier::Settings::new(target, plan.server.client.clone()),
         path,
         manner,
         fields: headers

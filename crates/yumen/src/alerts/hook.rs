@@ -148,14 +148,14 @@ fn is_same_way(old: &AlertHook, new: &AlertHook) -> bool {
 }
 
 fn ship(plan: &HookPlan) -> io::Result<Shipper> {
-    let target = plan.url.target.clone();
+    let target = plan.server.url.target.clone();
     // Its path may be a secret.
     let place = format!("hook {} ({target})", plan.hook.name);
     let headers = plan.hook.headers.iter();
     Shipper::start(Settings {
         name: "alerts".to_owned(),
-        courier: yumen_courier::Settings::new(target, plan.client.clone()),
-        path: plan.url.path.clone(),
+        courier: yumen_courier::Settings::new(target, plan.server.client.clone()),
+        path: plan.server.url.path.clone(),
         manner: Manner::Post("application/json"),
         fields: headers
             .map(|(name, value)| (name.to_ascii_lowercase(), value.text().as_bytes().to_vec()))
