@@ -4,7 +4,7 @@ use yumen_alert::is_own_label;
 use yumen_model::report::Report;
 use yumen_model::{AlertFormat, AlertHook, Model, Span};
 
-use crate::compile::check_unique;
+use crate::names::check_unique;
 use crate::server::{ServerPlan, Written, check_count};
 
 /// Hooks, each of which has a thread of its own.

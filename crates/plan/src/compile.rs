@@ -15,17 +15,16 @@ use yumen_upstream::{Destination, Timeouts, check_host};
 use crate::action::{Action, Fixed, Forward, Redirection, compile_template};
 use crate::chain::{self, Chain, Link};
 use crate::fallback::{Fallback, Services};
+use crate::names::{check_listener_names, check_names};
 use crate::route::{self, Rewrite, RoutePlan};
 use crate::stream::Streams;
-use crate::{
-    ListenerPlan, Offer, Plan, by_name, http2, http3, limited, log, remember, resolver, tracing,
-};
-use crate::{acme, alerts};
+use crate::{ListenerPlan, Offer, Plan, by_name, limited};
+use crate::{acme, alerts, http2, http3, log, remember, resolver, tracing};
 
 /// A route as it was written, and where.
-struct Written<'a> {
-    route: &'a Route,
-    at: String,
+pub(crate) struct Written<'a> {
+    pub(crate) route: &'a Route,
+    pub(crate) at: String,
     /// The position of the service that it is written inside.
     inside: Option<usize>,
     /// The position of the service that it leads to.
@@ -126,61 +125,6 @@ fn gather(model: &Model) -> Vec<Written<'_>> {
         service: named(route),
     });
     inside.chain(outside).collect()
-}
-
-fn check_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
-    let listeners = model.listeners.iter().enumerate();
-    check_unique(
-        "listener",
-        listeners.map(|(index, one)| (one.name.as_str(), format!("listeners[{index}]").into())),
-        report,
-    );
-    let services = model.services.iter().enumerate();
-    check_unique(
-        "service",
-        services.map(|(index, one)| (one.name.as_str(), format!("services[{index}]").into())),
-        report,
-    );
-    let routes = written.iter().map(|one| (one.route.name.as_str(), one.at.as_str().into()));
-    let listeners = model.listeners.iter().enumerate();
-    let streams = listeners.flat_map(|(listener, one)| {
-        one.streams.iter().enumerate().map(move |(index, stream)| {
-            let at = format!("listeners[{listener}].streams[{index}]");
-            (stream.name.as_str(), at.into())
-        })
-    });
-    check_unique("route", routes.chain(streams), report);
-}
-
-pub(crate) fn check_unique<'a>(
-    noun: &str,
-    names: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
-    report: &mut Report,
-) {
-    let mut seen: HashMap<&str, Cow<'a, str>> = HashMap::with_capacity(names.size_hint().0);
-    for (name, at) in names {
-        let good =
-            !name.is_empty() && name.len() <= 128 && name.chars().all(|one| !one.is_control());
-        if !good {
-            report
-                .error(
-                    format!("{at}.name"),
-                    format!(
-                        "a {noun}'s name has 1 to 128 characters, none of them a control character"
-                    ),
-                )
-                .hint("such as `orders`");
-        } else if let Some(other) = seen.get(name) {
-            report
-                .error(
-                    format!("{at}.name"),
-                    format!("the {noun} `{name}` exists already, at {other}"),
-                )
-                .hint("every name is used once");
-        } else {
-            seen.insert(name, at);
-        }
-    }
 }
 
 fn compile_services(
@@ -476,36 +420,6 @@ fn check_addresses(model: &Model, report: &mut Report) {
         && let Err(problem) = socket_address(&model.status.address)
     {
         report.error("status.address", problem).hint("or `off`");
-    }
-}
-
-fn check_listener_names(model: &Model, written: &[Written<'_>], report: &mut Report) {
-    for Written { route, at, .. } in written {
-        for (index, name) in route.listeners.iter().enumerate() {
-            let named = model.listeners.iter().find(|listener| listener.name == *name);
-            if named.is_some_and(|listener| listener.protocol != ListenerProtocol::Http) {
-                report
-                    .error(
-                        format!("{at}.listeners[{index}]"),
-                        format!("the listener `{name}` passes connections on, without requests"),
-                    )
-                    .hint("its `streams` say where they go; routes are for `protocol: http`");
-            }
-            if !model.listeners.iter().any(|listener| listener.name == *name) {
-                let hint =
-                    nearest(name, model.listeners.iter().map(|listener| listener.name.as_str()))
-                        .map_or_else(
-                            || "add it under `listeners`".to_owned(),
-                            |near| format!("did you mean `{near}`?"),
-                        );
-                report
-                    .error(
-                        format!("{at}.listeners[{index}]"),
-                        format!("there is no listener `{name}`"),
-                    )
-                    .hint(hint);
-            }
-        }
     }
 }
 

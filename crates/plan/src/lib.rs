@@ -14,6 +14,7 @@ mod fallback;
 mod http2;
 mod http3;
 mod log;
+mod names;
 mod question;
 mod remember;
 mod resolver;
