@@ -160,7 +160,7 @@ fn records_come_over_grpc_with_tls_once_the_collector_can_take_them() {
     let of = |status: u16| requests.iter().filter(|one| one["status"] == status).count();
     assert!(of(503) == 2 && of(200) > 0, "{requests:#?}");
     assert!(requests.iter().all(|one| one["fields"]["x-key"] == "geheim" && one["via"] == "grpc"));
-    let again = format!("yumen: the access log reaches https://{} again", collector.calls);
+    let again = format!("yumen: lines of the access log reach https://{} again", collector.calls);
     gateway.stderr.wait(0, LATER, |line| line == again).expect("it is told");
     fs::remove_dir_all(folder).expect("it is removed");
 }

@@ -152,13 +152,13 @@ fn what_waits_for_a_server_that_is_away_comes_when_it_is_back() {
     let backend = Backend::answering("ok");
     let gateway = Gateway::start(&config(&backend, &to));
     ask(&gateway, 10);
-    let away = format!("yumen: the access log does not reach http://{address}: ");
+    let away = format!("yumen: lines of the access log do not reach http://{address}: ");
     gateway.stderr.wait(0, LATER, |line| line.starts_with(&away)).expect("it is told");
     ask(&gateway, 10);
     let port = address.port().to_string();
     let (server, _) = keeper(["--port", &port, "--fail", "2"]);
     wait_until("all lines", || lines(&server).len() == 20);
-    let back = format!("yumen: the access log reaches http://{address} again");
+    let back = format!("yumen: lines of the access log reach http://{address} again");
     gateway.stderr.wait(0, LATER, |line| line == back).expect("it is told");
     assert_eq!(requests(&server).iter().filter(|one| one["status"] == 503).count(), 2);
 
@@ -213,7 +213,7 @@ fn a_server_that_refuses_lines_is_told_of() {
     ask(&gateway, 5);
     wait_until("they are counted", || dropped(&gateway, "http", "refused") == 5);
     let told = format!(
-        "yumen: http://{address} does not take the access log: it answered with status 401"
+        "yumen: http://{address} does not take lines of the access log: it answered with status 401"
     );
     gateway.stderr.wait(0, SOON, |line| line == told).expect("it is told");
     ask(&gateway, 5);

@@ -235,7 +235,7 @@ fn what_waits_for_a_server_comes_when_it_is_back() {
         let _forgotten = fs::remove_file(place.folder.join("all"));
         let gateway = Gateway::start(&config(&backend, &to));
         assert_eq!(ask(&gateway, "/x/1"), 200);
-        let begin = "yumen: the access log does not reach ";
+        let begin = "yumen: lines of the access log do not reach ";
         gateway.stderr.wait(0, LATER, |line| line.starts_with(begin)).expect("it is told");
         let server = place.serve();
         wait_until("it is back", || place.messages().len() == 1);

@@ -7,10 +7,10 @@ use yumen_model::{HttpSink, LogBatch, LogFormat, LogSink, OtlpProtocol, OtlpSink
 use yumen_observe::{Freight, Log};
 use yumen_otlp::LOGS_CALL;
 use yumen_plan::{LogPlan, Plan, ServerPlan};
-use yumen_shipper::{Bounds, Manner, News, Settings, Shipper};
+use yumen_shipper::{Bounds, Manner, Settings, Shipper};
 
 use crate::origin::origin;
-use crate::say;
+use crate::shipment::Shipment;
 
 /// Batches that wait or are under way. What they hold together is `queue_bytes`.
 const LOADS_MAX: usize = 256;
@@ -67,35 +67,19 @@ struct Way {
 
 impl Way {
     fn settings(&self) -> Settings {
-        let target = self.server.url.target.clone();
-        let place = target.to_string();
-        let headers = self.headers.iter();
-        Settings {
-            name: "log-shipper".to_owned(),
-            courier: yumen_courier::Settings::new(target, self.server.client.clone()),
-            path: self.path.clone(),
+        let bytes = usize::try_from(self.batch.queue_bytes.0).unwrap_or(usize::MAX);
+        let shipment = Shipment {
+            what: "lines of the access log",
+            place: self.server.url.target.to_string(),
+            thread: "log-shipper",
+            server: &self.server,
+            path: &self.path,
             manner: self.manner,
-            fields: headers
-                .map(|(name, value)| (name.to_ascii_lowercase(), value.text().as_bytes().to_vec()))
-                .collect(),
+            headers: &self.headers,
             gzip: self.gzip,
             rejected: self.rejected,
-            bounds: Bounds {
-                loads: LOADS_MAX,
-                bytes: usize::try_from(self.batch.queue_bytes.0).unwrap_or(usize::MAX),
-                ..Bounds::default()
-            },
-            tell: Box::new(move |news| tell(&place, news)),
-        }
-    }
-}
-
-fn tell(place: &str, news: News) {
-    match news {
-        News::Failing(why) => {
-            say::say(format_args!("the access log does not reach {place}: {why}"));
-        }
-        News::Refused(why) => say::say(format_args!("{place} does not take the access log: {why}")),
-        News::Well(_) => say::say(format_args!("the access log reaches {place} again")),
+            bounds: Bounds { loads: LOADS_MAX, bytes, ..Bounds::default() },
+        };
+        shipment.settings()
     }
 }

@@ -23,6 +23,7 @@ mod ready;
 mod recall;
 mod run;
 mod say;
+mod shipment;
 mod sockets;
 mod status;
 mod tail;

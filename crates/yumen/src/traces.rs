@@ -6,10 +6,10 @@ use yumen_model::{OtlpProtocol, Tracing};
 use yumen_observe::Exporter;
 use yumen_otlp::TRACES_CALL;
 use yumen_plan::TracingPlan;
-use yumen_shipper::{Bounds, Manner, News, Settings, Shipper};
+use yumen_shipper::{Bounds, Manner, Settings, Shipper};
 
 use crate::origin::origin;
-use crate::say;
+use crate::shipment::Shipment;
 
 /// The shipper of spans, as it was told to be.
 #[derive(Debug, Default)]
@@ -56,30 +56,22 @@ fn is_same_way(old: &Tracing, new: &Tracing) -> bool {
 }
 
 fn settings(plan: &TracingPlan) -> Settings {
-    let target = plan.server.url.target.clone();
-    let place = target.to_string();
-    let headers = plan.tracing.headers.iter();
-    let (path, manner) = match plan.tracing.protocol {
-        OtlpProtocol::Http => {
-            (plan.server.url.path.clone(), Manner::Post("application/x-protobuf"))
-        }
-        OtlpProtocol::Grpc => (TRACES_CALL.to_owned(), Manner::Call),
+    let TracingPlan { tracing, server, .. } = plan;
+    let (path, manner) = match tracing.protocol {
+        OtlpProtocol::Http => (&*server.url.path, Manner::Post("application/x-protobuf")),
+        OtlpProtocol::Grpc => (TRACES_CALL, Manner::Call),
     };
-    Settings {
-        name: "traces".to_owned(),
-        courier: yumen_courier::Settings::new(target, plan.server.client.clone()),
+    let shipment = Shipment {
+        what: "spans",
+        place: server.url.target.to_string(),
+        thread: "traces",
+        server,
         path,
         manner,
-        fields: headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.text().as_bytes().to_vec()))
-            .collect(),
-        gzip: plan.tracing.gzip,
+        headers: &tracing.headers,
+        gzip: tracing.gzip,
         rejected: yumen_otlp::rejected,
         bounds: Bounds::default(),
-        tell: Box::new(move |news| match news {
-            News::Failing(why) => say::say(format_args!("spans do not reach {place}: {why}")),
-            News::Refused(why) => say::say(format_args!("{place} does not take spans: {why}")),
-            News::Well(_) => say::say(format_args!("spans reach {place} again")),
-        }),
-    }
+    };
+    shipment.settings()
 }

@@ -7,9 +7,9 @@ use yumen_alert::{End, Fact, Node, Terms, Watch, write};
 use yumen_model::{AlertHook, AlertKind};
 use yumen_observe::HookFigures;
 use yumen_plan::HookPlan;
-use yumen_shipper::{Bounds, Load, Loss, Manner, News, Settings, Shipper, Totals};
+use yumen_shipper::{Bounds, Load, Loss, Manner, Shipper, Totals};
 
-use crate::say;
+use crate::shipment::Shipment;
 
 /// One message is under way at a time; it is given up when it is older than this, and made anew.
 const BOUNDS: Bounds = Bounds {
@@ -148,27 +148,21 @@ fn is_same_way(old: &AlertHook, new: &AlertHook) -> bool {
 }
 
 fn ship(plan: &HookPlan) -> io::Result<Shipper> {
-    let target = plan.server.url.target.clone();
-    // Its path may be a secret.
-    let place = format!("hook {} ({target})", plan.hook.name);
-    let headers = plan.hook.headers.iter();
-    Shipper::start(Settings {
-        name: "alerts".to_owned(),
-        courier: yumen_courier::Settings::new(target, plan.server.client.clone()),
-        path: plan.server.url.path.clone(),
+    let HookPlan { hook, server } = plan;
+    let shipment = Shipment {
+        what: "alerts",
+        // Its path may be a secret.
+        place: format!("hook {} ({})", hook.name, server.url.target),
+        thread: "alerts",
+        server,
+        path: &server.url.path,
         manner: Manner::Post("application/json"),
-        fields: headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.text().as_bytes().to_vec()))
-            .collect(),
+        headers: &hook.headers,
         gzip: false,
         rejected: |_| 0,
         bounds: BOUNDS,
-        tell: Box::new(move |news| match news {
-            News::Failing(why) => say::say(format_args!("alerts do not reach {place}: {why}")),
-            News::Refused(why) => say::say(format_args!("{place} does not take alerts: {why}")),
-            News::Well(_) => say::say(format_args!("alerts reach {place} again")),
-        }),
-    })
+    };
+    Shipper::start(shipment.settings())
 }
 
 #[cfg(test)]

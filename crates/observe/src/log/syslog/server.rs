@@ -177,7 +177,7 @@ impl Server {
         self.failures = self.failures.saturating_add(1);
         let is_new = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
         if !self.is_ill && is_new {
-            (self.tell)(&format!("the access log does not reach {}: {error}", self.name));
+            (self.tell)(&format!("lines of the access log do not reach {}: {error}", self.name));
             (self.is_ill, self.told) = (true, Some(Instant::now()));
         }
     }
@@ -185,7 +185,7 @@ impl Server {
     fn recover(&mut self) {
         self.failures = 0;
         if std::mem::take(&mut self.is_ill) {
-            (self.tell)(&format!("the access log reaches {} again", self.name));
+            (self.tell)(&format!("lines of the access log reach {} again", self.name));
         }
     }
 }
