@@ -119,6 +119,7 @@ policies:
 ";
     let gateway = Gateway::start(&config(&backend, free_address(), policies));
     let (_, told, _) = explained(&gateway, &id_of(&ask(&gateway, "/dead/1", "")), &[]);
+    assert!(told.contains(&format!("endpoint {dead} took requests when it ended")), "{told}");
     assert!(
         told.matches("attempt at ").count() == 3 && told.contains("unreachable after"),
         "{told}"

@@ -5,9 +5,10 @@ use std::time::{Instant, SystemTime};
 
 use yumen_http::{RequestHead, Response};
 use yumen_listen::End;
-use yumen_observe::{PolicyStep, Recollection, Record, Room};
+use yumen_observe::{PolicyStep, Recollection, Record, Room, Stood};
 use yumen_plan::{Debugging, Remember, Signed};
 use yumen_policy::{Exchange, Verdict};
+use yumen_upstream::Candidate;
 
 use crate::note::has_failed;
 use crate::{Engine, Mark};
@@ -18,6 +19,8 @@ const ASKS: &str = "Yumen-Debug";
 const TELLS: &str = "Yumen-Explain";
 /// Steps that are kept of one exchange.
 const STEPS_MAX: usize = 256;
+/// Endpoints of a service that are told of.
+const ENDPOINTS_MAX: usize = 16;
 /// Bytes that are kept of the path, and of the value of a field.
 const PATH_BYTES_MAX: usize = 2 << 10;
 const VALUE_BYTES_MAX: usize = 512;
@@ -110,8 +113,22 @@ impl Engine {
         let request = request_text(&exchange.request.head, &remember.fields);
         let steps = recorder.map(|recorder| recorder.steps.clone());
         let asked_for = recorder.is_some_and(|recorder| recorder.asked_for);
-        let one = Recollection::new(record, request, steps);
+        let stood = self.stood(exchange, mark);
+        let one = Recollection::new(record, request, steps).among(stood);
         self.onlookers.memory.keep(one, asked_for, self.room(remember));
+    }
+
+    /// How the endpoints of the service stand that was asked, or was to be.
+    fn stood(&self, exchange: &Exchange, mark: &Mark) -> Vec<Stood> {
+        let ends = mark.bound.as_deref().zip(mark.stand);
+        let ends = ends.and_then(|(bound, at)| bound.ends(at, &self.metrics, &self.outbound));
+        let service = ends.and_then(|ends| match exchange.trail.substituted {
+            true => ends.substitute.as_ref(),
+            false => ends.service.as_ref(),
+        });
+        let candidates = service.map(|service| service.pool.candidates(ENDPOINTS_MAX));
+        let stood = |Candidate { target, standing, requests }| Stood { target, standing, requests };
+        candidates.into_iter().flatten().map(stood).collect()
     }
 
     /// Remembers a request that never became an exchange.

@@ -18,7 +18,7 @@ mod tap;
 mod traces;
 
 pub use log::{Freight, Log, LogBuffer, LogError, LogTally, LogWriter, Secrets, check_access_log};
-pub use memory::{Memories, Memory, PolicyStep, Recollection, Room};
+pub use memory::{Memories, Memory, PolicyStep, Recollection, Room, Stood};
 pub use metrics::{
     AcmeFigures, AttemptFigures, Expiring, Format, HookFigures, ListenerMeter, Names, PolicyMeter,
     Registry, RouteMeter, RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics,

@@ -38,6 +38,19 @@ pub struct Recollection {
     pub steps: Box<[PolicyStep]>,
     /// Whether that was watched.
     pub is_watched: bool,
+    /// How the endpoints of its service stood when it ended, the first ones.
+    pub stood: Box<[Stood]>,
+}
+
+/// How one endpoint stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stood {
+    /// Its address.
+    pub target: Arc<str>,
+    /// Whether requests came to it: `open`, `rising`, `silent`, `on_trial`, `out`, or `full`.
+    pub standing: &'static str,
+    /// Requests of the same worker that were under way there.
+    pub requests: u32,
 }
 
 /// What one policy did.
@@ -82,12 +95,20 @@ impl Recollection {
             line: line.into(),
             is_watched: steps.is_some(),
             steps: steps.unwrap_or_default().into(),
+            stood: Box::default(),
         }
+    }
+
+    /// With how the endpoints of its service stood.
+    #[must_use]
+    pub fn among(self, stood: Vec<Stood>) -> Self {
+        Self { stood: stood.into(), ..self }
     }
 
     fn size(&self) -> usize {
         let texts = self.listener.len() + self.request.len() + self.line.len();
-        OVERHEAD_BYTES + texts + self.steps.len() * size_of::<PolicyStep>()
+        let lists = size_of_val(&*self.steps) + size_of_val(&*self.stood);
+        OVERHEAD_BYTES + texts + lists
     }
 }
 

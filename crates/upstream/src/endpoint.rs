@@ -136,6 +136,13 @@ impl Endpoint {
         })
     }
 
+    /// Whether requests come to it; all do where nobody watches its health.
+    pub(crate) fn standing(&self) -> Standing {
+        let watch = self.watch.borrow();
+        let whole = Standing::Open { share: Standing::WHOLE };
+        watch.as_ref().map_or(whole, |watch| watch.member.standing())
+    }
+
     /// Whether it takes requests that nobody else can take.
     pub(crate) fn is_in(&self) -> bool {
         let watch = self.watch.borrow();

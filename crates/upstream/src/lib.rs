@@ -12,6 +12,7 @@ mod body;
 mod breaker;
 mod budget;
 mod bulkhead;
+mod candidate;
 mod connection;
 mod describe;
 mod destination;
@@ -36,6 +37,7 @@ mod upload;
 mod vigil;
 
 pub use bulkhead::Place;
+pub use candidate::Candidate;
 pub use destination::{Destination, Timeouts, check_host};
 pub use ledger::{BreakerState, Clerk, Crowd, Ledgers, Reading};
 pub use outbound::Outbound;

@@ -242,6 +242,11 @@ impl Pool {
         self.endpoints.borrow().iter().map(|endpoint| u64::from(endpoint.open())).sum()
     }
 
+    /// Something of each of the first endpoints, this many at most.
+    pub(crate) fn map_endpoints<T>(&self, most: usize, of: impl Fn(&Endpoint) -> T) -> Vec<T> {
+        self.endpoints.borrow().iter().take(most).map(|endpoint| of(endpoint)).collect()
+    }
+
     /// Closes all idle connections.
     pub(crate) fn clear(&self) {
         self.endpoints.borrow().iter().for_each(|endpoint| endpoint.clear());

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde_json::{Value, json};
 use yumen_engine::Present;
 use yumen_http::{Forwarding, RequestHead, Response};
-use yumen_observe::{Memories, Recollection};
+use yumen_observe::{Memories, Recollection, Stood};
 use yumen_plan::{Explanation, Outcome, Passage, Plan};
 use yumen_policy::Client;
 
@@ -93,6 +93,8 @@ struct Recalled {
     /// Its line of the access log.
     line: Value,
     explanation: Option<Explanation>,
+    /// How the endpoints of its service stood when it ended.
+    stood: Box<[Stood]>,
     /// What could not be found out, and why.
     notes: Vec<String>,
 }
@@ -116,6 +118,7 @@ impl Recalled {
             revision: one.revision,
             line,
             explanation,
+            stood: one.stood.clone(),
             notes,
         }
     }
@@ -126,6 +129,7 @@ impl Recalled {
             "revision": self.revision,
             "exchange": self.line,
             "explanation": self.explanation.as_ref().map(Explanation::to_json),
+            "endpoints": self.stood.iter().map(endpoint).collect::<Vec<_>>(),
             "notes": self.notes,
         })
     }
@@ -147,6 +151,7 @@ impl Recalled {
         if let Some(explanation) = &self.explanation {
             out.push_str(&explanation.to_string());
         }
+        self.endpoints(&mut out);
         self.attempts(&mut out);
         let cause = match word("cause") {
             cause if cause.is_empty() => cause,
@@ -167,6 +172,23 @@ impl Recalled {
         }
         self.notes.iter().for_each(|note| out.push_str(&format!("note: {note}\n")));
         tame(&out)
+    }
+
+    /// Whom there was to choose from.
+    fn endpoints(&self, out: &mut String) {
+        for Stood { target, standing, requests } in &self.stood {
+            let what = match *standing {
+                "open" => "took requests",
+                "rising" => "took a growing share of requests",
+                "silent" => "answered nobody",
+                "on_trial" => "was tried with one request",
+                "full" => "had as many connections as it may",
+                _ => "took no requests",
+            };
+            out.push_str(&format!(
+                "endpoint {target} {what} when it ended, {requests} under way\n"
+            ));
+        }
     }
 
     /// What was tried, and what was decided on the way.
@@ -243,6 +265,11 @@ fn client(address: IpAddr) -> Client {
         secured: None,
         misdirected: false,
     }
+}
+
+fn endpoint(one: &Stood) -> Value {
+    let Stood { target, standing, requests } = one;
+    json!({ "target": &**target, "standing": standing, "requests": requests })
 }
 
 /// Says of each policy what it did: as it was watched, or as it follows from who decided.

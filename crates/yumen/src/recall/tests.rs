@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use yumen_model::document::Source;
-use yumen_observe::{PolicyStep, Record, Times};
+use yumen_observe::{PolicyStep, Record, Stood, Times};
 use yumen_policy::{AttemptEnd, Attempts, Decided, Decider, Decision};
 
 use super::*;
@@ -102,7 +102,11 @@ fn its_service_was_not_reached() {
         decided,
     };
     let steps = vec![step(0, false, 2, "passed"), step(1, false, 3, "passed")];
-    check("unreachable", &Recollection::new(&record, REQUEST.to_vec(), Some(steps)), Some(&plan()));
+    let stood =
+        |target: &str, standing, requests| Stood { target: target.into(), standing, requests };
+    let among = vec![stood("10.0.0.5:8080", "out", 0), stood("10.0.0.6:8080", "open", 3)];
+    let one = Recollection::new(&record, REQUEST.to_vec(), Some(steps)).among(among);
+    check("unreachable", &one, Some(&plan()));
 }
 
 #[test]
