@@ -117,7 +117,8 @@ fn attempts_and_policies_are_told() {
 policies:
   - { kind: headers, config: { request: { set: { x-one: '1' } } } }
 ";
-    let gateway = Gateway::start(&config(&backend, free_address(), policies));
+    let dead = free_address();
+    let gateway = Gateway::start(&config(&backend, dead, policies));
     let (_, told, _) = explained(&gateway, &id_of(&ask(&gateway, "/dead/1", "")), &[]);
     assert!(told.contains(&format!("endpoint {dead} took requests when it ended")), "{told}");
     assert!(
