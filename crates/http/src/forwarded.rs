@@ -46,20 +46,27 @@ pub fn address_text(address: IpAddr) -> std::rc::Rc<str> {
 pub struct Forwarding {
     /// The direct peer's address, as text.
     peer: std::rc::Rc<str>,
-    /// The addresses that a trusted peer named, with the oldest first.
-    chain: Option<String>,
     proto: &'static str,
-    /// The host that a trusted peer named.
-    host: Option<String>,
+    /// What a trusted peer said. In a box, for most have none in front.
+    believed: Option<Box<Believed>>,
     /// Also write the `Forwarded` field of RFC 7239.
     standard: bool,
+}
+
+/// What a trusted peer said.
+#[derive(Debug, Clone)]
+struct Believed {
+    /// The addresses that it named, with the oldest first.
+    chain: Option<String>,
+    /// The host that it named.
+    host: Option<String>,
 }
 
 impl Forwarding {
     /// What is known of a request that came directly from `peer`.
     #[must_use]
     pub fn direct(peer: std::rc::Rc<str>, proto: &'static str, standard: bool) -> Self {
-        Self { peer, chain: None, proto, host: None, standard }
+        Self { peer, proto, believed: None, standard }
     }
 
     /// Takes the forwarding fields out of a head, and believes them only if the peer that sent
@@ -71,29 +78,36 @@ impl Forwarding {
         peer_trusted: bool,
         trusted: impl Fn(IpAddr) -> bool,
     ) -> Option<IpAddr> {
-        let mut client = None;
-        if peer_trusted {
-            let fields = head.fields();
-            let lines = fields.known(Known::ForwardedFor).flat_map(members);
-            let all: Vec<IpAddr> = lines.filter_map(read_address).collect();
-            let known = all.get(all.len().saturating_sub(HOPS_MAX)..).unwrap_or_default();
-            client =
-                known.iter().rev().find(|address| !trusted(**address)).or(known.first()).copied();
-            let texts: Vec<String> = known.iter().map(IpAddr::to_string).collect();
-            self.chain = Some(texts.join(", ")).filter(|chain| !chain.is_empty());
-            let proto = fields.known(Known::ForwardedProto).last();
-            self.proto = match proto {
-                Some(b"https") => "https",
-                Some(b"http") => "http",
-                _ => self.proto,
-            };
-            let host = fields.known(Known::ForwardedHost).last();
-            self.host = host
-                .and_then(|host| crate::Authority::read(host).ok())
-                .map(|authority| authority.as_str().to_owned());
-        }
+        let client = if peer_trusted { self.believe(head, trusted) } else { None };
         head.fields_mut().remove_kinds(FORWARDING);
         client
+    }
+
+    /// Believes what a trusted peer said.
+    fn believe(&mut self, head: &RequestHead, trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+        let fields = head.fields();
+        let lines = fields.known(Known::ForwardedFor).flat_map(members);
+        let all: Vec<IpAddr> = lines.filter_map(read_address).collect();
+        let known = all.get(all.len().saturating_sub(HOPS_MAX)..).unwrap_or_default();
+        let texts: Vec<String> = known.iter().map(IpAddr::to_string).collect();
+        let proto = fields.known(Known::ForwardedProto).last();
+        self.proto = match proto {
+            Some(b"https") => "https",
+            Some(b"http") => "http",
+            _ => self.proto,
+        };
+        let host = fields.known(Known::ForwardedHost).last();
+        let host = host.and_then(|host| crate::Authority::read(host).ok());
+        self.believed = Some(Box::new(Believed {
+            chain: Some(texts.join(", ")).filter(|chain| !chain.is_empty()),
+            host: host.map(|authority| authority.as_str().to_owned()),
+        }));
+        known.iter().rev().find(|address| !trusted(**address)).or(known.first()).copied()
+    }
+
+    /// The addresses that a trusted peer named.
+    fn chain(&self) -> Option<&str> {
+        self.believed.as_ref()?.chain.as_deref()
     }
 
     /// The scheme with which the client came: `http` or `https`.
@@ -104,9 +118,10 @@ impl Forwarding {
 
     /// Writes the fields; `host` is what the client sent.
     pub(crate) fn write(&self, out: &mut Vec<u8>, host: &str) {
-        let host = self.host.as_deref().unwrap_or(host);
+        let host =
+            self.believed.as_ref().and_then(|believed| believed.host.as_deref()).unwrap_or(host);
         out.extend_from_slice(b"X-Forwarded-For: ");
-        if let Some(chain) = &self.chain {
+        if let Some(chain) = self.chain() {
             out.extend_from_slice(chain.as_bytes());
             out.extend_from_slice(b", ");
         }
@@ -126,7 +141,7 @@ impl Forwarding {
     /// RFC 7239 section 4.
     fn write_standard(&self, out: &mut Vec<u8>, host: &str) {
         out.extend_from_slice(b"Forwarded: ");
-        for address in self.chain.iter().flat_map(|chain| chain.split(", ")) {
+        for address in self.chain().into_iter().flat_map(|chain| chain.split(", ")) {
             write_node(out, address);
             out.extend_from_slice(b", ");
         }

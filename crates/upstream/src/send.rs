@@ -85,7 +85,7 @@ pub async fn send(
     let mut course = Course::new(&road, exchange);
     let result = loop {
         let Some((index, endpoint)) = course.choose(&road) else {
-            break Err(course.last.take().unwrap_or_else(|| pool.nobody()));
+            break Err(course.last.take().map_or_else(|| pool.nobody(), |last| *last));
         };
         let tried = course.try_at(&road, (index, &endpoint), exchange).await;
         if let Some(result) = course.judge(tried, &road, index, exchange) {
@@ -120,8 +120,8 @@ struct Course {
     on_credit: bool,
     /// Whether the body can be sent again.
     resend: Resend,
-    /// What the last attempt failed with.
-    last: Option<Failure>,
+    /// What the last attempt failed with. In a box, for most do not fail.
+    last: Option<Box<Failure>>,
 }
 
 /// Whether the body of a request can be sent again.
@@ -176,7 +176,7 @@ impl Course {
                 if !self.goes_on(road, cause, index, exchange) {
                     return Some(Err(failure));
                 }
-                self.last = Some(failure);
+                self.last = Some(Box::new(failure));
                 None
             }
         }
@@ -227,7 +227,7 @@ impl Course {
             Err(wait) => {
                 exchange.trail.decide(Decided::BreakerOpen, None, None);
                 let open = || Failure::new(FailureKind::UpstreamOpen).after(wait);
-                Err(self.last.take().unwrap_or_else(open))
+                Err(self.last.take().map_or_else(open, |last| *last))
             }
         }
     }
