@@ -135,13 +135,13 @@ fn check_route(plan: &Plan, route: &RoutePlan, head: &RequestHead) {
         }
         let parameters = listener.router.parameters(found, head.path_bytes());
         match &route.action {
-            Action::Forward { destination, .. } => {
+            Action::Forward(forward) => {
                 let Ok(path) = route.rewrite.apply(head, &parameters) else { continue };
                 let path = path.unwrap_or_else(|| head.path().to_owned());
                 if path == "*" {
                     continue;
                 }
-                for sent in [format!("{}{path}", destination.base_path), path] {
+                for sent in [format!("{}{path}", forward.destination.base_path), path] {
                     let canonical = canonical_path(sent.as_bytes()).expect("a path to send");
                     assert_eq!(canonical.as_deref().unwrap_or(&sent), sent, "not canonical");
                 }
