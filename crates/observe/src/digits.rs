@@ -10,18 +10,26 @@ pub(crate) fn decimal(out: &mut Vec<u8>, number: u64) {
 
 /// Appends `number` with leading zeros up to `width` digits, at most [`DIGITS_MAX`].
 pub(crate) fn padded(out: &mut Vec<u8>, number: u64, width: usize) {
+    if number < 10 && width <= 1 {
+        return out.push(digit(number));
+    }
     let mut digits = [b'0'; DIGITS_MAX];
     let mut rest = number;
     let mut used = 0;
-    for digit in digits.iter_mut().rev() {
+    for place in digits.iter_mut().rev() {
         if rest == 0 && used >= width {
             break;
         }
-        *digit = b'0'.wrapping_add(u8::try_from(rest % 10).unwrap_or(0));
+        *place = digit(rest % 10);
         rest /= 10;
         used += 1;
     }
     out.extend_from_slice(digits.get(DIGITS_MAX - used..).unwrap_or(&[]));
+}
+
+/// The last digit of a number below 256.
+fn digit(number: u64) -> u8 {
+    b'0'.wrapping_add(number.to_le_bytes()[0])
 }
 
 /// Appends `thousandths` of a unit as a decimal fraction with three places: 1234 is `1.234`.

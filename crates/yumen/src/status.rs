@@ -6,11 +6,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use yumen_engine::Present;
-use yumen_http::{Body, Refusal, RequestHead, Response, ResponseHead, Status};
+use yumen_http::{
+    Body, BodyError, BodyRead, Flow, Refusal, RequestHead, Response, ResponseHead, Status,
+};
 use yumen_listen::{Bound, Connections, Door, End, Gate, Serve};
 use yumen_model::Listener;
 use yumen_observe::{Format, Memories, Registry, Taps};
@@ -150,9 +153,38 @@ impl Pages {
             registry.render(format, Instant::now(), &mut page).map(|()| page)
         });
         match rendered.await {
-            Ok(page) => text(200, format.content_type(), page),
+            Ok(page) => {
+                let mut response = text(200, format.content_type(), Vec::new());
+                let length = page.len() as u64;
+                response.body = Body::Stream(Box::new(Pieces { page, sent: 0 }), Some(length));
+                response
+            }
             Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
         }
+    }
+}
+
+/// A long page on its way: in pieces, for the system copies what it is given in one go, and nobody else
+/// has the core meanwhile.
+#[derive(Debug)]
+struct Pieces {
+    page: Vec<u8>,
+    sent: usize,
+}
+
+impl BodyRead for Pieces {
+    fn poll_read(
+        &mut self,
+        _context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<Result<Flow, BodyError>> {
+        let rest = self.page.get(self.sent..).unwrap_or_default();
+        let piece = rest.get(..room).unwrap_or(rest);
+        out.extend_from_slice(piece);
+        self.sent += piece.len();
+        let is_all = self.sent >= self.page.len();
+        Poll::Ready(Ok(if is_all { Flow::End } else { Flow::More }))
     }
 }
 

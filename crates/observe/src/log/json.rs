@@ -68,33 +68,34 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     stamp.rfc3339(out, record.began);
     out.push(b'"');
     let mut object = Object { out };
-    object.text(r#","request_id":"#, record.request_id);
+    object.text(r#","request_id":""#, record.request_id);
     if let Some(trace) = record.trace {
-        object.written(r#","trace_id":"#, &trace.own.trace, put_hex);
-        object.written(r#","span_id":"#, &trace.own.span, put_hex);
+        object.written(r#","trace_id":""#, &trace.own.trace, put_hex);
+        object.written(r#","span_id":""#, &trace.own.span, put_hex);
         object.key(r#","sampled":"#);
         object.out.extend_from_slice(if trace.is_sampled() { b"true" } else { b"false" });
     }
     object.client(record.client);
-    object.text(r#","listener":"#, record.listener.as_bytes());
-    object.text(r#","route":"#, record.route.as_bytes());
-    object.text(r#","service":"#, record.service.as_bytes());
-    object.text(r#","target":"#, record.target.as_bytes());
-    object.text(r#","method":"#, record.method);
-    object.text(r#","host":"#, record.host);
-    object.text(r#","path":"#, record.path);
+    object.text(r#","listener":""#, record.listener.as_bytes());
+    object.text(r#","route":""#, record.route.as_bytes());
+    object.text(r#","service":""#, record.service.as_bytes());
+    object.text(r#","target":""#, record.target.as_bytes());
+    object.text(r#","method":""#, record.method);
+    object.text(r#","host":""#, record.host);
+    object.text(r#","path":""#, record.path);
     if let Some(query) = record.query {
-        object.written(r#","query":"#, query, |out, query| secrets.query(out, query, escape::json));
+        object
+            .written(r#","query":""#, query, |out, query| secrets.query(out, query, escape::json));
     }
-    object.text(r#","protocol":"#, record.protocol.as_bytes());
+    object.word(r#","protocol":""#, record.protocol);
     object.number(r#","status":"#, u64::from(record.status));
-    object.text(r#","source":"#, record.source.name().as_bytes());
+    object.word(r#","source":""#, record.source.name());
     if let Some(decider) = record.decider {
-        object.text(r#","policy":"#, decider.kind.as_bytes());
-        object.text(r#","policy_at":"#, decider.at.as_bytes());
+        object.text(r#","policy":""#, decider.kind.as_bytes());
+        object.text(r#","policy_at":""#, decider.at.as_bytes());
     }
-    object.text(r#","failure":"#, record.failure.unwrap_or_default().as_bytes());
-    object.text(r#","cause":"#, record.cause.unwrap_or_default().as_bytes());
+    object.text(r#","failure":""#, record.failure.unwrap_or_default().as_bytes());
+    object.text(r#","cause":""#, record.cause.unwrap_or_default().as_bytes());
     object.number(r#","attempts":"#, u64::from(record.attempts.count()));
     object.attempts(record.attempts);
     object.decisions(record.decisions);
@@ -107,11 +108,11 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     object.number(r#","sent_head_bytes":"#, record.sent.head);
     object.number(r#","sent_body_bytes":"#, record.sent.body);
     if let Some(referer) = record.referer {
-        object.written(r#","referer":"#, referer, |out, url| secrets.url(out, url, escape::json));
+        object.written(r#","referer":""#, referer, |out, url| secrets.url(out, url, escape::json));
     }
-    object.text(r#","user_agent":"#, record.user_agent.unwrap_or_default());
+    object.text(r#","user_agent":""#, record.user_agent.unwrap_or_default());
     object.number(r#","revision":"#, record.revision);
-    object.text(r#","aborted_by":"#, record.aborted_by.map_or("", |side| side.name()).as_bytes());
+    object.text(r#","aborted_by":""#, record.aborted_by.map_or("", |side| side.name()).as_bytes());
     if record.tunnelled {
         object.key(r#","tunnelled":"#);
         object.out.extend_from_slice(b"true");
@@ -140,17 +141,23 @@ impl Object<'_> {
         decimal(self.out, number);
     }
 
-    /// A text member; none if the text is empty.
+    /// A text member, of which the key brings the first quote; none if the text is empty.
     fn text(&mut self, key: &'static str, text: &[u8]) {
         if !text.is_empty() {
             self.written(key, text, |out, text| escape::field(out, text, escape::json));
         }
     }
 
+    /// A text member that is a word of ours; none if it is empty.
+    fn word(&mut self, key: &'static str, word: &'static str) {
+        if !word.is_empty() {
+            self.written(key, word.as_bytes(), Vec::extend_from_slice);
+        }
+    }
+
     /// A text member as `write` puts it.
     fn written(&mut self, key: &'static str, text: &[u8], write: impl FnOnce(&mut Vec<u8>, &[u8])) {
         self.key(key);
-        self.out.push(b'"');
         write(self.out, text);
         self.out.push(b'"');
     }
@@ -166,11 +173,11 @@ impl Object<'_> {
             self.out.extend_from_slice(if place == 0 { b"[{" } else { b",{" });
             self.out.extend_from_slice(b"\"at_ms\":");
             thousandths(self.out, micros(attempt.began));
-            self.text(r#","target":"#, attempt.target.as_bytes());
+            self.text(r#","target":""#, attempt.target.as_bytes());
             self.time(r#","connect_ms":"#, attempt.connect());
             self.time(r#","took_ms":"#, attempt.took());
             let end = attempt.end.map(|(_, end)| end);
-            self.text(r#","end":"#, AttemptEnd::name(end).as_bytes());
+            self.text(r#","end":""#, AttemptEnd::name(end).as_bytes());
             if let Some(AttemptEnd::Answered(status)) = end {
                 self.number(r#","status":"#, u64::from(status));
             }
@@ -193,7 +200,7 @@ impl Object<'_> {
             });
             self.out.extend_from_slice(decision.what.name().as_bytes());
             self.out.push(b'"');
-            self.text(r#","target":"#, decision.target.as_deref().unwrap_or_default().as_bytes());
+            self.text(r#","target":""#, decision.target.as_deref().unwrap_or_default().as_bytes());
             if let Some(status) = decision.status {
                 self.number(r#","status":"#, u64::from(status));
             }
@@ -209,19 +216,19 @@ impl Object<'_> {
         self.out.extend_from_slice(b"{\"version\":\"");
         self.out.extend_from_slice(secured.version.unwrap_or_default().as_bytes());
         self.out.push(b'"');
-        self.text(r#","cipher":"#, secured.cipher.unwrap_or_default().as_bytes());
+        self.text(r#","cipher":""#, secured.cipher.unwrap_or_default().as_bytes());
         self.text(
-            r#","server_name":"#,
+            r#","server_name":""#,
             secured.server_name.as_deref().unwrap_or_default().as_bytes(),
         );
-        self.text(r#","alpn":"#, secured.protocol.as_deref().unwrap_or_default());
+        self.text(r#","alpn":""#, secured.protocol.as_deref().unwrap_or_default());
         if secured.resumed {
             self.key(r#","resumed":"#);
             self.out.extend_from_slice(b"true");
         }
         if let Some(identity) = &secured.identity {
-            self.text(r#","client_subject":"#, identity.shown.subject.as_bytes());
-            self.text(r#","client_fingerprint":"#, identity.shown.fingerprint.as_bytes());
+            self.text(r#","client_subject":""#, identity.shown.subject.as_bytes());
+            self.text(r#","client_fingerprint":""#, identity.shown.fingerprint.as_bytes());
         }
         self.out.push(b'}');
     }
