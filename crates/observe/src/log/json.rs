@@ -149,7 +149,7 @@ impl Object<'_> {
     }
 
     /// A text member that is a word of ours; none if it is empty.
-    fn word(&mut self, key: &'static str, word: &'static str) {
+    fn word(&mut self, key: &'static str, word: &str) {
         if !word.is_empty() {
             self.written(key, word.as_bytes(), Vec::extend_from_slice);
         }
