@@ -1,15 +1,18 @@
 //! The status listener: `/metrics`, `/upstreams`, `/explain`, `/tail`, `/livez` and `/readyz`, on a thread of its own, so that a
 //! scrape never takes a worker's time.
 
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::time::Sleep;
 use yumen_engine::Present;
 use yumen_http::{
     Body, BodyError, BodyRead, Flow, Refusal, RequestHead, Response, ResponseHead, Status,
@@ -156,7 +159,7 @@ impl Pages {
             Ok(page) => {
                 let mut response = text(200, format.content_type(), Vec::new());
                 let length = page.len() as u64;
-                response.body = Body::Stream(Box::new(Pieces { page, sent: 0 }), Some(length));
+                response.body = Body::Stream(Box::new(Pieces::new(page)), Some(length));
                 response
             }
             Err(error) => text(500, PLAIN, error.to_string().into_bytes()),
@@ -164,26 +167,48 @@ impl Pages {
     }
 }
 
-/// A long page on its way: in pieces, for the system copies what it is given in one go, and nobody else
-/// has the core meanwhile.
+/// How much of a long page goes out at once, and the pause behind it: longer than a request that comes
+/// meanwhile waits anyway, shorter than the system's turns.
+const AT_ONCE: usize = 256 << 10;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A long page on its way, in pieces with a pause between them: the thread that sends one keeps its core
+/// until its turn is over, whoever has come meanwhile.
 #[derive(Debug)]
 struct Pieces {
     page: Vec<u8>,
     sent: usize,
+    /// What may go out before the next pause.
+    left: usize,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pieces {
+    fn new(page: Vec<u8>) -> Self {
+        Self { page, sent: 0, left: AT_ONCE, pause: None }
+    }
 }
 
 impl BodyRead for Pieces {
     fn poll_read(
         &mut self,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
         out: &mut Vec<u8>,
         room: usize,
     ) -> Poll<Result<Flow, BodyError>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(context));
+            (self.pause, self.left) = (None, AT_ONCE);
+        }
         let rest = self.page.get(self.sent..).unwrap_or_default();
-        let piece = rest.get(..room).unwrap_or(rest);
+        let piece = rest.get(..room.min(self.left)).unwrap_or(rest);
         out.extend_from_slice(piece);
         self.sent += piece.len();
+        self.left = self.left.saturating_sub(piece.len());
         let is_all = self.sent >= self.page.len();
+        if self.left == 0 && !is_all {
+            self.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
+        }
         Poll::Ready(Ok(if is_all { Flow::End } else { Flow::More }))
     }
 }
