@@ -19,7 +19,7 @@ use yumen_e2e::{Backend, Client, Gateway, SOON, Step, ok, raw, websocket};
 fn backend() -> Backend {
     Backend::start(|call| match call.request.target() {
         "/tunnel" => vec![Step::Body, raw(websocket::agreement()), Step::Echo],
-        "/slow" => vec![Step::Body, Step::Wait(Duration::from_secs(2)), ok("slow")],
+        "/slow" => vec![Step::Body, Step::Wait(Duration::from_secs(3)), ok("slow")],
         _ => vec![Step::Body, ok("ok")],
     })
 }
