@@ -71,14 +71,18 @@ pub(crate) fn combined(out: &mut Vec<u8>, value: &[u8]) {
 const WORD: usize = 8;
 
 /// Whether there is nothing but printable ASCII without quotes and backslashes: almost every value is
-/// so to its end. Eight bytes at a time, of which the last ones may be looked at twice.
+/// so to its end. Eight bytes at a time, of which some may be looked at twice.
 fn is_plain(value: &[u8]) -> bool {
-    let (words, rest) = value.as_chunks::<WORD>();
-    words.iter().all(|word| is_plain_word(*word))
-        && match value.last_chunk::<WORD>() {
-            Some(last) => rest.is_empty() || is_plain_word(*last),
-            None => rest.iter().all(|byte| is_plain_word([*byte; WORD])),
-        }
+    let (Some(first), Some(last)) = (value.first_chunk::<WORD>(), value.last_chunk::<WORD>())
+    else {
+        let mut word = [b' '; WORD];
+        word.iter_mut().zip(value).for_each(|(place, byte)| *place = *byte);
+        return is_plain_word(word);
+    };
+    // Most values that are not short are not long either: two looks are all of them.
+    is_plain_word(*first)
+        && is_plain_word(*last)
+        && (value.len() <= 2 * WORD || value.as_chunks().0.iter().all(|word| is_plain_word(*word)))
 }
 
 fn is_plain_word(bytes: [u8; WORD]) -> bool {
