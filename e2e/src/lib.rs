@@ -22,6 +22,7 @@ pub mod plain;
 pub mod reference;
 pub mod rig;
 pub mod tools;
+pub mod wait;
 pub mod websocket;
 pub mod wire;
 

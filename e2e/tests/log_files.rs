@@ -3,16 +3,14 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use yumen_e2e::client::get;
 use yumen_e2e::gateway::{fresh_folder, signal};
 use yumen_e2e::load::{Load, Plan, unslowed};
+use yumen_e2e::wait::{LATER, metric, wait_until};
 use yumen_e2e::{Backend, Gateway};
-
-/// For what takes the gateway a second by itself, on a busy machine.
-const LATER: Duration = Duration::from_secs(30);
 
 /// Longer than a request takes, whatever becomes of the log.
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,21 +29,6 @@ access_log: {log}
 ",
         backend.authority()
     )
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LATER;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        // Others write files, and cannot wake us.
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn metric(gateway: &Gateway, name: &str) -> u64 {
-    let page = get(gateway.status(), "/metrics").text();
-    let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("no {name}: {page}"))
 }
 
 /// A disk of 64 KiB. It is gone when it goes out of scope.
@@ -91,11 +74,13 @@ fn a_full_disk_costs_lines_until_there_is_room() {
     done += unslowed(&plan, 15_000, SECOND);
     let grown = gateway.memory().saturating_sub(before);
     assert!(grown < 8 << 10, "what waits grows: {grown} KiB");
-    wait_until("lost lines are counted", || metric(&gateway, lost) > 10_000);
+    wait_until("lost lines are counted", || metric(gateway.status(), lost) > 10_000);
     let told = format!("{}: No space left on device", file.display());
     gateway.stderr.wait(0, LATER, |line| line.contains(&told)).expect("it is told");
-    wait_until("all are counted", || metric(&gateway, lost) + metric(&gateway, written) == done);
-    let first = metric(&gateway, written);
+    wait_until("all are counted", || {
+        metric(gateway.status(), lost) + metric(gateway.status(), written) == done
+    });
+    let first = metric(gateway.status(), written);
 
     File::options()
         .write(true)
@@ -105,7 +90,7 @@ fn a_full_disk_costs_lines_until_there_is_room() {
     for _ in 0..10 {
         assert_eq!(get(gateway.web(), "/").status(), 200);
     }
-    wait_until("it goes on", || metric(&gateway, written) == first + 10);
+    wait_until("it goes on", || metric(gateway.status(), written) == first + 10);
     let text = fs::read_to_string(&file).expect("a file");
     let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(lines.len(), 10, "{text}");

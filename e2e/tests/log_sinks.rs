@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use yumen_e2e::certificates::Authority;
@@ -12,10 +12,8 @@ use yumen_e2e::gateway::{Lines, binary, fresh_folder};
 use yumen_e2e::load::{Plan, unslowed};
 use yumen_e2e::rig::put;
 use yumen_e2e::tools::{Server, Tool, free_address, have};
+use yumen_e2e::wait::{LATER, wait_until};
 use yumen_e2e::{Backend, Client, Gateway, SOON};
-
-/// For what takes the gateway a second by itself, on a busy machine.
-const LATER: Duration = Duration::from_secs(30);
 
 /// Longer than a request takes, whatever becomes of the log.
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,15 +49,6 @@ fn lines(server: &Server) -> Vec<String> {
     let all = requests(server);
     let lines = all.iter().filter(|one| taken(one)).flat_map(|one| one["lines"].as_array());
     lines.flatten().map(|line| line.as_str().expect("a text").to_owned()).collect()
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LATER;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        // Others write lines, and cannot wake us.
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn ask(gateway: &Gateway, count: usize) {

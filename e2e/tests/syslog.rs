@@ -3,17 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
-use yumen_e2e::client::get;
 use yumen_e2e::gateway::{fresh_folder, signal};
 use yumen_e2e::load::{Plan, unslowed};
 use yumen_e2e::tools::{Server, Tool, free_address, have};
+use yumen_e2e::wait::{LATER, metric, wait_until};
 use yumen_e2e::{Backend, Client, Gateway};
-
-/// For what takes the gateway a second by itself, on a busy machine.
-const LATER: Duration = Duration::from_secs(30);
 
 /// Longer than a request takes, whatever becomes of the log.
 const SECOND: Duration = Duration::from_secs(1);
@@ -123,24 +120,9 @@ fn ask(gateway: &Gateway, path: &str) -> u16 {
     client.ask(&request).expect("an answer").status()
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LATER;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        // Others write files, and cannot wake us.
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn metric(gateway: &Gateway, name: &str) -> u64 {
-    let page = get(gateway.status(), "/metrics").text();
-    let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("no {name}: {page}"))
-}
-
 fn dropped(gateway: &Gateway, reason: &str) -> u64 {
     let labels = format!("{{sink=\"syslog\",reason=\"{reason}\"}}");
-    metric(gateway, &format!("yumen_access_log_dropped_total{labels}"))
+    metric(gateway.status(), &format!("yumen_access_log_dropped_total{labels}"))
 }
 
 fn unix(folder: &Path, name: &str) -> String {
@@ -192,7 +174,7 @@ fn messages_are_understood_over_each_way() {
         }
     }
     let gateway = gateway.expect("it was started");
-    assert_eq!(metric(&gateway, "yumen_access_log_written_total{sink=\"syslog\"}"), 12);
+    assert_eq!(metric(gateway.status(), "yumen_access_log_written_total{sink=\"syslog\"}"), 12);
     let wrong = config(&backend, "url: 'logs.example', tag: 'a b', message_bytes: 100B");
     let told = gateway.reload(&wrong).expect_err("it is refused");
     for key in ["url", "tag", "message_bytes"] {
@@ -273,7 +255,7 @@ fn a_server_that_stands_still_slows_no_request() {
     assert!(dropped(&gateway, "queue_full") > 1_000);
     signal(server.pid(), "CONT");
     let written = "yumen_access_log_written_total{sink=\"syslog\"}";
-    wait_until("it goes on", || metric(&gateway, written) > 10_000);
+    wait_until("it goes on", || metric(gateway.status(), written) > 10_000);
 }
 
 #[test]
