@@ -21,7 +21,7 @@ pub use log::{Freight, Log, LogBuffer, LogError, LogTally, LogWriter, Secrets, c
 pub use memory::{Memories, Memory, PolicyStep, Recollection, Room, Stood};
 pub use metrics::{
     AcmeFigures, AttemptFigures, Expiring, Format, HookFigures, ListenerMeter, Names, PolicyMeter,
-    Registry, RouteMeter, RouteName, ServiceMeter, TargetHealth, TargetProbes, WorkerMetrics,
+    Registry, RouteMeter, RouteName, ServiceMeter, Sums, TargetHealth, TargetProbes, WorkerMetrics,
     names,
 };
 pub use record::{Counted, Record, Side, Size, Source, Times};

@@ -32,6 +32,7 @@ use std::{
 pub use format::Format;
 use meter::{ListenerCells, NativeCells, PolicyCells, RouteCells, ServiceCells};
 pub use meter::{ListenerMeter, PolicyMeter, RouteMeter, ServiceMeter, WorkerMetrics};
+pub use render::Sums;
 pub use series::names;
 use table::Table;
 
@@ -307,8 +308,29 @@ impl Registry {
     /// # Errors
     /// Those of `out`; a vector has none.
     pub fn render(&self, format: Format, now: Instant, out: &mut dyn io::Write) -> io::Result<()> {
+        self.write(self.sums(now), format, now, out)
+    }
+
+    /// Reads everything that workers count. They wait for it a moment when they meet a name for the first
+    /// time, so it is not called on a thread that others go before.
+    #[must_use]
+    pub fn sums(&self, now: Instant) -> Sums {
         self.sweep(now);
-        render::render(self, format, now, out)
+        render::sums(self)
+    }
+
+    /// Writes what was read, which takes most of the time of [`Registry::render`]; no worker waits for it.
+    ///
+    /// # Errors
+    /// Those of `out`; a vector has none.
+    pub fn write(
+        &self,
+        sums: Sums,
+        format: Format,
+        now: Instant,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        render::render(self, sums, format, now, out)
     }
 
     fn sweep(&self, now: Instant) {

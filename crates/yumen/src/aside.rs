@@ -54,26 +54,26 @@ impl Aside {
         compiled.recv_timeout(patience).unwrap_or_else(|_late| compile_here(sources, revision))
     }
 
-    /// Makes a page for somebody who has asked, without slowing requests down; here, if that takes too
-    /// long.
+    /// Makes a page for somebody who has asked, without slowing requests down; if that takes too long,
+    /// it is made here.
     pub(crate) async fn render<T: Send + 'static>(
         &self,
-        page: impl Fn() -> T + Clone + Send + 'static,
+        page: impl FnOnce() -> T + Send + 'static,
+        here: impl FnOnce() -> T,
     ) -> T {
         let (sender, rendered) = oneshot::channel();
-        let work = page.clone();
         let work = move || {
             // Nobody waits any more if its turn came too late.
             if !sender.is_closed() {
-                drop(sender.send(work()));
+                drop(sender.send(page()));
             }
         };
         match self.work.try_send(Box::new(work)) {
             Ok(()) => match tokio::time::timeout(SCRAPE_PATIENCE, rendered).await {
                 Ok(Ok(rendered)) => rendered,
-                Ok(Err(_)) | Err(_) => page(),
+                Ok(Err(_)) | Err(_) => here(),
             },
-            Err(_full) => page(),
+            Err(_full) => here(),
         }
     }
 
@@ -134,14 +134,14 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let name = || thread::current().name().map(str::to_owned);
         let thread = Aside::start("beside").unwrap();
-        assert_eq!(runtime.block_on(thread.render(name)).as_deref(), Some("beside"));
+        assert_eq!(runtime.block_on(thread.render(name, name)).as_deref(), Some("beside"));
         let (sender, _never_taken) = sync_channel(0);
         let full = Aside { work: sender };
-        assert_eq!(runtime.block_on(full.render(name)), name());
+        assert_eq!(runtime.block_on(full.render(name, name)), name());
         // Nobody comes to it in time.
         let (sender, waiting) = sync_channel(1);
         let slow = Aside { work: sender };
-        assert_eq!(runtime.block_on(slow.render(name)), name());
+        assert_eq!(runtime.block_on(slow.render(name, name)), name());
         // And then nobody wants it any more.
         waiting.recv().unwrap()();
     }

@@ -150,12 +150,17 @@ impl Pages {
         self.registry.acme(self.showcase.figures());
         self.registry.targets(upstreams::targets(&self.standings));
         self.registry.looked_up(upstreams::names(&self.names));
-        let registry = Arc::clone(&self.registry);
-        let rendered = self.aside.render(move || {
+        let now = Instant::now();
+        let (registry, sums) = (Arc::clone(&self.registry), self.registry.sums(now));
+        let aside = move || {
             let mut page = Vec::new();
-            registry.render(format, Instant::now(), &mut page).map(|()| page)
-        });
-        match rendered.await {
+            registry.write(sums, format, now, &mut page).map(|()| page)
+        };
+        let here = || {
+            let mut page = Vec::new();
+            self.registry.render(format, Instant::now(), &mut page).map(|()| page)
+        };
+        match self.aside.render(aside, here).await {
             Ok(page) => {
                 let mut response = text(200, format.content_type(), Vec::new());
                 let length = page.len() as u64;

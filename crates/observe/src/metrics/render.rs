@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     sync::{PoisonError, atomic::Ordering},
     time::Instant,
 };
@@ -71,9 +71,36 @@ struct PolicySum {
 /// Rows of one metric: the labels that are written in front of every sample, and the sums.
 type Rows<S> = [(Vec<u8>, S)];
 
+/// What all workers have counted together, at one moment.
+pub struct Sums {
+    listeners: Vec<(String, ListenerSum)>,
+    routes: Vec<(RouteName, RouteSum)>,
+    natives: Vec<((String, String), NativeSums)>,
+    policies: Vec<(&'static str, PolicySum)>,
+    services: Vec<(String, ServiceSum)>,
+}
+
+impl fmt::Debug for Sums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sums").field("routes", &self.routes.len()).finish_non_exhaustive()
+    }
+}
+
+/// Reads all cells.
+pub(super) fn sums(registry: &Registry) -> Sums {
+    Sums {
+        listeners: registry.listeners.sums(add_listener),
+        routes: registry.routes.sums(add_route),
+        natives: registry.natives.sums(add_natives),
+        policies: registry.policies.sums(add_policy),
+        services: registry.services.sums(add_service),
+    }
+}
+
 /// Writes all metrics to `out`.
 pub(super) fn render(
     registry: &Registry,
+    sums: Sums,
     format: Format,
     now: Instant,
     out: &mut dyn io::Write,
@@ -82,16 +109,14 @@ pub(super) fn render(
     let text = &mut exposition;
     build_and_config(text, registry, now)?;
     expiring(text, registry)?;
-    let listener_sums = registry.listeners.sums(add_listener);
-    let route_sums = registry.routes.sums(add_route);
     if registry.kong.load(Ordering::Relaxed) {
-        kong::render(text, registry, &listener_sums, &route_sums)?;
+        kong::render(text, registry, &sums.listeners, &sums.routes)?;
     }
-    listeners(text, &labelled(listener_sums, |name| label("listener", name)))?;
-    routes(text, &labelled(route_sums, route_labels))?;
-    natives(text, &labelled(registry.natives.sums(add_natives), native_labels));
-    policies(text, &labelled(registry.policies.sums(add_policy), |kind| label("policy", kind)))?;
-    services(text, &labelled(registry.services.sums(add_service), |name| label("service", name)))?;
+    listeners(text, &labelled(sums.listeners, |name| label("listener", name)))?;
+    routes(text, &labelled(sums.routes, route_labels))?;
+    natives(text, &labelled(sums.natives, native_labels));
+    policies(text, &labelled(sums.policies, |kind| label("policy", kind)))?;
+    services(text, &labelled(sums.services, |name| label("service", name)))?;
     targets(text, registry)?;
     acme(text, registry)?;
     log(text, registry)?;
