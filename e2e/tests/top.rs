@@ -50,11 +50,10 @@ fn one_table_tells_rates_and_times() {
 #[test]
 fn a_terminal_is_given_back() {
     const DRIVER: &str = r#"
-import os, pty, select, sys, termios, time
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-before = termios.tcgetattr(fd)
+import os, pty, select, subprocess, sys, termios, time
+fd, terminal = pty.openpty()
+before = termios.tcgetattr(terminal)
+top = subprocess.Popen(sys.argv[1:], stdin=terminal, stdout=terminal, stderr=terminal)
 seen = b""
 def until(word):
     global seen
@@ -71,11 +70,11 @@ until(b"everything")
 seen = b""
 os.write(fd, b"n")
 until(b"ROUTE")
-during = termios.tcgetattr(fd)
+during = termios.tcgetattr(terminal)
 os.write(fd, b"q")
 until(b"\x1b[?1049l")
-after = termios.tcgetattr(fd)
-_, code = os.waitpid(pid, 0)
+code = top.wait(20)
+after = termios.tcgetattr(terminal)
 print(code, during[3] & termios.ECHO, after[3] == before[3])
 "#;
     let backend = Backend::answering("ok");
