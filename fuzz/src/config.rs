@@ -8,7 +8,7 @@ use yumen_model::Model;
 use yumen_model::document::{Document, Source};
 use yumen_model::report::{PROBLEMS, Report};
 use yumen_plan::{Action, Asked, Plan, RoutePlan};
-use yumen_policy::{Client, Kind};
+use yumen_policy::{Client, Kind, Scope};
 
 /// Parts one file from the next.
 const FILE_MARK: &str = "#-- file\n";
@@ -47,7 +47,7 @@ fn check_sources(sources: &[Source]) {
     check_report(&report, &document, sources);
     let Some(model) = model else { return };
     check_effective(&model);
-    let (plan, problems) = Plan::compile(&model, &kinds(), 1);
+    let (plan, problems) = Plan::compile(&model, &kinds(), &Scope::default(), 1);
     assert_eq!(plan.is_some(), !problems.has_errors(), "{problems}");
     for problem in problems.problems() {
         assert!(!problem.path.is_empty(), "a problem without a path: {problem}");

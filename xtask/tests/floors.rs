@@ -6,14 +6,17 @@ use yumen_xtask::{House, Room, expect_none};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
-    ("policy", &["model", "http"]),
+    ("policy", &["model", "http", "directory"]),
     ("route", &["model", "http"]),
     ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
     ("observe", &["model", "http", "policy", "expr", "otlp", "protobuf", "shipper"]),
-    ("plan", &["model", "http", "policy", "route", "alert", "upstream", "tls", "courier"]),
+    (
+        "plan",
+        &["model", "http", "policy", "route", "alert", "upstream", "tls", "courier", "directory"],
+    ),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];
 
@@ -23,7 +26,7 @@ const RUNTIMES: &[&str] =
 
 /// Rooms that decide and never wait.
 const PURE: &[&str] =
-    &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp", "protobuf"];
+    &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp", "protobuf", "directory"];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)

@@ -121,6 +121,7 @@ fn the_commands_are_in_the_guide() {
         "check",
         "explain",
         "debug-token",
+        "new-key",
         "tail",
         "top",
         "schema",

@@ -1,5 +1,6 @@
 //! The policies around one route on one listener: one flat list, in the order in which they run.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use yumen_model::report::{Report, nearest};
@@ -16,11 +17,16 @@ pub struct Link {
     /// Where it is written, such as `services[0].policies[1]`.
     pub at: Arc<str>,
     pub(crate) broader: Broader,
+    needs_principal: bool,
     /// The policy.
     pub policy: Arc<dyn Policy>,
 }
 
 impl Link {
+    fn identifies(&self) -> bool {
+        self.phase == Phase::Identify
+    }
+
     /// Says that this policy decided.
     #[must_use]
     pub fn decider(&self) -> Decider {
@@ -31,10 +37,16 @@ impl Link {
 /// The policies of a route, in the order in which they see the request; answers meet them in the
 /// opposite order.
 #[derive(Debug, Clone, Default)]
-pub struct Chain(pub Arc<[Link]>);
+pub struct Chain {
+    /// All of them.
+    pub links: Arc<[Link]>,
+    /// The places of those that find out who calls: alternatives, of which one must.
+    pub identify: Range<usize>,
+}
 
 impl Chain {
-    /// Joins the policies of several places, from the broadest to the narrowest.
+    /// Joins the policies of several places, from the broadest to the narrowest. Of those that find out
+    /// who calls only the narrowest place's are asked: what is good enough elsewhere need not be here.
     pub(crate) fn join(places: [&[Link]; 4]) -> Self {
         if places.iter().all(|links| links.is_empty()) {
             return Self::default();
@@ -44,12 +56,35 @@ impl Chain {
             let replaced = |kind: &str| {
                 links.iter().any(|link| link.broader == Broader::Replace && link.kind == kind)
             };
-            chain.retain(|link| !replaced(link.kind));
+            let identifies = links.iter().any(Link::identifies);
+            chain.retain(|link| !replaced(link.kind) && !(identifies && link.identifies()));
             chain.extend_from_slice(links);
         }
         // Stable: inside a phase the broadest stays first, then the written order.
         chain.sort_by_key(|link| link.phase);
-        Self(chain.into())
+        let first = chain.partition_point(|link| link.phase < Phase::Identify);
+        let last = chain.partition_point(|link| link.phase <= Phase::Identify);
+        Self { links: chain.into(), identify: first..last }
+    }
+
+    /// Whether what decides on who calls has something before it that finds out. `route` is for the
+    /// message.
+    pub(crate) fn check(&self, route: &str, report: &mut Report) {
+        if !self.identify.is_empty() {
+            return;
+        }
+        for link in self.links.iter().filter(|link| link.needs_principal) {
+            let kind = link.kind;
+            let message = format!(
+                "`{kind}` decides on who calls, which nothing finds out for the route `{route}`"
+            );
+            // Several listeners may offer the route.
+            if !report.problems().iter().any(|known| known.message == message) {
+                report.error(&*link.at, message).hint(
+                    "add a policy that does to the route, its service, the listener or all, such as `key-auth`",
+                );
+            }
+        }
     }
 }
 
@@ -57,7 +92,7 @@ impl Chain {
 pub(crate) fn compile(
     uses: &[PolicyUse],
     at: &str,
-    kinds: &[Kind],
+    (kinds, scope): (&[Kind], &Scope),
     report: &mut Report,
 ) -> Vec<Link> {
     let mut links = Vec::with_capacity(uses.len());
@@ -79,14 +114,13 @@ pub(crate) fn compile(
             continue;
         };
         let config_at = format!("{at}.config");
-        if let Some(policy_ready) =
-            kind.compile(&policy.config, &config_at, report, &Scope::default())
-        {
+        if let Some(policy_ready) = kind.compile(&policy.config, &config_at, report, scope) {
             links.push(Link {
                 kind: kind.name(),
                 phase: kind.phase(),
                 at: at.into(),
                 broader: policy.broader,
+                needs_principal: kind.needs_principal(),
                 policy: policy_ready,
             });
         }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use yumen_http::{Refusal, Status};
@@ -15,6 +16,8 @@ pub enum FailureKind {
     BadRequest,
     /// The client does not speak TLS, or could not agree on it, where it must.
     TlsExpected,
+    /// It is not known who calls, or what they prove it with is not good.
+    Unauthenticated,
     /// A policy does not let this one in.
     Forbidden,
     /// No route matches.
@@ -63,9 +66,10 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BadRequest,
         Self::TlsExpected,
+        Self::Unauthenticated,
         Self::Forbidden,
         Self::NoRoute,
         Self::MethodRefused,
@@ -96,6 +100,9 @@ impl FailureKind {
             Self::BadRequest => (400, "bad_request", "The request is malformed or ambiguous."),
             Self::TlsExpected => {
                 (400, "tls_expected", "This port speaks TLS: use https:// instead of http://.")
+            }
+            Self::Unauthenticated => {
+                (401, "unauthenticated", "The request does not prove who sends it.")
             }
             Self::Forbidden => (403, "forbidden", "The request is not allowed."),
             Self::NoRoute => (404, "no_route", "No route matches this request."),
@@ -155,9 +162,11 @@ impl FailureKind {
         const UNIMPLEMENTED: u8 = 12;
         const INTERNAL: u8 = 13;
         const UNAVAILABLE: u8 = 14;
+        const UNAUTHENTICATED: u8 = 16;
         match self {
             Self::ClientGone => CANCELLED,
             Self::UpstreamTimeout | Self::HeadTimeout | Self::BodyTimeout => DEADLINE_EXCEEDED,
+            Self::Unauthenticated => UNAUTHENTICATED,
             Self::Forbidden => PERMISSION_DENIED,
             Self::BodyTooLarge => RESOURCE_EXHAUSTED,
             Self::NoRoute | Self::MethodRefused => UNIMPLEMENTED,
@@ -193,6 +202,11 @@ impl FailureKind {
     }
 }
 
+/// What a client is asked to prove itself with: the value of a `WWW-Authenticate` field (RFC 9110
+/// section 11.6.1). It is made when a policy is compiled, and is good in a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge(pub Arc<str>);
+
 /// A failed exchange.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -200,6 +214,7 @@ pub struct Failure {
     sentence: Cow<'static, str>,
     cause: Option<Cow<'static, str>>,
     after: Option<Duration>,
+    challenges: Vec<Challenge>,
 }
 
 impl Failure {
@@ -207,7 +222,13 @@ impl Failure {
     #[must_use]
     #[cold]
     pub fn new(kind: FailureKind) -> Self {
-        Self { kind, sentence: Cow::Borrowed(kind.sentence()), cause: None, after: None }
+        Self {
+            kind,
+            sentence: Cow::Borrowed(kind.sentence()),
+            cause: None,
+            after: None,
+            challenges: Vec::new(),
+        }
     }
 
     /// Another sentence for the client. It must hold nothing secret.
@@ -229,6 +250,19 @@ impl Failure {
     pub fn after(mut self, wait: Duration) -> Self {
         self.after = Some(wait);
         self
+    }
+
+    /// What would have proved who calls.
+    #[must_use]
+    pub fn challenging(mut self, challenges: impl IntoIterator<Item = Challenge>) -> Self {
+        self.challenges.extend(challenges);
+        self
+    }
+
+    /// What would have proved who calls: one or more if the client is unauthenticated.
+    #[must_use]
+    pub fn challenges(&self) -> &[Challenge] {
+        &self.challenges
     }
 
     /// When the client may try again, from the failure on, if that is known.

@@ -10,15 +10,18 @@ mod exchange;
 mod failure;
 mod identity;
 mod kind;
+mod principal;
+pub mod realm;
 pub mod testing;
 mod trace;
 
 pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
 pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
-pub use failure::{Failure, FailureKind};
+pub use failure::{Challenge, Failure, FailureKind};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
+pub use principal::Principal;
 pub use trace::{Trace, derived};
 
 use std::fmt;
@@ -60,6 +63,9 @@ pub enum Verdict {
     Answer(Box<Response>),
     /// Refuse.
     Fail(Failure),
+    /// Of a policy that identifies: the request brings nothing that it looks for. Another one may know
+    /// who calls; if none does, the client is told all their challenges.
+    Unknown(Challenge),
 }
 
 /// A decision now, or the wait for one.

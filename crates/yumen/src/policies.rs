@@ -5,7 +5,10 @@ use yumen_policy::Kind;
 /// All kinds of policy that a configuration may name.
 pub(crate) fn kinds() -> Vec<Kind> {
     vec![
+        Kind::of::<yumen_policy_acl::Config>(),
+        Kind::of::<yumen_policy_anonymous::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_key_auth::Config>(),
     ]
 }
