@@ -71,6 +71,13 @@ impl<'a> Reader<'a> {
             line.clear();
             match open.by_ref().take(LINE_MAX + 1).read_until(b'\n', &mut line) {
                 Ok(0) => break,
+                Ok(_) if line.len() as u64 > LINE_MAX => {
+                    let message = format!("the line is longer than {} KiB", LINE_MAX >> 10);
+                    self.wrong(number, 1, report, "", &message);
+                    if open.skip_until(b'\n').is_err() {
+                        break;
+                    }
+                }
                 Ok(_) if number <= LINES_MAX && self.problems < PROBLEMS_MAX => {
                     self.line(number, line.trim_ascii(), report);
                 }
@@ -103,10 +110,6 @@ impl<'a> Reader<'a> {
         if line.is_empty() {
             return;
         }
-        if line.len() as u64 > LINE_MAX {
-            let message = format!("the line is longer than {} KiB", LINE_MAX >> 10);
-            return self.wrong(number, 1, report, "", &message);
-        }
         let mut digest = [0; 16];
         blake3::Hasher::new().update(line).finalize_xof().fill(&mut digest);
         let name = match self.before.get(&digest) {
@@ -138,6 +141,9 @@ impl<'a> Reader<'a> {
         let consumer = plain.flatten().or_else(|| {
             let source = Source { name: format!("{}.json", self.name), text: text.to_owned() };
             let document = Document::read(&[source], self.environment, &mut problems);
+            if !problems.is_empty() {
+                return None;
+            }
             let consumer = read::<Consumer>(document.root(), "", &mut problems);
             problems.locate(&document);
             consumer
