@@ -57,7 +57,8 @@ impl Chain {
                 links.iter().any(|link| link.broader == Broader::Replace && link.kind == kind)
             };
             let identifies = links.iter().any(Link::identifies);
-            chain.retain(|link| !replaced(link.kind) && !(identifies && link.identifies()));
+            let stands_in = |link: &Link| replaced(link.kind) || identifies && link.identifies();
+            chain.retain(|link| !stands_in(link));
             chain.extend_from_slice(links);
         }
         // Stable: inside a phase the broadest stays first, then the written order.

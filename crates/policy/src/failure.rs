@@ -207,11 +207,17 @@ impl FailureKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge(pub Arc<str>);
 
-/// A failed exchange.
+/// A failed exchange. It is small, for every answer could be one instead.
 #[derive(Debug, Clone)]
 pub struct Failure {
     kind: FailureKind,
-    sentence: Cow<'static, str>,
+    more: Option<Box<More>>,
+}
+
+/// What is said of a failure beside its kind.
+#[derive(Debug, Clone, Default)]
+struct More {
+    sentence: Option<Cow<'static, str>>,
     cause: Option<Cow<'static, str>>,
     after: Option<Duration>,
     challenges: Vec<Challenge>,
@@ -222,53 +228,39 @@ impl Failure {
     #[must_use]
     #[cold]
     pub fn new(kind: FailureKind) -> Self {
-        Self {
-            kind,
-            sentence: Cow::Borrowed(kind.sentence()),
-            cause: None,
-            after: None,
-            challenges: Vec::new(),
-        }
+        Self { kind, more: None }
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 
     /// Another sentence for the client. It must hold nothing secret.
     #[must_use]
     pub fn saying(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
-        self.sentence = sentence.into();
+        self.more().sentence = Some(sentence.into());
         self
     }
 
     /// The cause, for the log only.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
-        self.cause = Some(cause.into());
+        self.more().cause = Some(cause.into());
         self
     }
 
     /// When the client may try again, from now.
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
-        self.after = Some(wait);
+        self.more().after = Some(wait);
         self
     }
 
     /// What would have proved who calls.
     #[must_use]
     pub fn challenging(mut self, challenges: impl IntoIterator<Item = Challenge>) -> Self {
-        self.challenges.extend(challenges);
+        self.more().challenges.extend(challenges);
         self
-    }
-
-    /// What would have proved who calls: one or more if the client is unauthenticated.
-    #[must_use]
-    pub fn challenges(&self) -> &[Challenge] {
-        &self.challenges
-    }
-
-    /// When the client may try again, from the failure on, if that is known.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.after
     }
 
     /// Its kind.
@@ -280,19 +272,32 @@ impl Failure {
     /// The sentence for the client.
     #[must_use]
     pub fn sentence(&self) -> &str {
-        &self.sentence
+        let own = self.more.as_ref().and_then(|more| more.sentence.as_deref());
+        own.unwrap_or(self.kind.sentence())
     }
 
     /// The cause, for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.more.as_ref()?.cause.as_deref()
+    }
+
+    /// When the client may try again, from the failure on, if that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.more.as_ref()?.after
+    }
+
+    /// What would have proved who calls: one or more if the client is unauthenticated.
+    #[must_use]
+    pub fn challenges(&self) -> &[Challenge] {
+        self.more.as_ref().map_or(&[], |more| &more.challenges)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
+        match self.cause() {
             Some(cause) => write!(out, "{}: {cause}", self.kind.code()),
             None => out.write_str(self.kind.code()),
         }

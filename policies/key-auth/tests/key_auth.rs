@@ -120,7 +120,8 @@ fn now_of(policy: &Arc<dyn Policy>, exchange: &mut Exchange) -> Result<(), Strin
     match now(policy.on_request(exchange)) {
         Verdict::Next => Ok(()),
         Verdict::Fail(failure) => {
-            assert_eq!(&*failure.challenges()[0].0, r#"Bearer realm="yumen""#);
+            let challenge = failure.challenges().first().unwrap();
+            assert_eq!(&*challenge.0, r#"Bearer realm="yumen""#);
             Err(failure.cause().unwrap().to_owned())
         }
         other => panic!("{other:?}"),
