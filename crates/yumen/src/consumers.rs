@@ -105,8 +105,8 @@ impl Consumers {
                 read.insert(file, known);
                 continue;
             }
-            let reader = Reader::new(&file, &plan.pepper, environment, &known.lines);
-            let (lines, change) = reader.read(&file, report);
+            let around = (&plan.pepper, environment);
+            let (lines, change) = Reader::new(&file, around, &known.lines, report).read(&file);
             changes.push(change);
             read.insert(file, Seen { look, lines: Arc::new(lines) });
         }

@@ -271,7 +271,7 @@ impl Control {
         };
         match taken_up {
             Ok(()) => {
-                say::say(format_args!("consumers: {fresh} are new or different, {gone} are gone"))
+                say::say(format_args!("consumers: {fresh} are new or different, {gone} are gone"));
             }
             Err(problem) => {
                 self.equipment.registry.config_failed(Instant::now());

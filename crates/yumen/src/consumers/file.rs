@@ -15,7 +15,7 @@ use yumen_plan::compile_consumer;
 /// The longest line, in bytes.
 const LINE_MAX: u64 = 64 << 10;
 /// The most lines of a file.
-const LINES_MAX: usize = 4_000_000;
+const LINES_MAX: u32 = 4_000_000;
 /// Problems of one file that are told at once.
 const PROBLEMS_MAX: usize = 20;
 
@@ -31,15 +31,18 @@ pub(super) struct Reader<'a> {
     lines: Lines,
     names: HashSet<Arc<str>>,
     put: Vec<Entry>,
+    /// The line that is read, from 1.
+    number: u32,
     problems: usize,
+    report: &'a mut Report,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(
         file: &Path,
-        pepper: &'a Pepper,
-        environment: &'a dyn Environment,
+        (pepper, environment): (&'a Pepper, &'a dyn Environment),
         before: &'a Lines,
+        report: &'a mut Report,
     ) -> Self {
         Self {
             name: file.display().to_string().into(),
@@ -49,17 +52,19 @@ impl<'a> Reader<'a> {
             lines: Lines::with_capacity(before.len()),
             names: HashSet::with_capacity(before.len()),
             put: Vec::new(),
+            number: 0,
             problems: 0,
+            report,
         }
     }
 
     /// Reads the whole file. What is wrong goes to the report; lines that are wrong are left out.
-    pub(super) fn read(mut self, file: &Path, report: &mut Report) -> (Lines, Change) {
+    pub(super) fn read(mut self, file: &Path) -> (Lines, Change) {
         let open = match File::open(file) {
             Ok(open) => open,
             Err(error) => {
                 let message = format!("cannot read {}: {error}", self.name);
-                report
+                self.report
                     .error("directory.files", message)
                     .hint("check the path, and who may read it");
                 return self.end();
@@ -68,25 +73,26 @@ impl<'a> Reader<'a> {
         let mut open = BufReader::with_capacity(1 << 16, open);
         let mut line = Vec::new();
         for number in 1.. {
+            self.number = number;
             line.clear();
             match open.by_ref().take(LINE_MAX + 1).read_until(b'\n', &mut line) {
                 Ok(0) => break,
                 Ok(_) if line.len() as u64 > LINE_MAX => {
                     let message = format!("the line is longer than {} KiB", LINE_MAX >> 10);
-                    self.wrong(number, 1, report, "", &message);
+                    self.wrong(1, "", &message);
                     if open.skip_until(b'\n').is_err() {
                         break;
                     }
                 }
                 Ok(_) if number <= LINES_MAX && self.problems < PROBLEMS_MAX => {
-                    self.line(number, line.trim_ascii(), report);
+                    self.line(line.trim_ascii());
                 }
                 Ok(_) => {
-                    self.wrong(number, 1, report, "", "there is more that is not looked at");
+                    self.wrong(1, "", "there is more that is not looked at");
                     break;
                 }
                 Err(error) => {
-                    self.wrong(number, 1, report, "", &error.to_string());
+                    self.wrong(1, "", &error.to_string());
                     break;
                 }
             }
@@ -106,7 +112,7 @@ impl<'a> Reader<'a> {
         (self.lines, Change { source, put: self.put, gone, whole: false })
     }
 
-    fn line(&mut self, number: usize, line: &[u8], report: &mut Report) {
+    fn line(&mut self, line: &[u8]) {
         if line.is_empty() {
             return;
         }
@@ -114,7 +120,7 @@ impl<'a> Reader<'a> {
         blake3::Hasher::new().update(line).finalize_xof().fill(&mut digest);
         let name = match self.before.get(&digest) {
             Some(name) => Arc::clone(name),
-            None => match self.consumer(number, line, report) {
+            None => match self.consumer(line) {
                 Some(entry) => {
                     let name = Arc::clone(&entry.name);
                     self.put.push(entry);
@@ -124,15 +130,15 @@ impl<'a> Reader<'a> {
             },
         };
         if !self.names.insert(Arc::clone(&name)) {
-            self.wrong(number, 1, report, "name", &format!("the consumer `{name}` is here twice"));
+            self.wrong(1, "name", &format!("the consumer `{name}` is here twice"));
         }
         self.lines.insert(digest, name);
     }
 
     /// The consumer that a line says.
-    fn consumer(&mut self, number: usize, line: &[u8], report: &mut Report) -> Option<Entry> {
+    fn consumer(&mut self, line: &[u8]) -> Option<Entry> {
         let Ok(text) = std::str::from_utf8(line) else {
-            self.wrong(number, 1, report, "", "the line is not UTF-8 text");
+            self.wrong(1, "", "the line is not UTF-8 text");
             return None;
         };
         let mut problems = Report::default();
@@ -157,15 +163,14 @@ impl<'a> Reader<'a> {
                 "" => problem.message.clone(),
                 hint => format!("{}; {hint}", problem.message),
             };
-            self.wrong(number, column, report, path, &message);
+            self.wrong(column, path, &message);
         }
         entry.filter(|_| problems.is_empty())
     }
 
-    fn wrong(&mut self, line: usize, column: u32, report: &mut Report, path: &str, message: &str) {
+    fn wrong(&mut self, column: u32, path: &str, message: &str) {
         self.problems += 1;
-        let line = u32::try_from(line).unwrap_or(u32::MAX);
-        let place = Place { file: Arc::clone(&self.name), line, column };
-        report.error(path, message).at(place);
+        let place = Place { file: Arc::clone(&self.name), line: self.number, column };
+        self.report.error(path, message).at(place);
     }
 }
