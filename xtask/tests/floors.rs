@@ -6,7 +6,7 @@ use yumen_xtask::{House, Room, expect_none};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
-    ("policy", &["model", "http", "directory"]),
+    ("policy", &["model", "http", "directory", "password"]),
     ("route", &["model", "http"]),
     ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
@@ -15,7 +15,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("observe", &["model", "http", "policy", "expr", "otlp", "protobuf", "shipper"]),
     (
         "plan",
-        &["model", "http", "policy", "route", "alert", "upstream", "tls", "courier", "directory"],
+        &[
+            "model",
+            "http",
+            "policy",
+            "route",
+            "alert",
+            "upstream",
+            "tls",
+            "courier",
+            "directory",
+            "password",
+        ],
     ),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];

@@ -122,6 +122,7 @@ fn the_commands_are_in_the_guide() {
         "explain",
         "debug-token",
         "new-key",
+        "hash-password",
         "tail",
         "top",
         "schema",

@@ -27,6 +27,9 @@ pub struct Consumer {
     /// Keys, for `key-auth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<KeyCredential>,
+    /// Passwords, for `basic-auth`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passwords: Vec<PasswordCredential>,
 }
 
 /// A secret key that a consumer is known by.
@@ -38,6 +41,27 @@ pub struct KeyCredential {
     pub key: Option<Secret>,
     /// What `yumen new-key` printed of it, such as `blake3:1f2e3d4c:...`: the key itself is then
     /// nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// From when on it is no longer good; never if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+}
+
+/// A name and a password that a consumer is known by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordCredential {
+    /// The user's name; the consumer's own if it is left out. It has no colon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password itself, usually `${env:NAME}` or `${file:PATH}`. Either this or `hash`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// What `yumen hash-password` printed of it: a hash of Argon2 as a PHC string, `$argon2id$...`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
     /// What people call it.

@@ -3,7 +3,7 @@
 use yumen_directory::{Digest, Entry, Material, Pepper, Proof, Stated};
 use yumen_http::is_field_value;
 use yumen_model::report::Report;
-use yumen_model::{Consumer, Directory, KeyCredential, Model};
+use yumen_model::{Consumer, Directory, KeyCredential, Model, Moment, PasswordCredential};
 
 use crate::names::check_unique;
 
@@ -82,7 +82,7 @@ pub fn compile_consumer(
     report: &mut Report,
 ) -> Option<Entry> {
     let before = report.problems().len();
-    let Consumer { name, external_id, groups, tags, disabled, keys } = consumer;
+    let Consumer { name, external_id, groups, tags, disabled, keys, passwords } = consumer;
     check_text(name, &format!("{at}.name"), report);
     if let Some(id) = external_id {
         check_text(id, &format!("{at}.external_id"), report);
@@ -90,10 +90,15 @@ pub fn compile_consumer(
     check_words(groups, &format!("{at}.groups"), report);
     check_words(tags, &format!("{at}.tags"), report);
     check_count(keys.len(), &format!("{at}.keys"), report);
-    let credentials = keys.iter().enumerate().filter_map(|(index, key)| {
-        compile_key(key, pepper, &format!("{at}.keys[{index}]"), report)
-    });
-    let credentials = credentials.collect();
+    check_count(passwords.len(), &format!("{at}.passwords"), report);
+    let mut credentials = Vec::with_capacity(keys.len() + passwords.len());
+    for (index, key) in keys.iter().enumerate() {
+        credentials.extend(compile_key(key, pepper, &format!("{at}.keys[{index}]"), report));
+    }
+    for (index, one) in passwords.iter().enumerate() {
+        let at = format!("{at}.passwords[{index}]");
+        credentials.extend(compile_password(name, one, pepper, &at, report));
+    }
     let words = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
     let entry = Entry {
         name: name.as_str().into(),
@@ -140,8 +145,68 @@ fn compile_key(
         proof: Proof::Key,
         digest,
         label: label.as_deref().map(Box::from),
-        expires: expires.map(yumen_model::Moment::seconds),
+        expires: expires.map(Moment::seconds),
         material: Material::None,
+    })
+}
+
+fn compile_password(
+    name: &str,
+    credential: &PasswordCredential,
+    pepper: &Pepper,
+    at: &str,
+    report: &mut Report,
+) -> Option<Stated> {
+    let PasswordCredential { username, password, hash, label, expires } = credential;
+    if let Some(label) = label {
+        check_text(label, &format!("{at}.label"), report);
+    }
+    let user = username.as_deref().unwrap_or(name);
+    check_text(user, &format!("{at}.username"), report);
+    if user.contains(':') {
+        report
+            .error(
+                format!("{at}.username"),
+                "a user's name has no colon: the password begins behind it",
+            )
+            .hint("give another `username`");
+    }
+    let material = match (password, hash) {
+        (Some(password), None) => {
+            let text = password.text();
+            if text.is_empty() || text.len() > KEY_MAX || text.chars().any(char::is_control) {
+                report
+                    .error(
+                        format!("{at}.password"),
+                        format!(
+                            "a password has 1 to {KEY_MAX} bytes, none of them a control character"
+                        ),
+                    )
+                    .hint("better many than few");
+                return None;
+            }
+            Material::Digest(pepper.password(user.as_bytes(), text.as_bytes()))
+        }
+        (None, Some(hash)) => match yumen_password::check_hash(hash) {
+            Ok(()) => Material::Password(hash.as_str().into()),
+            Err(problem) => {
+                report.error(format!("{at}.hash"), problem).hint("`yumen hash-password` makes one");
+                return None;
+            }
+        },
+        _ => {
+            report
+                .error(at, "there must be either `password` or `hash`")
+                .hint("`yumen hash-password` makes a hash");
+            return None;
+        }
+    };
+    Some(Stated {
+        proof: Proof::Password,
+        digest: pepper.digest(Proof::Password, user.as_bytes()),
+        label: label.as_deref().map(Box::from),
+        expires: expires.map(Moment::seconds),
+        material,
     })
 }
 
@@ -268,7 +333,7 @@ mod tests {
         ] {
             let problem = check(&consumer).unwrap_err();
             assert!(problem.contains(path) && problem.contains(words), "{consumer}: {problem}");
-            assert!(!problem.contains("short") && !problem.contains("with a"), "{problem}");
+            assert!(!problem.contains("short") && !problem.contains("with a space"), "{problem}");
         }
         // All of them at once, and in all consumers.
         let mut report = Report::default();

@@ -52,6 +52,8 @@ pub enum FailureKind {
     UpstreamClosed,
     /// The service's answer is not proper HTTP.
     UpstreamBadAnswer,
+    /// Who calls cannot be found out just now.
+    IdentityBusy,
     /// The service has as many requests as it may, or no target at all.
     UpstreamBusy,
     /// More requests at once would only queue at the service.
@@ -66,7 +68,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadRequest,
         Self::TlsExpected,
         Self::Unauthenticated,
@@ -87,6 +89,7 @@ impl FailureKind {
         Self::UpstreamTls,
         Self::UpstreamClosed,
         Self::UpstreamBadAnswer,
+        Self::IdentityBusy,
         Self::UpstreamBusy,
         Self::UpstreamOverloaded,
         Self::UpstreamOpen,
@@ -131,6 +134,9 @@ impl FailureKind {
             Self::UpstreamBadAnswer => {
                 (502, "upstream_bad_answer", "The service gave an invalid answer.")
             }
+            Self::IdentityBusy => {
+                (503, "identity_busy", "Who sends the request cannot be found out just now.")
+            }
             Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
             Self::UpstreamOverloaded => {
                 (503, "upstream_overloaded", "The service has as much to do as it can.")
@@ -170,7 +176,8 @@ impl FailureKind {
             Self::Forbidden => PERMISSION_DENIED,
             Self::BodyTooLarge => RESOURCE_EXHAUSTED,
             Self::NoRoute | Self::MethodRefused => UNIMPLEMENTED,
-            Self::UpstreamUnreachable
+            Self::IdentityBusy
+            | Self::UpstreamUnreachable
             | Self::UpstreamTls
             | Self::UpstreamClosed
             | Self::UpstreamBadAnswer

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use yumen_directory::Directory;
 use yumen_model::document::Node;
 use yumen_model::report::Report;
+use yumen_password::Checker;
 
 use crate::Policy;
 
@@ -33,6 +34,8 @@ pub enum Phase {
 pub struct Scope {
     /// Who is known. It outlives plans.
     pub directory: Arc<Directory>,
+    /// Checks passwords, and remembers which were good.
+    pub passwords: Arc<Checker>,
 }
 
 /// The typed config of one kind of policy. Its doc comments are the schema and the reference.

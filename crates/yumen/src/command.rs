@@ -38,6 +38,8 @@ enum Command {
     DebugToken(debug_token::Options),
     /// Makes a key for a consumer, and the hash that the configuration says instead of it.
     NewKey(new_key::Options),
+    /// Hashes a password, for a consumer in the configuration.
+    HashPassword(new_key::Password),
     /// Shows the access log of a running gateway, live.
     Tail(tail::Options),
     /// Shows the traffic of a running gateway, as a table that moves.
@@ -63,6 +65,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Explain(options) => explain::explain(&options),
         Command::DebugToken(options) => debug_token::debug_token(&options),
         Command::NewKey(options) => new_key::new_key(&options),
+        Command::HashPassword(options) => new_key::hash_password(&options),
         Command::Tail(options) => tail::tail(&options),
         Command::Top(options) => top::top(&options),
         Command::Echo { listen } => echo::run(&listen),

@@ -5,12 +5,14 @@ mod file;
 mod tests;
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yumen_directory::{Change, Conflict, Directory, Pepper};
 use yumen_model::document::Environment;
 use yumen_model::report::Report;
+use yumen_password::Checker;
 use yumen_plan::ConsumersPlan;
 use yumen_policy::Scope;
 
@@ -24,6 +26,7 @@ const CONFIGURATION: &str = "";
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
     directory: Arc<Directory>,
+    passwords: Arc<Checker>,
     files: Mutex<Files>,
 }
 
@@ -61,9 +64,18 @@ impl Reading {
 }
 
 impl Consumers {
+    /// With so many threads that check passwords.
+    ///
+    /// # Errors
+    /// What the system says when it cannot start one.
+    pub(crate) fn start(threads: usize) -> io::Result<Self> {
+        Ok(Self { passwords: Arc::new(Checker::start(threads)?), ..Self::default() })
+    }
+
     /// What policies are given of it.
     pub(crate) fn scope(&self) -> Scope {
-        Scope { directory: Arc::clone(&self.directory) }
+        let (directory, passwords) = (Arc::clone(&self.directory), Arc::clone(&self.passwords));
+        Scope { directory, passwords }
     }
 
     /// Reads what a plan says, and of the files what is new in them. Relative paths start in this

@@ -1,4 +1,5 @@
-//! `yumen new-key`: makes a key for a consumer, and what the configuration says instead of it.
+//! `yumen new-key` and `yumen hash-password`: what the configuration says of credentials instead of
+//! themselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,28 @@ fn try_new_key(options: &Options) -> Result<String, String> {
         true => format!("{:#}\n", json!({ "key": key, "hash": hash })),
         false => format!("key:  {key}\nhash: {hash}\n"),
     })
+}
+
+/// What `yumen hash-password` is told on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct Password {
+    /// A file with the password; `-`, which is standard input, if it is left out.
+    #[arg(long, default_value = "-")]
+    password_file: PathBuf,
+}
+
+/// Prints the hash of a password.
+pub(crate) fn hash_password(options: &Password) -> ExitCode {
+    match read(&options.password_file).and_then(|text| yumen_password::hash(text.as_bytes())) {
+        Ok(hash) => {
+            say::print(format_args!("{hash}\n"));
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            say::say(problem);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The text of a file, without the white space around it.

@@ -7,6 +7,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
     vec![
         Kind::of::<yumen_policy_acl::Config>(),
         Kind::of::<yumen_policy_anonymous::Config>(),
+        Kind::of::<yumen_policy_basic_auth::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
         Kind::of::<yumen_policy_key_auth::Config>(),

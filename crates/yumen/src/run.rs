@@ -29,6 +29,8 @@ use crate::traces::Traces;
 use crate::workers::{Equipment, Workers};
 use crate::{control, echo, say};
 
+/// For so many cores there is one thread that checks passwords: each check takes tens of milliseconds.
+const CORES_PER_CHECK: usize = 4;
 /// How long the start waits for the names of services to be looked up.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
@@ -71,7 +73,8 @@ fn try_run(options: &Options) -> Result<(), String> {
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
     let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
     let look = origin.look();
-    let consumers = Arc::new(Consumers::default());
+    let consumers = Consumers::start(cores().div_ceil(CORES_PER_CHECK));
+    let consumers = Arc::new(consumers.map_err(|error| format!("cannot start a thread: {error}"))?);
     let (Ready { plan, counted, expiry, written }, referenced, is_last_good) =
         first(&origin, last_good.as_ref(), &consumers)?;
     if let Origin::Example = origin {

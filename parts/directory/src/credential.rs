@@ -59,6 +59,9 @@ pub enum Material {
     None,
     /// A hash of a password, in the PHC string format.
     Password(Box<str>),
+    /// The digest of a password, with its user's name in front: see
+    /// [`Pepper::password`](crate::Pepper::password).
+    Digest(crate::Digest),
     /// A secret, or a key, as text.
     Secret(Box<str>),
 }
@@ -68,6 +71,7 @@ impl fmt::Debug for Material {
         f.write_str(match self {
             Self::None => "None",
             Self::Password(_) => "Password",
+            Self::Digest(_) => "Digest",
             Self::Secret(_) => "Secret",
         })
     }

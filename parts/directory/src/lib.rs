@@ -106,6 +106,12 @@ impl Directory {
         index.credentials.get(&handle).map(Arc::clone)
     }
 
+    /// The digest of a password with its user's name, as it is kept of passwords that are configured.
+    #[must_use]
+    pub fn password_digest(&self, user: &[u8], password: &[u8]) -> Digest {
+        self.index.load().pepper.password(user, password)
+    }
+
     /// The consumer of this name.
     #[must_use]
     pub fn consumer(&self, name: &str) -> Option<Arc<Consumer>> {
