@@ -1,10 +1,14 @@
 //! The policies around one route on one listener: one flat list, in the order in which they run.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use yumen_model::report::{Report, nearest};
-use yumen_model::{Broader, PolicyUse};
+use yumen_model::{Broader, Match, PolicyUse};
 use yumen_policy::{Decider, Kind, Phase, Policy, Scope};
+
+use crate::ListenerPlan;
+use crate::compile::Written;
 
 /// One policy where it is used.
 #[derive(Debug, Clone)]
@@ -16,6 +20,8 @@ pub struct Link {
     /// Where it is written, such as `services[0].policies[1]`.
     pub at: Arc<str>,
     pub(crate) broader: Broader,
+    /// Methods of requests that it answers itself.
+    pub(crate) answers: &'static [&'static str],
     /// The policy.
     pub policy: Arc<dyn Policy>,
 }
@@ -87,9 +93,55 @@ pub(crate) fn compile(
                 phase: kind.phase(),
                 at: at.into(),
                 broader: policy.broader,
+                answers: kind.answers(),
                 policy: policy_ready,
             });
         }
     }
     links
+}
+
+/// Warns of routes that keep requests from a policy of theirs which would answer them itself.
+pub(crate) fn warn(listener: &ListenerPlan, written: &[Written<'_>], report: &mut Report) {
+    /// The pattern that every path fits.
+    const ANY_PATH: &str = "/*";
+    let any_path = [ANY_PATH.to_owned()];
+    // Each answer that a policy gives, on each route that lets it.
+    let mut reached: HashSet<(&str, &str, &[String], &[String])> = HashSet::new();
+    let mut missed: Vec<(&Link, &str, &Written<'_>)> = Vec::new();
+    for offer in &listener.offers {
+        let Some(written) = written.get(offer.route) else { continue };
+        let Match { hosts, paths, methods, headers, query, source, .. } = &written.route.matches;
+        let is_narrow = !(headers.is_empty() && query.is_empty() && source.is_empty());
+        for (link, method) in answers(&offer.chain) {
+            if !methods.is_empty() && !methods.iter().any(|one| one == method) {
+                missed.push((link, method, written));
+            } else if !is_narrow {
+                reached.insert((link.kind, method, hosts, paths));
+            }
+        }
+    }
+    for (link, method, written) in missed {
+        let Match { hosts, paths, .. } = &written.route.matches;
+        let elsewhere = [hosts.as_slice(), &[]].into_iter().any(|hosts| {
+            let mut paths = [paths.as_slice(), &[], &any_path].into_iter();
+            paths.any(|paths| reached.contains(&(link.kind, method, hosts, paths)))
+        });
+        let at = format!("{}.match.methods", written.at);
+        // A route that several listeners offer is told of once.
+        if !elsewhere && !report.problems().iter().any(|known| known.path == at) {
+            let kind = link.kind;
+            report
+                .warning(
+                    at,
+                    format!("`{kind}` would answer {method}, but the route does not take it"),
+                )
+                .hint(format!("add {method}; what `{kind}` does not answer goes on as usual"));
+        }
+    }
+}
+
+/// The methods that policies of a chain answer themselves.
+fn answers(chain: &Chain) -> impl Iterator<Item = (&Link, &'static str)> {
+    chain.0.iter().flat_map(|link| link.answers.iter().map(move |method| (link, *method)))
 }

@@ -37,6 +37,9 @@ pub trait Settings: DeserializeOwned + JsonSchema {
     const NAME: &'static str;
     /// When it runs.
     const PHASE: Phase;
+    /// Methods of requests that it answers itself, whatever the route is there for. Who attaches it
+    /// to a route that does not take them is warned.
+    const ANSWERS: &'static [&'static str] = &[];
 
     /// Makes the policy. Everything that can be computed beforehand is computed here.
     ///
@@ -51,6 +54,7 @@ pub trait Settings: DeserializeOwned + JsonSchema {
 pub struct Kind {
     name: &'static str,
     phase: Phase,
+    answers: &'static [&'static str],
     schema: fn(&mut SchemaGenerator) -> Schema,
     compile: Compile,
 }
@@ -65,6 +69,7 @@ impl Kind {
         Self {
             name: S::NAME,
             phase: S::PHASE,
+            answers: S::ANSWERS,
             schema: S::json_schema,
             compile: |node, at, report, scope| {
                 yumen_model::read::<S>(node, at, report)?.compile(at, report, scope)
@@ -82,6 +87,12 @@ impl Kind {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Methods of requests that it answers itself.
+    #[must_use]
+    pub fn answers(&self) -> &'static [&'static str] {
+        self.answers
     }
 
     /// The schema of its config.
