@@ -23,7 +23,7 @@ const RUNTIMES: &[&str] =
 
 /// Rooms that decide and never wait.
 const PURE: &[&str] =
-    &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp", "protobuf"];
+    &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp", "origin", "protobuf"];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)

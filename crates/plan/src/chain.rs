@@ -121,6 +121,7 @@ pub(crate) fn warn(listener: &ListenerPlan, written: &[Written<'_>], report: &mu
             }
         }
     }
+    warn_of_several(listener, report);
     for (link, method, written) in missed {
         let Match { hosts, paths, .. } = &written.route.matches;
         let elsewhere = [hosts.as_slice(), &[]].into_iter().any(|hosts| {
@@ -137,6 +138,27 @@ pub(crate) fn warn(listener: &ListenerPlan, written: &[Written<'_>], report: &mu
                     format!("`{kind}` would answer {method}, but the route does not take it"),
                 )
                 .hint(format!("add {method}; what `{kind}` does not answer goes on as usual"));
+        }
+    }
+}
+
+/// Warns of policies that are not asked, as a broader one of their kind answers first.
+fn warn_of_several(listener: &ListenerPlan, report: &mut Report) {
+    for offer in &listener.offers {
+        let links = offer.chain.0.iter().filter(|link| !link.answers.is_empty());
+        for (place, link) in links.clone().enumerate() {
+            let Some(first) = links.clone().take(place).find(|one| one.kind == link.kind) else {
+                continue;
+            };
+            if !report.problems().iter().any(|known| *known.path == *link.at) {
+                let (kind, at) = (link.kind, &first.at);
+                report
+                    .warning(
+                        &*link.at,
+                        format!("`{kind}` of {at} answers first, and has the last word"),
+                    )
+                    .hint("let the narrower one stand alone with `broader: replace`");
+            }
         }
     }
 }
