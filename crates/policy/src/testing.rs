@@ -46,7 +46,8 @@ pub fn compile<S: Settings>(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
     let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
     let document = Document::read(&[source], &NoEnvironment, &mut report);
     let policy = Kind::of::<S>().compile(document.root(), "config", &mut report, &Scope::default());
-    policy.ok_or(report)
+    // A text that cannot be read is no config without settings.
+    policy.filter(|_| !report.has_errors()).ok_or(report)
 }
 
 /// The verdict of a step that does not wait.

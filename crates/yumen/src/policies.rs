@@ -8,5 +8,6 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_cors::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_security_headers::Config>(),
     ]
 }
