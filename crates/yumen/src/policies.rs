@@ -6,6 +6,7 @@ use yumen_policy::Kind;
 pub(crate) fn kinds() -> Vec<Kind> {
     vec![
         Kind::of::<yumen_policy_cors::Config>(),
+        Kind::of::<yumen_policy_csrf::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),

@@ -10,7 +10,7 @@ mod hosts;
 mod origins;
 
 pub use hosts::{Hosts, page_host};
-pub use origins::{Origins, authority_of};
+pub use origins::{Origins, split_origin};
 
 /// Entries that one list may have.
 pub const ENTRIES_MAX: usize = 1000;

@@ -95,9 +95,9 @@ impl Origins {
     }
 }
 
-/// Host and port of an origin, `None` of one that has neither.
+/// Scheme and authority of an origin, neither of which is checked; `None` of one that is opaque.
 #[must_use]
-pub fn authority_of(origin: &[u8]) -> Option<(&str, &str)> {
+pub fn split_origin(origin: &[u8]) -> Option<(&str, &str)> {
     if origin.len() > ORIGIN_BYTES_MAX {
         return None;
     }
