@@ -5,6 +5,7 @@ use yumen_policy::Kind;
 /// All kinds of policy that a configuration may name.
 pub(crate) fn kinds() -> Vec<Kind> {
     vec![
+        Kind::of::<yumen_policy_bot_filter::Config>(),
         Kind::of::<yumen_policy_cors::Config>(),
         Kind::of::<yumen_policy_csrf::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
