@@ -101,6 +101,9 @@ pub(crate) fn compile(
     links
 }
 
+/// Warnings of one sort for one listener.
+const WARNINGS_MAX: usize = 10;
+
 /// Warns of routes that keep requests from a policy of theirs which would answer them itself.
 pub(crate) fn warn(listener: &ListenerPlan, written: &[Written<'_>], report: &mut Report) {
     /// The pattern that every path fits.
@@ -122,44 +125,43 @@ pub(crate) fn warn(listener: &ListenerPlan, written: &[Written<'_>], report: &mu
         }
     }
     warn_of_several(listener, report);
-    for (link, method, written) in missed {
+    let missed = missed.into_iter().filter(|(link, method, written)| {
         let Match { hosts, paths, .. } = &written.route.matches;
-        let elsewhere = [hosts.as_slice(), &[]].into_iter().any(|hosts| {
+        !([hosts.as_slice(), &[]].into_iter()).any(|hosts| {
             let mut paths = [paths.as_slice(), &[], &any_path].into_iter();
             paths.any(|paths| reached.contains(&(link.kind, method, hosts, paths)))
-        });
-        let at = format!("{}.match.methods", written.at);
-        // A route that several listeners offer is told of once.
-        if !elsewhere && !report.problems().iter().any(|known| known.path == at) {
-            let kind = link.kind;
-            report
-                .warning(
-                    at,
-                    format!("`{kind}` would answer {method}, but the route does not take it"),
-                )
-                .hint(format!("add {method}; what `{kind}` does not answer goes on as usual"));
-        }
+        })
+    });
+    for (link, method, written) in missed.take(WARNINGS_MAX) {
+        let kind = link.kind;
+        let message = format!("`{kind}` would answer {method}, but the route does not take it");
+        let hint = format!("add {method}; what `{kind}` does not answer goes on as usual");
+        warn_once(format!("{}.match.methods", written.at), message, hint, report);
+    }
+}
+
+/// Warns of what several listeners may offer.
+fn warn_once(at: String, message: String, hint: impl Into<String>, report: &mut Report) {
+    if !report.problems().iter().any(|known| known.path == at && known.message == message) {
+        report.warning(at, message).hint(hint);
     }
 }
 
 /// Warns of policies that are not asked, as a broader one of their kind answers first.
 fn warn_of_several(listener: &ListenerPlan, report: &mut Report) {
-    for offer in &listener.offers {
-        let links = offer.chain.0.iter().filter(|link| !link.answers.is_empty());
-        for (place, link) in links.clone().enumerate() {
-            let Some(first) = links.clone().take(place).find(|one| one.kind == link.kind) else {
-                continue;
-            };
-            if !report.problems().iter().any(|known| *known.path == *link.at) {
-                let (kind, at) = (link.kind, &first.at);
-                report
-                    .warning(
-                        &*link.at,
-                        format!("`{kind}` of {at} answers first, and has the last word"),
-                    )
-                    .hint("let the narrower one stand alone with `broader: replace`");
-            }
-        }
+    let pairs = listener.offers.iter().flat_map(|offer| {
+        let links = offer.chain.0.iter().enumerate().filter(|(_, link)| !link.answers.is_empty());
+        links.filter_map(|(place, link)| {
+            let before = offer.chain.0.get(..place)?;
+            Some((link, before.iter().find(|one| one.kind == link.kind)?))
+        })
+    });
+    let mut told = HashSet::new();
+    for (link, first) in pairs.filter(|(link, _)| told.insert(&link.at)).take(WARNINGS_MAX) {
+        let message =
+            format!("`{}` of {} answers first, and has the last word", link.kind, first.at);
+        let hint = "let the narrower one stand alone with `broader: replace`";
+        warn_once(link.at.to_string(), message, hint, report);
     }
 }
 
