@@ -28,8 +28,16 @@ pub fn check(data: &[u8]) {
 }
 
 /// The policies of the binary.
-fn kinds() -> [Kind; 2] {
-    [Kind::of::<yumen_policy_headers::Config>(), Kind::of::<yumen_policy_ip_restriction::Config>()]
+fn kinds() -> [Kind; 7] {
+    [
+        Kind::of::<yumen_policy_bot_filter::Config>(),
+        Kind::of::<yumen_policy_cors::Config>(),
+        Kind::of::<yumen_policy_csrf::Config>(),
+        Kind::of::<yumen_policy_headers::Config>(),
+        Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_referrer_restriction::Config>(),
+        Kind::of::<yumen_policy_security_headers::Config>(),
+    ]
 }
 
 fn environment(name: &str) -> Option<String> {

@@ -100,6 +100,11 @@ fn expression() {
 }
 
 #[test]
+fn origin() {
+    replay("origin");
+}
+
+#[test]
 fn path() {
     replay("path");
 }

@@ -36,8 +36,19 @@ const RUNTIMES: &[&str] =
     &["tokio", "mio", "socket2", "hyper", "async-io", "smol", "futures", "hickory-resolver"];
 
 /// Rooms that decide and never wait.
-const PURE: &[&str] =
-    &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp", "protobuf", "directory"];
+const PURE: &[&str] = &[
+    "model",
+    "http",
+    "policy",
+    "route",
+    "alert",
+    "plan",
+    "expr",
+    "otlp",
+    "origin",
+    "protobuf",
+    "directory",
+];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)

@@ -200,6 +200,7 @@ impl Serve for Engine {
                 };
                 exchange.response = Some(response);
                 exchange.trail.give_up(&failure);
+                walk::tell_failure(&bound, mark.stand, exchange);
             }
         }
         if let Some(response) = &mut exchange.response {

@@ -260,6 +260,16 @@ async fn decide(
     Ok(None)
 }
 
+/// Tells the policies around a failed exchange, in the opposite order, that its answer is in place.
+#[cold]
+pub(crate) fn tell_failure(bound: &Bound, stand: Option<Stand>, exchange: &mut Exchange) {
+    let Some(stand) = stand else { return };
+    let Some(listener) = bound.plan().listeners.get(stand.listener) else { return };
+    let offer = stand.rule.and_then(|rule| listener.offers.get(rule));
+    let chain = offer.map_or(&listener.unrouted, |offer| &offer.chain);
+    chain.links.iter().rev().for_each(|link| link.policy.on_failure(exchange));
+}
+
 /// Back through the policies in the opposite order.
 async fn outward(
     (chain, ends): (&Chain, &Ends),

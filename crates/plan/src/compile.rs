@@ -376,6 +376,7 @@ fn compile_listeners(
             tls: tls.flatten(),
             router,
             offers,
+            unrouted: Chain::join([&attached.global, &own, &[], &[]]),
         });
     }
     if model.listeners.is_empty() {
@@ -509,6 +510,7 @@ fn warn(listeners: &[ListenerPlan], written: &[Written<'_>], report: &mut Report
         let routes =
             routes.map(|one| (format!("{}.match.hosts", one.at), &one.route.matches.hosts));
         crate::tls::warn(listener, own.chain(routes), report);
+        chain::warn(listener, written, report);
     }
     let Some((first, others)) = listeners.split_first() else { return };
     // A route that can never win on one listener may win on another that offers fewer.

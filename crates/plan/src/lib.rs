@@ -106,6 +106,8 @@ pub struct ListenerPlan {
     pub router: Arc<Router>,
     /// By the router's numbers.
     pub offers: Vec<Offer>,
+    /// The policies for all its requests, which hear of failures where there is no route.
+    pub unrouted: Chain,
 }
 
 /// A route as one listener offers it.

@@ -46,6 +46,9 @@ pub trait Settings: DeserializeOwned + JsonSchema {
     const PHASE: Phase;
     /// Whether it decides on who calls: there must be a policy that finds out.
     const NEEDS_PRINCIPAL: bool = false;
+    /// Methods of requests that it answers itself, whatever the route is there for. Who attaches it
+    /// to a route that does not take them is warned.
+    const ANSWERS: &'static [&'static str] = &[];
 
     /// Makes the policy. Everything that can be computed beforehand is computed here.
     ///
@@ -61,6 +64,7 @@ pub struct Kind {
     name: &'static str,
     phase: Phase,
     needs_principal: bool,
+    answers: &'static [&'static str],
     schema: fn(&mut SchemaGenerator) -> Schema,
     compile: Compile,
 }
@@ -76,6 +80,7 @@ impl Kind {
             name: S::NAME,
             phase: S::PHASE,
             needs_principal: S::NEEDS_PRINCIPAL,
+            answers: S::ANSWERS,
             schema: S::json_schema,
             compile: |node, at, report, scope| {
                 yumen_model::read::<S>(node, at, report)?.compile(at, report, scope)
@@ -99,6 +104,12 @@ impl Kind {
     #[must_use]
     pub fn needs_principal(&self) -> bool {
         self.needs_principal
+    }
+
+    /// Methods of requests that it answers itself.
+    #[must_use]
+    pub fn answers(&self) -> &'static [&'static str] {
+        self.answers
     }
 
     /// The schema of its config.

@@ -50,7 +50,8 @@ pub fn compile_in<S: Settings>(yaml: &str, scope: &Scope) -> Result<Arc<dyn Poli
     let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
     let document = Document::read(&[source], &NoEnvironment, &mut report);
     let policy = Kind::of::<S>().compile(document.root(), "config", &mut report, scope);
-    policy.ok_or(report)
+    // A text that cannot be read is no config without settings.
+    policy.filter(|_| !report.has_errors()).ok_or(report)
 }
 
 /// The verdict of a step that does not wait.
