@@ -22,6 +22,7 @@ pub mod response_head;
 pub mod router;
 mod strict;
 pub mod tls_hello;
+pub mod token;
 pub mod trace;
 pub mod websocket;
 
@@ -29,7 +30,7 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 16] = [
+pub const TARGETS: [(&str, Check); 17] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
@@ -44,6 +45,7 @@ pub const TARGETS: [(&str, Check); 16] = [
     ("response_head", response_head::check),
     ("router", router::check),
     ("tls_hello", tls_hello::check),
+    ("token", token::check),
     ("trace", trace::check),
     ("websocket", websocket::check),
 ];

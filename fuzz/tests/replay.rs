@@ -155,6 +155,11 @@ fn protobuf() {
 }
 
 #[test]
+fn token() {
+    replay("token");
+}
+
+#[test]
 fn trace() {
     replay("trace");
 }
