@@ -149,7 +149,10 @@ impl KeySet {
             0 => Err(Refused::KeyUnknown),
             1..=TRIES_MAX => {
                 let mut results = fit.map(|key| key.verify(algorithm, message, signature));
-                results.find(Result::is_ok).unwrap_or(Err(Refused::Signature))
+                // A name that no key has may be that of a newer key.
+                let is_new = kid.is_some() && !is_known;
+                let wrong = if is_new { Refused::KeyUnknown } else { Refused::Signature };
+                results.find(Result::is_ok).unwrap_or(Err(wrong))
             }
             _ => Err(Refused::KeyAmbiguous),
         }

@@ -29,7 +29,8 @@ pub enum Refused {
     KeyId,
     /// `typ` is not what it has to be.
     Type,
-    /// No key has its `kid`, or none fits it. A newer key set may have one.
+    /// No key has its `kid`, and none without a name made its signature; or it has no `kid`, and no key
+    /// is for its algorithm. A newer key set may have one.
     KeyUnknown,
     /// It has no `kid`, and more keys fit than are tried.
     KeyAmbiguous,

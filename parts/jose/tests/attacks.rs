@@ -577,3 +577,23 @@ fn many_keys_and_no_name() {
         }
     }
 }
+
+/// A key without a name may be the one that a token names.
+#[test]
+fn a_key_without_a_name() {
+    let issuer = &*ISSUER;
+    let keys = KeySet::of(vec![Key::from_pem(&issuer.public_pem).unwrap()]).unwrap();
+    let verifier = Verifier::new(Wanted::default()).unwrap();
+    let good = issuer.rs256(r#"{"alg":"RS256","kid":"any"}"#, CLAIMS);
+    assert_eq!(verifier.open(&keys, &good).map(drop), Ok(()));
+    let other = Issuer::new().rs256(r#"{"alg":"RS256","kid":"any"}"#, CLAIMS);
+    assert_eq!(verifier.open(&keys, &other), Err(Refused::KeyUnknown));
+    let nameless = Issuer::new().rs256(r#"{"alg":"RS256"}"#, CLAIMS);
+    assert_eq!(verifier.open(&keys, &nameless), Err(Refused::Signature));
+    // Once a key has the name, no other one is tried.
+    let mut keys = keys.keys().to_vec();
+    keys.push(keys[0].clone().with_kid("one").unwrap());
+    let keys = KeySet::of(keys).unwrap();
+    let other = Issuer::new().rs256(r#"{"alg":"RS256","kid":"one"}"#, CLAIMS);
+    assert_eq!(verifier.open(&keys, &other), Err(Refused::Signature));
+}
