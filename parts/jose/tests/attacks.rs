@@ -597,3 +597,26 @@ fn a_key_without_a_name() {
     let other = Issuer::new().rs256(r#"{"alg":"RS256","kid":"one"}"#, CLAIMS);
     assert_eq!(verifier.open(&keys, &other), Err(Refused::Signature));
 }
+
+/// A token that says not when it was issued is good from now on.
+#[test]
+fn tokens_that_are_good_for_long() {
+    let issuer = &*ISSUER;
+    let judge = |claims: &str, lifetime_max: u64| {
+        let wanted =
+            Wanted { claims: Vec::new(), lifetime_max: Some(lifetime_max), ..Wanted::default() };
+        let token = issuer.es256(r#"{"alg":"ES256","kid":"ecdsa"}"#, claims);
+        Verifier::new(wanted).unwrap().verify(&issuer.keys, &token, NOW).map(drop)
+    };
+    for (claims, longest, expect) in [
+        (r#"{"exp":1700000060}"#, 60, Ok(())),
+        (r#"{"exp":1700000060}"#, 59, Err(Refused::Lifetime)),
+        (r#"{"exp":1700000060,"iat":1699999960}"#, 100, Ok(())),
+        (r#"{"exp":1700000060,"iat":1699999960}"#, 99, Err(Refused::Lifetime)),
+        (r#"{"exp":253402300799}"#, 86400, Err(Refused::Lifetime)),
+        (r#"{"iat":1700000000}"#, 60, Err(Refused::ClaimMissing)),
+        ("{}", 60, Err(Refused::ClaimMissing)),
+    ] {
+        assert_eq!(judge(claims, longest), expect, "{claims} {longest}");
+    }
+}

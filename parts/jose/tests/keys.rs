@@ -213,6 +213,8 @@ fn pem_texts_are_read_one_at_a_time() {
         let unusable = Key::from_pem(&text).err();
         assert!(matches!(unusable, Some(Unusable::Pem(_))), "{text}: {unusable:?}");
     }
+    let twice = Key::from_pem(&format!("{good}{good}")).err();
+    assert_eq!(twice, Some(Unusable::Pem("there is more than one PEM text")));
     let long = " ".repeat(PEM_BYTES_MAX + 1);
     assert_eq!(Key::from_pem(&long).err(), Some(Unusable::TooLong));
 }
