@@ -91,7 +91,10 @@ impl KeySet {
     /// Looks at secrets, whose names are given: who wrote them can repair what is wrong, so nothing of
     /// it is passed over.
     fn check_secrets(&self, mut names: Vec<&str>) -> Result<(), UnusableSet> {
-        if self.has_secrets() && !self.keys.iter().all(Key::is_secret) {
+        if !self.has_secrets() {
+            return Ok(());
+        }
+        if !self.keys.iter().all(Key::is_secret) {
             return Err(UnusableSet::Mixed);
         }
         names.sort_unstable();
@@ -142,10 +145,9 @@ impl KeySet {
             // The name is the issuer's; a key that came without one may be it.
             Some(_) => key.kid().is_none(),
         };
-        let mut named = self.keys.iter().filter(is_named);
-        let fit = named.clone().filter(|key| key.is_for(algorithm));
+        let fit = self.keys.iter().filter(is_named).filter(|key| key.is_for(algorithm));
         match fit.clone().count() {
-            0 if kid.is_some() && named.next().is_some() => Err(Refused::AlgorithmRefused),
+            0 if is_known => Err(Refused::AlgorithmRefused),
             0 => Err(Refused::KeyUnknown),
             1..=TRIES_MAX => {
                 let mut results = fit.map(|key| key.verify(algorithm, message, signature));

@@ -479,6 +479,8 @@ fn a_key_without_a_name() {
     assert_eq!(verifier.open(&keys, &good).map(drop), Ok(()));
     let other = Issuer::new().rs256(r#"{"alg":"RS256","kid":"any"}"#, CLAIMS);
     assert_eq!(verifier.open(&keys, &other), Err(Refused::KeyUnknown));
+    let other = issuer.es256(r#"{"alg":"ES256","kid":"any"}"#, CLAIMS);
+    assert_eq!(verifier.open(&keys, &other), Err(Refused::KeyUnknown));
     let nameless = Issuer::new().rs256(r#"{"alg":"RS256"}"#, CLAIMS);
     assert_eq!(verifier.open(&keys, &nameless), Err(Refused::Signature));
     // Once a key has the name, no other one is tried.
