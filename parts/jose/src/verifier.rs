@@ -80,13 +80,26 @@ pub struct Verifier {
     wanted: Wanted,
 }
 
-/// A token whose signature is good. What it says was not looked at yet, and need not be JSON.
+/// A token whose signature is good; only [`Verifier::open`] makes one. What it says was not looked at
+/// yet, and need not be JSON.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signed {
+    header: Header,
+    payload: Vec<u8>,
+}
+
+impl Signed {
     /// What its header says.
-    pub header: Header,
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// What was signed.
-    pub payload: Vec<u8>,
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
 }
 
 impl fmt::Debug for Signed {
