@@ -23,6 +23,7 @@ pub mod response_head;
 pub mod router;
 mod strict;
 pub mod tls_hello;
+pub mod token;
 pub mod trace;
 pub mod websocket;
 
@@ -46,6 +47,7 @@ pub const TARGETS: [(&str, Check); 17] = [
     ("response_head", response_head::check),
     ("router", router::check),
     ("tls_hello", tls_hello::check),
+    ("token", token::check),
     ("trace", trace::check),
     ("websocket", websocket::check),
 ];

@@ -160,6 +160,11 @@ fn protobuf() {
 }
 
 #[test]
+fn token() {
+    replay("token");
+}
+
+#[test]
 fn trace() {
     replay("trace");
 }

@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "alert",
     "plan",
     "expr",
+    "jose",
     "otlp",
     "origin",
     "protobuf",
@@ -66,8 +67,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         Some(("parts", "courier")) if other == "parts/tls" => true,
         // What carries batches sends a courier.
         Some(("parts", "shipper")) if other == "parts/courier" => true,
-        // Expressions are about whatever their caller says.
-        Some(("parts", "expr")) => false,
+        // Expressions are about whatever their caller says; tokens and keys are values.
+        Some(("parts", "expr" | "jose")) => false,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",
