@@ -1,23 +1,33 @@
 //! Who calls: keys, alternatives, what services are told, and files that change while requests come.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use yumen_e2e::client::{Answer, Client};
-use yumen_e2e::gateway::{fresh_folder, yumen};
+use yumen_e2e::gateway::{Launch, fresh_folder, yumen};
 use yumen_e2e::{Backend, Gateway};
 
 /// Until something that happens within a second is there on a very busy machine.
 const LATER: Duration = Duration::from_secs(20);
 
+/// Each time from another address, so that nobody tries too often.
 fn ask(to: SocketAddr, target: &str, fields: &str) -> Answer {
-    let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let from = Ipv4Addr::from(0x0a00_0000 + ASKED.fetch_add(1, Ordering::Relaxed));
+    ask_from(from, to, target, fields)
+}
+
+fn ask_from(from: Ipv4Addr, to: SocketAddr, target: &str, fields: &str) -> Answer {
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: {from}\r\n{fields}\r\n"
+    );
     Client::connect(to).ask(&request).unwrap_or_else(|lost| panic!("{request}: {lost:?}"))
 }
 
@@ -28,7 +38,7 @@ fn key(key: &str) -> String {
 fn config(backend: &Backend, more: &str) -> String {
     format!(
         "
-listeners: [{{ name: web, address: '127.0.0.1:0' }}]
+listeners: [{{ name: web, address: '127.0.0.1:0', trusted_proxies: [127.0.0.1] }}]
 status: {{ address: '127.0.0.1:0' }}
 access_log: {{ to: off }}
 {more}
@@ -64,8 +74,8 @@ fn whoever_does_not_prove_who_calls_costs_the_service_nothing() {
     let gateway = Gateway::start(&config(&backend, CONSUMERS));
     let web = gateway.web();
     for (target, fields, sentence) in [
-        ("/", String::new(), "No credentials were given."),
-        ("/gold", String::new(), "No credentials were given."),
+        ("/", String::new(), "The request does not say who sends it."),
+        ("/gold", String::new(), "The request does not say who sends it."),
         ("/", key("unknown-key"), "The key is not good."),
         ("/", key("late-key-1"), "The key is not good."),
         ("/", key("gone-key-1"), "The key is not good."),
@@ -73,20 +83,25 @@ fn whoever_does_not_prove_who_calls_costs_the_service_nothing() {
         ("/", key("shop-key-1").repeat(2), "The key is not good."),
         ("/?key=shop-key-1", key("shop-key-1"), "The key is not good."),
         ("/", key(""), "The key is not good."),
-        ("/", "X-Consumer-Username: shop\r\n".to_owned(), "No credentials were given."),
+        ("/", "X-Consumer-Username: shop\r\n".to_owned(), "The request does not say who sends it."),
         (
             "/",
             "Connection: X-API-Key\r\n".to_owned() + &key("shop-key-1"),
-            "No credentials were given.",
+            "The request does not say who sends it.",
         ),
         ("/either", key("unknown-key"), "The key is not good."),
-        ("/%6Fpen/../", String::new(), "No credentials were given."),
+        ("/%6Fpen/../", String::new(), "The request does not say who sends it."),
     ] {
         let answer = ask(web, target, &fields);
         let shown = format!("{target} {fields}: {}", answer.text());
         assert_eq!(answer.status(), 401, "{shown}");
         assert_eq!(answer.all("www-authenticate"), ["Key realm=\"yumen\""], "{shown}");
-        assert!(shown.contains("\"unauthenticated\"") && shown.contains(sentence), "{shown}");
+        let code = if sentence.starts_with("The key") {
+            "\"unauthenticated\""
+        } else {
+            "\"no_credentials\""
+        };
+        assert!(shown.contains(code) && shown.contains(sentence), "{shown}");
     }
     assert_eq!(backend.connections(), 0, "no service was asked");
     let answer = ask(web, "/gold", &key("shop-key-1"));
@@ -231,9 +246,8 @@ fn ten_thousand_keys_change_under_load() {
         }
     }
     stop.store(true, Ordering::Relaxed);
-    for asked in insisting {
-        assert!(asked.join().expect("no wrong answer") > 100);
-    }
+    let asked = insisting.map(|asked| asked.join().expect("no wrong answer"));
+    assert!(asked[0] > 100 && asked[1] > 100 && asked[2] > 3, "{asked:?}");
     let _left = fs::remove_dir_all(folder);
 }
 
@@ -311,5 +325,81 @@ fn problems_are_told_before_anything_starts() {
     let (code, _, problem) = yumen(&["check", &path.display().to_string()]);
     let told = "`acl` decides on who calls, which nothing finds out for the route `gold`";
     assert!(code == 1 && problem.contains(told), "{problem}");
+    let _left = fs::remove_dir_all(folder);
+}
+
+#[test]
+fn whoever_tries_keys_waits_and_nobody_else_does() {
+    let backend = Backend::answering("ok");
+    let how = Launch { arguments: vec!["--workers".into(), "1".into()], ..Launch::default() };
+    let gateway = Gateway::launch(&config(&backend, CONSUMERS), how).unwrap();
+    let web = gateway.web();
+    let [one, other] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
+    let timed = |from, name: &str, status: u16| {
+        let began = Instant::now();
+        assert_eq!(ask_from(from, web, "/", &key(name)).status(), status);
+        began.elapsed()
+    };
+    for _ in 0..8 {
+        timed(one, "unknown-key", 401);
+    }
+    // The ninth waits 800 milliseconds, and meanwhile others are served: from that address too.
+    let slow = std::thread::spawn(move || {
+        let began = Instant::now();
+        assert_eq!(ask_from(one, web, "/", &key("unknown-key")).status(), 401);
+        began.elapsed()
+    });
+    let good = timed(one, "shop-key-1", 200);
+    let elsewhere = timed(other, "unknown-key", 401);
+    let slow = slow.join().unwrap();
+    assert!(slow >= Duration::from_millis(800), "{slow:?}");
+    assert!(good < slow && elsewhere < slow, "{good:?} {elsewhere:?} {slow:?}");
+    // Whoever brings nothing tries nothing.
+    let began = Instant::now();
+    assert_eq!(ask_from(one, web, "/", "").status(), 401);
+    assert!(began.elapsed() < slow);
+}
+
+/// Passwords, with a client that we did not write.
+#[test]
+fn a_name_and_a_password_are_asked_for() {
+    let backend = Backend::answering("ok");
+    let hash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$";
+    let folder = fresh_folder("passwords");
+    let password = folder.join("password");
+    fs::write(&password, "s\u{e9}sam: open\n").unwrap();
+    let (code, hashed, problem) =
+        yumen(&["hash-password", "--password-file", &password.display().to_string()]);
+    assert_eq!(code, 0, "{problem}");
+    let consumers = format!(
+        "consumers: [{{ name: ann, passwords: [{{ hash: '{}' }}, {{ username: annie, password: two }}] }}, {{ name: shop, keys: [{{ key: shop-key-1 }}] }}]",
+        hashed.trim()
+    );
+    let yaml = config(&backend, &consumers);
+    let yaml = yaml.replace("policies: [{ kind: key-auth, config: { query: [key], strip: true } }]", "policies: [{ kind: basic-auth, config: { realm: books, strip: true } }, { kind: key-auth }]");
+    let gateway = Gateway::start(&yaml);
+    let url = format!("http://{}/", gateway.web());
+    let curl = |arguments: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}"]);
+        let output = curl.args(arguments).arg(&url).output().expect("curl");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for (arguments, status) in [
+        (&["-u", "ann:s\u{e9}sam: open"][..], "200"),
+        (&["-u", "annie:two"], "200"),
+        (&["-H", "X-API-Key: shop-key-1"], "200"),
+        (&["-u", "ann:two"], "401"),
+        (&["-u", "nobody:two"], "401"),
+        (&["-u", "ann:two", "-H", "X-API-Key: shop-key-1"], "401"),
+        (&[], "401"),
+    ] {
+        assert_eq!(curl(arguments), status, "{arguments:?}");
+    }
+    let answer = ask(gateway.web(), "/", "");
+    let asked = ["Basic realm=\"books\", charset=\"UTF-8\"", "Key realm=\"yumen\""];
+    assert_eq!(answer.all("www-authenticate"), asked);
+    let refused = gateway.reload(&yaml.replace(hashed.trim(), hash)).unwrap_err();
+    assert!(refused.contains("consumers[0].passwords[0].hash"), "{refused}");
     let _left = fs::remove_dir_all(folder);
 }

@@ -245,9 +245,9 @@ async fn decide(
                     meter.passed();
                     continue;
                 }
-                let failure = Failure::new(FailureKind::Unauthenticated);
+                let failure = Failure::new(FailureKind::NoCredentials);
                 meter.refused(failure.kind());
-                Err(failure.saying("No credentials were given.").challenging(challenges))
+                Err(failure.challenging(std::mem::take(&mut challenges)))
             }
         };
         exchange.trail.decider = Some(link.decider());
