@@ -120,8 +120,17 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     if let Some(secured) = record.secured {
         object.secured(secured);
     }
-    object.fields(r#","request_headers":"#, record.request_fields, &members.request, secrets);
-    object.fields(r#","response_headers":"#, record.response_fields, &members.response, secrets);
+    if !members.request.is_empty() {
+        object.fields(r#","request_headers":"#, record.request_fields, &members.request, secrets);
+    }
+    if !members.response.is_empty() {
+        object.fields(
+            r#","response_headers":"#,
+            record.response_fields,
+            &members.response,
+            secrets,
+        );
+    }
     out.extend_from_slice(b"}\n");
 }
 
@@ -132,19 +141,23 @@ struct Object<'o> {
 
 impl Object<'_> {
     /// The key of another member, as it is written: with the comma before it, its quotes and its colon.
+    #[inline(always)]
     fn key(&mut self, key: &'static str) {
         self.out.extend_from_slice(key.as_bytes());
     }
 
+    #[inline(always)]
     fn number(&mut self, key: &'static str, number: u64) {
         self.key(key);
         decimal(self.out, number);
     }
 
     /// A text member, of which the key brings the first quote; none if the text is empty.
+    #[inline(always)]
     fn text(&mut self, key: &'static str, text: &[u8]) {
         if !text.is_empty() {
-            self.written(key, text, |out, text| escape::field(out, text, escape::json));
+            self.key(key);
+            quoted(self.out, text);
         }
     }
 
@@ -262,8 +275,7 @@ impl Object<'_> {
     }
 
     fn client(&mut self, client: SocketAddr) {
-        self.key(r#","client":"#);
-        self.out.push(b'"');
+        self.key(r#","client":""#);
         address(self.out, client);
         self.out.push(b'"');
         if client.port() != 0 {
@@ -273,24 +285,33 @@ impl Object<'_> {
 
     fn times(&mut self, record: &Record<'_>) {
         let times = record.times;
-        for (key, time) in [
-            (r#","total_ms":"#, Some(times.total)),
-            (r#","upstream_ms":"#, times.upstream),
-            (r#","overhead_ms":"#, Some(times.overhead)),
-            (r#","queued_ms":"#, Some(times.queued).filter(|time| !time.is_zero())),
-            (r#","policies_ms":"#, Some(times.policies).filter(|time| !time.is_zero())),
-            (r#","connect_ms":"#, times.connect),
-        ] {
-            self.time(key, time);
-        }
+        let unless_zero = |time: Duration| Some(time).filter(|time| !time.is_zero());
+        self.time(r#","total_ms":"#, Some(times.total));
+        self.time(r#","upstream_ms":"#, times.upstream);
+        self.time(r#","overhead_ms":"#, Some(times.overhead));
+        self.time(r#","queued_ms":"#, unless_zero(times.queued));
+        self.time(r#","policies_ms":"#, unless_zero(times.policies));
+        self.time(r#","connect_ms":"#, times.connect);
     }
 
+    #[inline(always)]
     fn time(&mut self, key: &'static str, time: Option<Duration>) {
         if let Some(time) = time {
             self.key(key);
-            thousandths(self.out, micros(time));
+            millis(self.out, time);
         }
     }
+}
+
+#[inline(never)]
+fn millis(out: &mut Vec<u8>, time: Duration) {
+    thousandths(out, micros(time));
+}
+
+#[inline(never)]
+fn quoted(out: &mut Vec<u8>, text: &[u8]) {
+    escape::field(out, text, escape::json);
+    out.push(b'"');
 }
 
 /// Appends the address without its port; an IPv4 address inside IPv6 as the IPv4 address it is.
