@@ -1,19 +1,21 @@
 //! Numbers as decimal text, without the formatting machinery of the standard library.
 
-/// Appends `number`.
+/// Appends `number`. Many are of one digit.
+#[inline]
 pub(crate) fn decimal(out: &mut Vec<u8>, number: u64) {
-    match number {
-        0..10 => out.push(digit(number)),
-        10..100 => out.extend_from_slice(&[digit(number / 10), digit(number % 10)]),
-        100..1_000 => out.extend_from_slice(&three(number)),
-        1_000.. => thousands(out, number),
-    }
+    if number < 10 { out.push(digit(number)) } else { digits(out, number) }
 }
 
-#[inline(never)]
-fn thousands(out: &mut Vec<u8>, number: u64) {
-    decimal(out, number / 1_000);
-    out.extend_from_slice(&three(number % 1_000));
+/// Appends a number of several digits, by threes.
+fn digits(out: &mut Vec<u8>, number: u64) {
+    match number {
+        ..100 => out.extend_from_slice(&[digit(number / 10), digit(number % 10)]),
+        100..1_000 => out.extend_from_slice(&three(number)),
+        1_000.. => {
+            decimal(out, number / 1_000);
+            out.extend_from_slice(&three(number % 1_000));
+        }
+    }
 }
 
 /// Appends `number` with leading zeros up to `width` digits.

@@ -18,6 +18,7 @@ pub(crate) trait Escape: Fn(&mut Vec<u8>, &[u8]) {}
 impl<F: Fn(&mut Vec<u8>, &[u8])> Escape for F {}
 
 /// Appends a foreign value, capped and escaped.
+// In one piece with what it calls: a line has about ten values.
 #[inline(always)]
 pub(crate) fn field(out: &mut Vec<u8>, value: &[u8], escape: impl Escape) {
     if value.len() > FIELD_BYTES_MAX || !put_plain(out, value) {
@@ -25,6 +26,7 @@ pub(crate) fn field(out: &mut Vec<u8>, value: &[u8], escape: impl Escape) {
     }
 }
 
+/// Appends one that is long, or not plain.
 #[cold]
 #[inline(never)]
 fn put_odd(out: &mut Vec<u8>, value: &[u8], escape: impl Escape) {
@@ -88,8 +90,8 @@ fn combined_escaped(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-/// Appends what is nothing but printable ASCII without quotes and backslashes, as almost every value
-/// is, and says so; appends nothing of other values.
+/// Appends a value of printable ASCII without quotes and backslashes, as almost all are, and says so;
+/// appends nothing of any other. [`CHUNK`] bytes at a time, which the processor looks at together.
 #[inline(always)]
 fn put_plain(out: &mut Vec<u8>, value: &[u8]) -> bool {
     let before = out.len();
@@ -101,14 +103,18 @@ fn put_plain(out: &mut Vec<u8>, value: &[u8]) -> bool {
         }
         out.extend_from_slice(chunk);
     }
+    // A copy with blanks behind it is a chunk too, and is cut to its length again.
     let mut last = [b' '; CHUNK];
     if let Some(room) = last.get_mut(..rest.len()) {
         room.copy_from_slice(rest);
     }
-    let is_plain = is_plain_chunk(&last);
+    if !is_plain_chunk(&last) {
+        out.truncate(before);
+        return false;
+    }
     out.extend_from_slice(&last);
-    out.truncate(before + if is_plain { value.len() } else { 0 });
-    is_plain
+    out.truncate(before + value.len());
+    true
 }
 
 #[inline(always)]

@@ -76,6 +76,7 @@ impl Filter {
         self.when.is_none() && self.share.is_none()
     }
 
+    // Apart from logs that ask for nothing, which would work out beforehand what only this needs.
     #[inline(never)]
     fn takes_asked(&self, asked: &Asked<'_>, record: &Record<'_>) -> bool {
         let holds = |condition: &Condition<Name>| condition.holds(asked).unwrap_or(false);

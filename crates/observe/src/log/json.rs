@@ -134,26 +134,27 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     out.extend_from_slice(b"}\n");
 }
 
-/// A JSON object that already has its first member.
+/// A JSON object that already has its first member. Its keys are copied where they stand in the code, as
+/// constants; what the values need is called.
 struct Object<'o> {
     out: &'o mut Vec<u8>,
 }
 
 impl Object<'_> {
     /// The key of another member, as it is written: with the comma before it, its quotes and its colon.
-    #[inline(always)]
+    #[inline]
     fn key(&mut self, key: &'static str) {
         self.out.extend_from_slice(key.as_bytes());
     }
 
-    #[inline(always)]
+    #[inline]
     fn number(&mut self, key: &'static str, number: u64) {
         self.key(key);
         decimal(self.out, number);
     }
 
     /// A text member, of which the key brings the first quote; none if the text is empty.
-    #[inline(always)]
+    #[inline]
     fn text(&mut self, key: &'static str, text: &[u8]) {
         if !text.is_empty() {
             self.key(key);
@@ -185,7 +186,7 @@ impl Object<'_> {
         for (place, attempt) in attempts.iter().enumerate() {
             self.out.extend_from_slice(if place == 0 { b"[{" } else { b",{" });
             self.out.extend_from_slice(b"\"at_ms\":");
-            thousandths(self.out, micros(attempt.began));
+            millis(self.out, attempt.began);
             self.text(r#","target":""#, attempt.target.as_bytes());
             self.time(r#","connect_ms":"#, attempt.connect());
             self.time(r#","took_ms":"#, attempt.took());
@@ -218,7 +219,7 @@ impl Object<'_> {
                 self.number(r#","status":"#, u64::from(status));
             }
             self.key(r#","at_ms":"#);
-            thousandths(self.out, micros(decision.at));
+            millis(self.out, decision.at);
             self.out.push(b'}');
         }
         self.out.push(b']');
@@ -265,8 +266,7 @@ impl Object<'_> {
             // A name of a field has nothing to escape.
             self.out.extend_from_slice(name.as_bytes());
             self.out.extend_from_slice(b"\":\"");
-            escape::field(self.out, &value, escape::json);
-            self.out.push(b'"');
+            quoted(self.out, &value);
             is_first = false;
         }
         if !is_first {
@@ -294,7 +294,7 @@ impl Object<'_> {
         self.time(r#","connect_ms":"#, times.connect);
     }
 
-    #[inline(always)]
+    #[inline]
     fn time(&mut self, key: &'static str, time: Option<Duration>) {
         if let Some(time) = time {
             self.key(key);
@@ -303,11 +303,12 @@ impl Object<'_> {
     }
 }
 
-#[inline(never)]
+/// Appends a time in milliseconds.
 fn millis(out: &mut Vec<u8>, time: Duration) {
     thousandths(out, micros(time));
 }
 
+/// Appends a foreign value and the quote behind it.
 #[inline(never)]
 fn quoted(out: &mut Vec<u8>, text: &[u8]) {
     escape::field(out, text, escape::json);

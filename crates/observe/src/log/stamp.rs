@@ -48,6 +48,7 @@ impl Stamp {
         since
     }
 
+    /// Makes the texts, which happens once a second.
     #[cold]
     fn write(&mut self, second: u64) {
         let (year, month, day) = date(second / SECONDS_A_DAY);
