@@ -245,6 +245,10 @@ impl Line {
         }))
     }
 
+    fn name_size(&self) -> usize {
+        self.name_end.saturating_sub(self.start) as usize
+    }
+
     /// Behind its line end.
     pub(crate) fn end(&self) -> usize {
         self.end as usize
@@ -376,9 +380,14 @@ impl Fields {
 
     /// The values of all lines with this name; case does not matter.
     pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.iter()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        // Most names are not even as long, which is seen without looking at them.
+        let lines =
+            self.lines.iter().filter(move |line| line.name_size() == name.len() && !line.gone);
+        lines
+            .filter(move |line| {
+                self.part(line.start, line.name_end).eq_ignore_ascii_case(name.as_bytes())
+            })
+            .map(|line| self.part(line.value_start, line.value_end))
     }
 
     /// The value of the first line with this name.
