@@ -40,7 +40,7 @@ fn config(backend: &Backend, more: &str) -> String {
         "
 listeners: [{{ name: web, address: '127.0.0.1:0', trusted_proxies: [127.0.0.1] }}]
 status: {{ address: '127.0.0.1:0' }}
-access_log: {{ to: off }}
+access_log: {{ to: stdout }}
 {more}
 services:
   - name: backend
@@ -106,6 +106,16 @@ fn whoever_does_not_prove_who_calls_costs_the_service_nothing() {
     assert_eq!(backend.connections(), 0, "no service was asked");
     let answer = ask(web, "/gold", &key("shop-key-1"));
     assert_eq!(answer.status(), 200);
+    // The operator learns what the client does not.
+    let log = |words: &str| gateway.stdout.wait(0, LATER, |line| line.contains(words));
+    let line = log("\"path\":\"/gold\",\"protocol\":\"HTTP/1.1\",\"status\":200").expect("a line");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["consumer"], &line["identified_by"]), (&json!("shop"), &json!("key-auth")));
+    assert!(line["credential"].as_str().unwrap().starts_with("key-"), "{line}");
+    for cause in ["nobody has this key", "or its consumer gone is disabled", "several keys"] {
+        assert!(log(cause).is_some(), "{cause}");
+    }
+    assert!(!gateway.stdout.all().join("").contains("shop-key-1"), "no key in the log");
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl Engine {
             cause: trail.cause.as_deref(),
             attempts: &trail.attempts,
             decider: trail.decider.as_ref(),
+            principal: exchange.principal.as_deref(),
             decisions: &trail.decisions,
             grpc_status: trail.watch.grpc_status.get(),
             received: counted.received,

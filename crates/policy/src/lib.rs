@@ -23,6 +23,8 @@ pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
 pub use principal::Principal;
 pub use trace::{Trace, derived};
+/// What a principal is made of.
+pub use yumen_directory::{Consumer, Credential};
 
 use std::fmt;
 use std::future::Future;

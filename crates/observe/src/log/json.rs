@@ -8,7 +8,7 @@ use std::{
 
 use yumen_http::{Fields, trace::put_hex};
 use yumen_model::AccessLog;
-use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision, Secured};
+use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision, Principal, Secured};
 
 use super::{
     escape,
@@ -93,6 +93,9 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     if let Some(decider) = record.decider {
         object.text(r#","policy":""#, decider.kind.as_bytes());
         object.text(r#","policy_at":""#, decider.at.as_bytes());
+    }
+    if let Some(principal) = record.principal {
+        object.principal(principal);
     }
     object.text(r#","failure":""#, record.failure.unwrap_or_default().as_bytes());
     object.text(r#","cause":""#, record.cause.unwrap_or_default().as_bytes());
@@ -223,6 +226,18 @@ impl Object<'_> {
             self.out.push(b'}');
         }
         self.out.push(b']');
+    }
+
+    fn principal(&mut self, principal: &Principal) {
+        self.text(r#","consumer":""#, principal.consumer_name().as_bytes());
+        if let Some(credential) = &principal.credential {
+            self.text(r#","credential":""#, credential.id().as_bytes());
+            self.text(
+                r#","credential_label":""#,
+                credential.label().unwrap_or_default().as_bytes(),
+            );
+        }
+        self.word(r#","identified_by":""#, principal.by);
     }
 
     fn secured(&mut self, secured: &Secured) {
