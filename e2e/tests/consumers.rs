@@ -45,7 +45,7 @@ access_log: {{ to: stdout }}
 services:
   - name: backend
     url: http://{}
-    policies: [{{ kind: key-auth, config: {{ query: [key], strip: true }} }}]
+    policies: [{{ kind: key-auth, config: {{ query: [k], strip: true }} }}]
     routes:
       - {{ name: all }}
       - {{ name: open, match: {{ paths: [/open] }}, policies: [{{ kind: anonymous }}] }}
@@ -81,7 +81,7 @@ fn whoever_does_not_prove_who_calls_costs_the_service_nothing() {
         ("/", key("gone-key-1"), "The key is not good."),
         ("/", key("SHOP-KEY-1"), "The key is not good."),
         ("/", key("shop-key-1").repeat(2), "The key is not good."),
-        ("/?key=shop-key-1", key("shop-key-1"), "The key is not good."),
+        ("/?k=shop-key-1", key("shop-key-1"), "The key is not good."),
         ("/", key(""), "The key is not good."),
         ("/", "X-Consumer-Username: shop\r\n".to_owned(), "The request does not say who sends it."),
         (
@@ -132,7 +132,7 @@ fn services_are_told_who_calls_and_by_nobody_else() {
     ];
     for (target, credentials, told) in [
         ("/", key("shop-key-1"), ["shop", "4711", "gold, eu", ""]),
-        ("/?key=shop-key-2&a=1", String::new(), ["shop", "4711", "gold, eu", ""]),
+        ("/?k=shop-key-2&a=1", String::new(), ["shop", "4711", "gold, eu", ""]),
         ("/either", key("shop-key-2"), ["shop", "4711", "gold, eu", ""]),
         ("/either", String::new(), ["guest", "", "public", "true"]),
         ("/open", String::new(), ["", "", "", "true"]),
@@ -149,10 +149,10 @@ fn services_are_told_who_calls_and_by_nobody_else() {
         let id = request.all("x-credential-identifier").join("|");
         assert_eq!(
             id.starts_with("key-"),
-            !credentials.is_empty() && told[0] == "shop" || target.contains("key="),
+            !credentials.is_empty() && told[0] == "shop" || target.contains("k="),
             "{id}"
         );
-        assert!(!request.target().contains("key="), "{}", request.target());
+        assert!(!request.target().contains("k="), "{}", request.target());
         assert!(request.all("x_consumer_username").is_empty());
         let stripped = !target.starts_with("/either") && !target.starts_with("/open");
         assert!(!stripped || request.all("x-api-key").is_empty(), "{target}");
@@ -330,7 +330,7 @@ fn problems_are_told_before_anything_starts() {
     assert!(code == 1 && problem.contains("`a` and `b` have the same key"), "{problem}");
     assert!(!problem.contains("the-same-key"), "{problem}");
     let plain = config(&backend, "")
-        .replace("policies: [{ kind: key-auth, config: { query: [key], strip: true } }]", "");
+        .replace("policies: [{ kind: key-auth, config: { query: [k], strip: true } }]", "");
     fs::write(&path, plain).unwrap();
     let (code, _, problem) = yumen(&["check", &path.display().to_string()]);
     let told = "`acl` decides on who calls, which nothing finds out for the route `gold`";
@@ -386,7 +386,7 @@ fn a_name_and_a_password_are_asked_for() {
         hashed.trim()
     );
     let yaml = config(&backend, &consumers);
-    let yaml = yaml.replace("policies: [{ kind: key-auth, config: { query: [key], strip: true } }]", "policies: [{ kind: basic-auth, config: { realm: books, strip: true } }, { kind: key-auth }]");
+    let yaml = yaml.replace("policies: [{ kind: key-auth, config: { query: [k], strip: true } }]", "policies: [{ kind: basic-auth, config: { realm: books, strip: true } }, { kind: key-auth }]");
     let gateway = Gateway::start(&yaml);
     let url = format!("http://{}/", gateway.web());
     let curl = |arguments: &[&str]| {

@@ -54,6 +54,12 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// Nothing can be decided here, nor waited for. The default does nothing.
     fn on_failure(&self, _exchange: &mut Exchange) {}
 
+    /// Names of header fields and query parameters that bring something secret to it: logs do not show
+    /// their values. The default has none.
+    fn secrets(&self) -> &[String] {
+        &[]
+    }
+
     /// Decides as [`Policy::on_request`] would, without counting, calling out or remembering: for
     /// explaining a request and for trying a configuration on recorded heads. A policy whose
     /// decision has a side effect must write its own.

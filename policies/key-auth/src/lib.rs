@@ -62,7 +62,9 @@ impl Settings for Config {
             return None;
         }
         let directory = Arc::clone(&scope.directory);
-        Some(Arc::new(KeyAuth { config: self, challenge, directory }))
+        let places = [&self.headers, &self.query, &self.cookies];
+        let secrets = places.into_iter().flatten().cloned().collect();
+        Some(Arc::new(KeyAuth { config: self, challenge, directory, secrets }))
     }
 }
 
@@ -148,9 +150,14 @@ struct KeyAuth {
     config: Config,
     challenge: Challenge,
     directory: Arc<Directory>,
+    secrets: Vec<String>,
 }
 
 impl Policy for KeyAuth {
+    fn secrets(&self) -> &[String] {
+        &self.secrets
+    }
+
     fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let mut keys = self.config.keys(&exchange.request.head);
         let Some(key) = keys.next() else {
