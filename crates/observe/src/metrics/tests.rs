@@ -117,8 +117,11 @@ fn listeners_services_config_and_log_are_counted() {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123);
     registry.config_applied(7, Names::default(), at, Instant::now());
     registry.config_failed(Instant::now());
+    registry.known(3, 5);
     let samples = samples(&registry);
     for (key, expect) in [
+        ("yumen_consumers{}", 3.0),
+        ("yumen_credentials{}", 5.0),
         ("yumen_connections{listener=web}", 1.0),
         ("yumen_connections_total{listener=web}", 2.0),
         ("yumen_refused_connections_total{listener=web}", 1.0),
