@@ -226,7 +226,7 @@ async fn decide(
                 Err(failure)
             }
         };
-        exchange.trail.decider = Some(link.decider());
+        exchange.trail.decided_by(link.decider());
         return decided;
     }
     Ok(None)
@@ -251,12 +251,12 @@ async fn outward(
             Verdict::Next => {}
             Verdict::Answer(response) => {
                 meter.answered();
-                exchange.trail.decider = Some(link.decider());
+                exchange.trail.decided_by(link.decider());
                 exchange.response = Some(*response);
             }
             Verdict::Fail(failure) => {
                 meter.refused(failure.kind());
-                exchange.trail.decider = Some(link.decider());
+                exchange.trail.decided_by(link.decider());
                 return Err(failure);
             }
         }

@@ -139,7 +139,7 @@ impl<S: Serve> Connection<S> {
         if let (Ok(()), Some(service)) = (sent, tunnel) {
             let parting = self.tunnel(door, service).await;
             broken = parting.broken();
-            exchange.trail.cause = parting.cause().map(str::to_owned);
+            exchange.trail.explain(parting.cause());
         }
         let end = End { status, broken, tunnel: is_tunnel };
         self.gate.serve().ended(door, &exchange, mark, end);
