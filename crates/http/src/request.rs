@@ -109,10 +109,10 @@ impl RequestHead {
         if line.target.len() > limits.target {
             return Err(Refusal::TargetTooLong);
         }
-        let target = Target::read(line.target, line.method.len() + 1, &method)?;
+        let (target, named) = Target::read(line.target, line.method.len() + 1, &method)?;
         let mut fields = index.into_fields(head);
         let host = read_host(&fields, version)?;
-        let authority = target.authority.clone().or(host);
+        let authority = named.or(host);
         let framing = Framing::of_request(&fields, version)?;
         let expects_continue = read_expect(&fields, version)?;
         let websocket = is_websocket(&fields, &method, version, framing);
@@ -145,7 +145,7 @@ impl RequestHead {
         Self {
             method: Method::Connect,
             version,
-            target: Target { path: Path::Made("/".into()), query: None, authority: None },
+            target: Target::root(),
             authority: server_name.and_then(|name| Authority::read(name.as_bytes()).ok()),
             fields: Fields::new(),
             framing: Framing::None,
