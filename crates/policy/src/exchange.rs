@@ -21,8 +21,8 @@ const DECISIONS_MAX: usize = 24;
 /// One request and its answer.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Who asks.
-    pub client: Client,
+    /// Who asks: mostly the same for all requests of a connection.
+    pub client: Rc<Client>,
     /// What is asked. The head is checked and canonical.
     pub request: Request,
     /// The path that the service will see: the request's own unless a route rewrote it.

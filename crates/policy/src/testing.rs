@@ -23,13 +23,13 @@ pub fn exchange(head: &str) -> Exchange {
     let head = RequestHead::read(text.as_bytes(), index, &limits).expect("a good request head");
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     Exchange {
-        client: Client {
+        client: Rc::new(Client {
             peer: SocketAddr::new(address, 1),
             address,
             forwarding: Forwarding::direct(address.to_string().into(), "http", false),
             secured: None,
             misdirected: false,
-        },
+        }),
         request: Request { head: Box::new(head), body: Body::Empty },
         path: None,
         response: None,

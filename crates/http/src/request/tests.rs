@@ -205,7 +205,8 @@ fn forwarding_fields_are_believed_of_trusted_peers_only() {
     ] {
         let mut head = read(text).unwrap();
         let mut forwarding = Forwarding::direct("10.0.0.1".into(), "http", true);
-        let found = forwarding.take(&mut head, peer_trusted, trusted);
+        let found = peer_trusted.then(|| forwarding.believe(&head, trusted)).flatten();
+        Forwarding::take_out(&mut head);
         assert_eq!(found.map(|address| address.to_string()).as_deref(), client);
         let mut out = Vec::new();
         let outgoing = Outgoing {
