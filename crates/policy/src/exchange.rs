@@ -249,6 +249,14 @@ pub struct Watch {
     pub interim: RefCell<VecDeque<Box<ResponseHead>>>,
 }
 
+impl Watch {
+    /// Whether a service sent answers of status 1xx that the client has not got yet.
+    #[must_use]
+    pub fn has_interim(&self) -> bool {
+        !self.interim.borrow().is_empty()
+    }
+}
+
 impl Default for Watch {
     fn default() -> Self {
         Self {
@@ -259,5 +267,17 @@ impl Default for Watch {
             grpc_status: Cell::new(None),
             interim: RefCell::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All of it is written anew for every request.
+    #[test]
+    fn an_exchange_stays_small() {
+        assert!(size_of::<Exchange>() <= 368, "{}", size_of::<Exchange>());
+        assert!(size_of::<Trail>() <= 240, "{}", size_of::<Trail>());
     }
 }
