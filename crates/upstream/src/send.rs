@@ -21,6 +21,7 @@ use crate::http2::{self, Entered};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
 use crate::outcome::{Outcome, Try, status_of};
+use crate::past::Past;
 use crate::pool::Pool;
 use crate::replay::{Kept, keep, restore};
 use crate::retry::{Cause, Retries, Setback};
@@ -96,7 +97,8 @@ pub async fn send(
     result
 }
 
-type Chosen = (usize, Rc<Endpoint>);
+/// An endpoint that is asked, with its position.
+pub(crate) type Chosen = (usize, Rc<Endpoint>);
 
 /// How far an exchange has come with its tries.
 #[derive(Debug)]
@@ -106,29 +108,6 @@ struct Course {
     resend: Resend,
     /// What earlier tries came to. In a box, for most exchanges have one try.
     past: Option<Box<Past>>,
-}
-
-/// What the tries of an exchange came to that were not its last.
-#[derive(Debug, Default)]
-struct Past {
-    /// Endpoints that came to nothing.
-    tried: Vec<usize>,
-    /// Who is asked next, if that is known.
-    next: Option<Chosen>,
-    /// The wait before that.
-    pause: Duration,
-    /// A kept connection turned out to be closed: a fresh one is made.
-    fresh: bool,
-    /// Endpoints that could not be connected to.
-    unconnected: u32,
-    /// Times that a service had not looked at it.
-    unprocessed: u32,
-    /// Retries so far, beside those that need no leave.
-    retries: u32,
-    /// The try under way was made without taking it out of the budget.
-    on_credit: bool,
-    /// What the last attempt failed with.
-    last: Option<Failure>,
 }
 
 /// Whether the body of a request can be sent again.
