@@ -68,3 +68,66 @@ fn direct(peer: SocketAddr, secured: Option<Rc<Secured>>, door: &Door) -> Rc<Cli
     let address = peer.ip();
     Rc::new(Client { peer, address, forwarding, secured, misdirected: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yumen_http::{HeadIndex, HeadLimits};
+    use yumen_model::{Http2, Http3, Listener, ListenerLimits, ListenerProtocol, ListenerTimeouts};
+
+    const PEER: ([u8; 4], u16) = ([192, 0, 2, 7], 5);
+
+    fn door(forwarded: bool, trusted: &str) -> Door {
+        let listener = Listener {
+            name: "a".to_owned(),
+            address: String::new(),
+            protocol: ListenerProtocol::default(),
+            trusted_proxies: trusted.parse().into_iter().collect(),
+            proxy_protocol: None,
+            tls: None,
+            https_redirect: None,
+            forwarded,
+            http2: Http2::default(),
+            http3: Http3::default(),
+            limits: ListenerLimits::default(),
+            timeouts: ListenerTimeouts::default(),
+            policies: Vec::new(),
+            streams: Vec::new(),
+        };
+        Door::new(&listener, None, 0)
+    }
+
+    /// A request by way of a proxy; who it is from, for this door.
+    fn client(peer: &Peer, door: &Door) -> Rc<Client> {
+        let text = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n";
+        let limits = HeadLimits { head: 4096, target: 4096, field: 4096, fields: 100 };
+        let mut index = HeadIndex::default();
+        assert_eq!(index.find(text, &limits), Ok(Some(text.len())));
+        let mut head = RequestHead::read(text, index, &limits).unwrap();
+        let client = peer.client_of(door, &mut head);
+        assert_eq!(head.fields().first("x-forwarded-for"), None, "it is taken out");
+        client
+    }
+
+    #[test]
+    fn requests_share_their_client_unless_a_trusted_proxy_says_otherwise() {
+        let stranger = door(false, "10.0.0.0/8");
+        let peer = Peer::new(SocketAddr::from(PEER), &stranger);
+        let first = client(&peer, &stranger);
+        assert_eq!(first.address.to_string(), "192.0.2.7");
+        assert!(Rc::ptr_eq(&first, &client(&peer, &stranger)));
+        let proxied = client(&peer, &door(false, "192.0.2.0/24"));
+        assert_eq!(proxied.address.to_string(), "198.51.100.1");
+        assert_eq!(first.address, client(&peer, &stranger).address, "only for that request");
+    }
+
+    #[test]
+    fn a_connection_follows_the_settings_of_its_listener() {
+        let before = door(false, "");
+        let peer = Peer::new(SocketAddr::from(PEER), &before);
+        for standard in [false, true, false] {
+            let client = client(&peer, &door(standard, ""));
+            assert_eq!(client.forwarding.is_standard(), standard);
+        }
+    }
+}
