@@ -8,7 +8,7 @@ use yumen_model::Model;
 use yumen_model::document::{Document, Source};
 use yumen_model::report::{PROBLEMS, Report};
 use yumen_plan::{Action, Asked, Plan, RoutePlan};
-use yumen_policy::{Client, Kind};
+use yumen_policy::{Client, Kind, Scope};
 
 /// Parts one file from the next.
 const FILE_MARK: &str = "#-- file\n";
@@ -28,8 +28,16 @@ pub fn check(data: &[u8]) {
 }
 
 /// The policies of the binary.
-fn kinds() -> [Kind; 2] {
-    [Kind::of::<yumen_policy_headers::Config>(), Kind::of::<yumen_policy_ip_restriction::Config>()]
+fn kinds() -> [Kind; 7] {
+    [
+        Kind::of::<yumen_policy_bot_filter::Config>(),
+        Kind::of::<yumen_policy_cors::Config>(),
+        Kind::of::<yumen_policy_csrf::Config>(),
+        Kind::of::<yumen_policy_headers::Config>(),
+        Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_referrer_restriction::Config>(),
+        Kind::of::<yumen_policy_security_headers::Config>(),
+    ]
 }
 
 fn environment(name: &str) -> Option<String> {
@@ -47,7 +55,7 @@ fn check_sources(sources: &[Source]) {
     check_report(&report, &document, sources);
     let Some(model) = model else { return };
     check_effective(&model);
-    let (plan, problems) = Plan::compile(&model, &kinds(), 1);
+    let (plan, problems) = Plan::compile(&model, &kinds(), &Scope::default(), 1);
     assert_eq!(plan.is_some(), !problems.has_errors(), "{problems}");
     for problem in problems.problems() {
         assert!(!problem.path.is_empty(), "a problem without a path: {problem}");

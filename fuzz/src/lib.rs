@@ -13,6 +13,7 @@ pub mod expression;
 pub mod grpc;
 pub mod http2_guard;
 pub mod http2_head;
+pub mod origin;
 pub mod path;
 mod pieces;
 pub mod protobuf;
@@ -22,6 +23,7 @@ pub mod response_head;
 pub mod router;
 mod strict;
 pub mod tls_hello;
+pub mod token;
 pub mod trace;
 pub mod websocket;
 
@@ -29,7 +31,7 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 16] = [
+pub const TARGETS: [(&str, Check); 17] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
@@ -37,6 +39,7 @@ pub const TARGETS: [(&str, Check); 16] = [
     ("grpc", grpc::check),
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),
+    ("origin", origin::check),
     ("path", path::check),
     ("protobuf", protobuf::check),
     ("proxy_header", proxy_header::check),
@@ -44,6 +47,7 @@ pub const TARGETS: [(&str, Check); 16] = [
     ("response_head", response_head::check),
     ("router", router::check),
     ("tls_hello", tls_hello::check),
+    ("token", token::check),
     ("trace", trace::check),
     ("websocket", websocket::check),
 ];

@@ -100,6 +100,11 @@ fn expression() {
 }
 
 #[test]
+fn origin() {
+    replay("origin");
+}
+
+#[test]
 fn path() {
     replay("path");
 }
@@ -152,6 +157,11 @@ fn websocket() {
 #[test]
 fn protobuf() {
     replay("protobuf");
+}
+
+#[test]
+fn token() {
+    replay("token");
 }
 
 #[test]

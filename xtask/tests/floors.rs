@@ -6,14 +6,28 @@ use yumen_xtask::{House, Room, expect_none};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
-    ("policy", &["model", "http"]),
+    ("policy", &["model", "http", "directory", "password"]),
     ("route", &["model", "http"]),
     ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
     ("upstream", &["model", "http", "policy", "worker", "tls"]),
     ("listen", &["model", "http", "policy", "worker", "tls"]),
     ("observe", &["model", "http", "policy", "expr", "otlp", "protobuf", "shipper"]),
-    ("plan", &["model", "http", "policy", "route", "alert", "upstream", "tls", "courier"]),
+    (
+        "plan",
+        &[
+            "model",
+            "http",
+            "policy",
+            "route",
+            "alert",
+            "upstream",
+            "tls",
+            "courier",
+            "directory",
+            "password",
+        ],
+    ),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
 ];
 
@@ -22,8 +36,20 @@ const RUNTIMES: &[&str] =
     &["tokio", "mio", "socket2", "hyper", "async-io", "smol", "futures", "hickory-resolver"];
 
 /// Rooms that decide and never wait.
-const PURE: &[&str] =
-    &["model", "http", "policy", "route", "alert", "plan", "expr", "otlp", "protobuf"];
+const PURE: &[&str] = &[
+    "model",
+    "http",
+    "policy",
+    "route",
+    "alert",
+    "plan",
+    "expr",
+    "jose",
+    "otlp",
+    "origin",
+    "protobuf",
+    "directory",
+];
 
 fn last(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
@@ -41,8 +67,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         Some(("parts", "courier")) if other == "parts/tls" => true,
         // What carries batches sends a courier.
         Some(("parts", "shipper")) if other == "parts/courier" => true,
-        // Expressions are about whatever their caller says.
-        Some(("parts", "expr")) => false,
+        // Expressions are about whatever their caller says; tokens and keys are values.
+        Some(("parts", "expr" | "jose")) => false,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

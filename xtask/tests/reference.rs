@@ -121,6 +121,8 @@ fn the_commands_are_in_the_guide() {
         "check",
         "explain",
         "debug-token",
+        "new-key",
+        "hash-password",
         "tail",
         "top",
         "schema",

@@ -225,7 +225,7 @@ impl Bound {
                 Substitute::Answer(_) => None,
             });
             let meter = metrics.route(&listener.listener.name, &route.service, &route.name);
-            let policies = offer.chain.0.iter().map(|link| metrics.policy(link.kind)).collect();
+            let policies = offer.chain.links.iter().map(|link| metrics.policy(link.kind)).collect();
             Ends { meter, policies, service, substitute }
         }))
     }

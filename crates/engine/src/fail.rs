@@ -32,6 +32,9 @@ pub(crate) fn respond(failure: &Failure, accept: Option<&[u8]>, id: &str) -> Res
         // These are good by construction; if one were not, the answer would do without it.
         head.fields_mut().add(name, value.as_bytes()).unwrap_or_default();
     }
+    for challenge in failure.challenges() {
+        head.fields_mut().add("WWW-Authenticate", challenge.0.as_bytes()).unwrap_or_default();
+    }
     if let Some(wait) = failure.retry_after() {
         let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
         head.fields_mut().add("Retry-After", seconds.as_bytes()).unwrap_or_default();

@@ -84,6 +84,7 @@ impl Mark {
                 Verdict::Next => "passed",
                 Verdict::Answer(_) => "answered",
                 Verdict::Fail(failure) => failure.kind().code(),
+                Verdict::Unknown(_) => "unknown",
             };
             recorder.steps.push(PolicyStep { place, outward, took: since.elapsed(), decided });
         }

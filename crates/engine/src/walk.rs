@@ -1,7 +1,7 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Status, Version, grpc};
 use yumen_listen::Door;
@@ -47,7 +47,7 @@ impl Engine {
         };
         exchange.path = path.map_err(malformed)?;
         // Here, and not there: who has no policies does not even step in.
-        let has_policies = !offer.chain.0.is_empty();
+        let has_policies = !offer.chain.links.is_empty();
         if has_policies && let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {
             return outward((&offer.chain, ends), exchange, answer, mark).await;
         }
@@ -197,6 +197,10 @@ async fn inward(
     mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
     let since = Instant::now();
+    if !chain.identify.is_empty() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        exchange.now = now.map_or(0, |now| now.as_secs());
+    }
     let decided = decide(chain, ends, exchange, mark).await;
     exchange.trail.policies = since.elapsed();
     decided
@@ -209,7 +213,13 @@ async fn decide(
     exchange: &mut Exchange,
     mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
-    for (place, (link, meter)) in chain.0.iter().zip(&ends.policies).enumerate() {
+    let Chain { links, identify } = chain;
+    let mut challenges = Vec::new();
+    for (place, (link, meter)) in links.iter().zip(&ends.policies).enumerate() {
+        let is_identified = exchange.principal.is_some();
+        if is_identified && identify.contains(&place) {
+            continue;
+        }
         let since = mark.watches();
         let verdict = match link.policy.on_request(exchange) {
             Step::Now(verdict) => verdict,
@@ -219,6 +229,10 @@ async fn decide(
         let decided = match verdict {
             Verdict::Next => {
                 meter.passed();
+                if !is_identified && let Some(principal) = &exchange.principal {
+                    let fields = exchange.request.head.fields_mut();
+                    principal.tell(fields).map_err(malformed)?;
+                }
                 continue;
             }
             Verdict::Answer(response) => {
@@ -229,11 +243,35 @@ async fn decide(
                 meter.refused(failure.kind());
                 Err(failure)
             }
+            Verdict::Unknown(challenge) => {
+                challenges.push(challenge);
+                if place + 1 < identify.end {
+                    meter.passed();
+                    continue;
+                }
+                let failure = Failure::new(FailureKind::NoCredentials);
+                meter.refused(failure.kind());
+                Err(failure.challenging(std::mem::take(&mut challenges)))
+            }
         };
         exchange.trail.decided_by(link.decider());
         return decided;
     }
+    if !identify.is_empty() && exchange.principal.is_none() {
+        let nobody = "policies that identify have let a request pass, and said nothing of it";
+        return Err(Failure::new(FailureKind::Internal).because(nobody));
+    }
     Ok(None)
+}
+
+/// Tells the policies around a failed exchange, in the opposite order, that its answer is in place.
+#[cold]
+pub(crate) fn tell_failure(bound: &Bound, stand: Option<Stand>, exchange: &mut Exchange) {
+    let Some(stand) = stand else { return };
+    let Some(listener) = bound.plan().listeners.get(stand.listener) else { return };
+    let offer = stand.rule.and_then(|rule| listener.offers.get(rule));
+    let chain = offer.map_or(&listener.unrouted, |offer| &offer.chain);
+    chain.links.iter().rev().for_each(|link| link.policy.on_failure(exchange));
 }
 
 /// Back through the policies in the opposite order.
@@ -244,7 +282,7 @@ async fn outward(
     mark: &mut Mark,
 ) -> Result<Response, Failure> {
     exchange.response = Some(response);
-    for (place, (link, meter)) in chain.0.iter().zip(&ends.policies).enumerate().rev() {
+    for (place, (link, meter)) in chain.links.iter().zip(&ends.policies).enumerate().rev() {
         let since = mark.watches();
         let verdict = match link.policy.on_response(exchange) {
             Step::Now(verdict) => verdict,
@@ -263,6 +301,7 @@ async fn outward(
                 exchange.trail.decided_by(link.decider());
                 return Err(failure);
             }
+            Verdict::Unknown(_) => {}
         }
     }
     exchange

@@ -111,12 +111,13 @@ impl Known {
             18 if is("x-forwarded-prefix") => Self::Owned,
             18 if is("proxy-authenticate") => Self::Hop,
             19 if is("proxy-authorization") => Self::Hop,
-            22 if is("x-anonymous-consumer") => Self::Owned,
+            20 if is("x-anonymous-consumer") => Self::Owned,
             23 if is("x-forwarded-client-cert") => Self::Owned,
             // `Client-Cert-Chain`, and what else is told of a client's certificate.
             _ if name.len() > 12 && starts_with(name, b"client-cert-") => Self::Owned,
             _ if name.len() > 11 && starts_with(name, b"x-consumer-") => Self::Owned,
             _ if name.len() > 13 && starts_with(name, b"x-credential-") => Self::Owned,
+            _ if name.len() > 16 && starts_with(name, b"x-authenticated-") => Self::Owned,
             _ => Self::Other,
         };
         if found == Self::Other && has_underscore { Self::Underscore } else { found }
@@ -244,6 +245,10 @@ impl Line {
         }))
     }
 
+    fn name_size(&self) -> usize {
+        self.name_end.saturating_sub(self.start) as usize
+    }
+
     /// Behind its line end.
     pub(crate) fn end(&self) -> usize {
         self.end as usize
@@ -336,6 +341,16 @@ impl Fields {
         self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
 
+    /// Writes shorter bytes over others that are no field, and returns where they end.
+    pub(crate) fn overwrite(&mut self, range: &Range<u32>, with: &[u8]) -> u32 {
+        let place = self.bytes.get_mut(range.start as usize..range.end as usize);
+        let place = place.unwrap_or_default().iter_mut();
+        place.zip(with).fold(range.start, |end, (old, new)| {
+            *old = *new;
+            end + 1
+        })
+    }
+
     fn part(&self, start: u32, end: u32) -> &[u8] {
         self.slice(&(start..end))
     }
@@ -369,9 +384,14 @@ impl Fields {
 
     /// The values of all lines with this name; case does not matter.
     pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.iter()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        // Most names are not even as long, which is seen without looking at them.
+        let lines =
+            self.lines.iter().filter(move |line| line.name_size() == name.len() && !line.gone);
+        lines
+            .filter(move |line| {
+                self.part(line.start, line.name_end).eq_ignore_ascii_case(name.as_bytes())
+            })
+            .map(|line| self.part(line.value_start, line.value_end))
     }
 
     /// The value of the first line with this name.

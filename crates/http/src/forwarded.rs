@@ -119,6 +119,12 @@ impl Forwarding {
         self.proto
     }
 
+    /// The host that a trusted peer was asked for, if it said so.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.believed.as_ref()?.host.as_deref()
+    }
+
     /// Writes the fields; `host` is what the client sent.
     pub(crate) fn write(&self, out: &mut Vec<u8>, host: &str) {
         let host =

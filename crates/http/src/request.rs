@@ -8,6 +8,7 @@ use crate::framing::Framing;
 use crate::grammar::members;
 use crate::index::{HeadIndex, HeadLimits};
 use crate::method::Method;
+use crate::query;
 use crate::refusal::{Malformed, Refusal};
 use crate::target::{Path, Target};
 use crate::trace::TraceLines;
@@ -213,6 +214,15 @@ impl RequestHead {
     #[must_use]
     pub fn query_bytes(&self) -> Option<&[u8]> {
         self.target.query.as_ref().map(|range| self.fields.slice(range))
+    }
+
+    /// Takes the query parameters of this name out: the service does not see them.
+    pub fn remove_parameter(&mut self, name: &str) {
+        let Some(range) = self.target.query.clone() else { return };
+        let left = query::without(self.fields.slice(&range), name);
+        // It is never longer than it was.
+        let end = self.fields.overwrite(&range, &left);
+        self.target.query = (!left.is_empty()).then_some(range.start..end);
     }
 
     /// Host and port that the client asked for; absent only in HTTP/1.0.

@@ -66,7 +66,7 @@ impl Door {
             body_max: limits.body.0,
             protocol: listener.protocol,
             https_redirect: listener.https_redirect.as_ref().map(|redirect| redirect.port),
-            hsts: listener.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(hsts),
+            hsts: listener.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(Hsts::to_string),
             head: HeadLimits {
                 head: size(limits.head),
                 target: size(limits.target),
@@ -148,19 +148,6 @@ impl Door {
         let proxies = self.proxies.as_ref()?;
         Some(proxies.iter().any(|network| network.contains(&peer)))
     }
-}
-
-/// The value of `Strict-Transport-Security`.
-fn hsts(hsts: &Hsts) -> String {
-    let seconds = hsts.max_age.get().map_or(0, |max_age| max_age.as_secs());
-    let mut value = format!("max-age={seconds}");
-    if hsts.include_subdomains {
-        value.push_str("; includeSubDomains");
-    }
-    if hsts.preload {
-        value.push_str("; preload");
-    }
-    value
 }
 
 fn alternative(http3: &Http3, port: u16) -> Option<Vec<u8>> {

@@ -188,7 +188,7 @@ impl<S: Serve> Connection<S> {
         let client = self.peer.client_of(door, &mut head);
         let body = self.body(door, &head);
         let trail = Trail::new(self.gate.serve().next_id(), Instant::now(), Rc::clone(&self.watch));
-        Exchange { client, request: Request { head, body }, path: None, response: None, trail }
+        Exchange::new(client, Request { head, body }, trail)
     }
 
     fn body(&self, door: &Door, head: &RequestHead) -> Body {

@@ -43,7 +43,7 @@ pub(crate) async fn serve<S: Serve>(
     let trail = Trail::new(gate.serve().next_id(), began, Rc::clone(&watch));
     let request = Request { head, body: Body::Empty };
     let client = peer.client(&door);
-    let mut exchange = Exchange { client, request, path: None, response: None, trail };
+    let mut exchange = Exchange::new(client, request, trail);
     let mut mark = S::Mark::default();
     let answered = answer(&gate, &link, &door, &mut exchange, &mut mark).await;
     let end = match exchange.response.take().filter(|_| answered) {

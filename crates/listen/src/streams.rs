@@ -73,7 +73,7 @@ impl<S: Serve, C: Channel> Stream<S, C> {
         }
         let trail = Trail::new(id, Instant::now(), Rc::clone(&self.watch));
         let request = Request { head, body };
-        let mut exchange = Exchange { client, request, path: None, response: None, trail };
+        let mut exchange = Exchange::new(client, request, trail);
         let mut mark = S::Mark::default();
         let answered = self.answer(&mut exchange, &mut mark).await;
         let end = match exchange.response.take().filter(|_| answered) {

@@ -11,6 +11,7 @@ mod acme;
 mod address;
 mod alerts;
 mod breaker;
+mod consumer;
 pub mod document;
 mod explain;
 mod fallback;
@@ -39,6 +40,7 @@ pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use alerts::{AlertFormat, AlertHook, AlertKind, AlertTimes};
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
+pub use consumer::{Consumer, Directory, KeyCredential, PasswordCredential};
 pub use explain::{DebugHeader, Explain, Keep};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Passive, Probe};
@@ -46,7 +48,7 @@ pub use listener::{
     Http2, Http3, HttpsRedirect, Listener, ListenerLimits, ListenerTimeouts, ProxyProtocol,
 };
 pub use log_sink::{Facility, HttpSink, LogBatch, LogSink, OtlpSink, SyslogForm, SyslogSink};
-pub use measure::{Bytes, Refusal, Span};
+pub use measure::{Bytes, Moment, NoMoment, Refusal, Span};
 pub use pem::{Pem, Secret};
 pub use policy_use::{Broader, PolicyUse};
 pub use protocol::{Protocol, ServiceHttp2};
@@ -78,6 +80,12 @@ pub struct Model {
     pub routes: Vec<Route>,
     /// Policies for every route of every listener.
     pub policies: Vec<PolicyUse>,
+    /// Who calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<Consumer>,
+    /// How consumers are kept, and where more of them are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<Directory>,
     /// Where this gateway runs, such as `eu-west-1a`: targets of the same zone come first. None if
     /// left out. Usually it is `${env:NAME}`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +124,8 @@ impl Default for Model {
             services: Vec::new(),
             routes: Vec::new(),
             policies: Vec::new(),
+            consumers: Vec::new(),
+            directory: None,
             zone: None,
             resolver: Resolver::default(),
             acme: None,

@@ -1,5 +1,6 @@
-//! How long and how much: durations, byte counts and networks as people write them.
+//! How long, how much and when: durations, byte counts, moments and networks as people write them.
 
+mod moment;
 mod network;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use moment::{Moment, NoMoment};
 pub(crate) use network::{Network, networks};
 
 /// A duration in whole milliseconds, at most [`Span::LONGEST`], or `off`. Written as a whole

@@ -108,19 +108,31 @@ impl Report {
     }
 
     fn push(&mut self, severity: Severity, path: String, message: String) -> Reported<'_> {
+        let kept = self.keep(Problem { severity, path, message, hint: None, at: None });
+        Reported(self.problems.last_mut().filter(|_| kept))
+    }
+
+    /// Keeps a problem if there is room. An error takes that of a warning: what cannot be used must
+    /// not pass for what can, as there is much else to say of it.
+    fn keep(&mut self, problem: Problem) -> bool {
         if self.is_full() {
             self.more = true;
-            return Reported(None);
+            let is_warning = |known: &Problem| known.severity == Severity::Warning;
+            match self.problems.iter().rposition(is_warning) {
+                Some(last) if !is_warning(&problem) => drop(self.problems.remove(last)),
+                _ => return false,
+            }
         }
-        self.problems.push(Problem { severity, path, message, hint: None, at: None });
-        Reported(self.problems.last_mut())
+        self.problems.push(problem);
+        true
     }
 
     /// Takes over the problems of another report, after those of this one.
     pub fn append(&mut self, other: Self) {
-        let room = PROBLEMS - self.problems.len();
-        self.more |= other.more || other.problems.len() > room;
-        self.problems.extend(other.problems.into_iter().take(room));
+        self.more |= other.more;
+        for problem in other.problems {
+            self.keep(problem);
+        }
     }
 
     /// The problems in the order in which they were found.

@@ -1,5 +1,7 @@
 //! TLS on listeners and to services: certificates, versions, who is believed.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +119,15 @@ pub struct Hsts {
 impl Default for Hsts {
     fn default() -> Self {
         Self { max_age: Span::LONGEST, include_subdomains: false, preload: false }
+    }
+}
+
+/// The value of `Strict-Transport-Security`.
+impl fmt::Display for Hsts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "max-age={}", self.max_age.get().map_or(0, |max_age| max_age.as_secs()))?;
+        f.write_str(if self.include_subdomains { "; includeSubDomains" } else { "" })?;
+        f.write_str(if self.preload { "; preload" } else { "" })
     }
 }
 

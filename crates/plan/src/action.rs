@@ -188,6 +188,8 @@ pub(crate) fn check_field(name: &str, value: Option<&str>, at: &str, report: &mu
 
 #[cfg(test)]
 mod tests {
+    use yumen_policy::Scope;
+
     use super::*;
     use crate::Plan;
     use yumen_model::Model;
@@ -204,7 +206,7 @@ mod tests {
             ] }],
         }))
         .unwrap();
-        let (plan, report) = Plan::compile(&model, &[], 1);
+        let (plan, report) = Plan::compile(&model, &[], &Scope::default(), 1);
         let plan = plan.unwrap_or_else(|| panic!("{:?}", report.problems()));
         let forward = |name: &str| {
             let route = plan.routes.iter().find(|route| &*route.name == name).unwrap();

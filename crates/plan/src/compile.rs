@@ -8,7 +8,7 @@ use std::sync::Arc;
 use yumen_http::canonical_path;
 use yumen_model::report::{Report, nearest};
 use yumen_model::{ListenerProtocol, Model, Route, Service, ValueMatch, socket_address};
-use yumen_policy::Kind;
+use yumen_policy::{Kind, Scope};
 use yumen_route::{Condition, Router, Rule, parameter_names};
 use yumen_upstream::{Destination, Timeouts, check_host};
 
@@ -19,7 +19,7 @@ use crate::names::{check_listener_names, check_names};
 use crate::route::{self, Rewrite, RoutePlan};
 use crate::stream::Streams;
 use crate::{ListenerPlan, Offer, Plan, by_name, limited};
-use crate::{acme, alerts, http2, http3, log, remember, resolver, tracing};
+use crate::{acme, alerts, consumers, http2, http3, log, remember, resolver, tracing};
 
 /// A route as it was written, and where.
 pub(crate) struct Written<'a> {
@@ -42,7 +42,13 @@ impl Plan {
     /// Compiles a model. There is a plan if the report has no errors; it may have warnings.
     /// Nothing is opened and nobody is asked: the same model gives the same plan everywhere.
     #[must_use]
-    pub fn compile(model: &Model, kinds: &[Kind], revision: u64) -> (Option<Self>, Report) {
+    pub fn compile(
+        model: &Model,
+        kinds: &[Kind],
+        scope: &Scope,
+        revision: u64,
+    ) -> (Option<Self>, Report) {
+        let kinds = (kinds, scope);
         let mut report = Report::default();
         let written = gather(model);
         check_names(model, &written, &mut report);
@@ -67,6 +73,7 @@ impl Plan {
         let routes: Vec<Option<RoutePlan>> =
             written.iter().map(|written| compile_route(written, &services, &mut report)).collect();
         let mut listeners = compile_listeners(model, &written, &attached, kinds, &mut report);
+        let consumers = consumers::compile(model, &mut report);
         let acme = acme::compile(model, &mut report);
         let tracing = tracing::compile(model, &mut report);
         let alerts = alerts::compile(model, &mut report);
@@ -89,6 +96,7 @@ impl Plan {
             limited: limited(&destinations),
             destinations: by_name(destinations),
             servers,
+            consumers,
             acme,
             logs,
             tracing,
@@ -145,7 +153,7 @@ fn compile_services(
 
 fn compile_attached<'a>(
     places: impl Iterator<Item = (Cow<'a, str>, &'a Vec<yumen_model::PolicyUse>)>,
-    kinds: &[Kind],
+    kinds: (&[Kind], &Scope),
     report: &mut Report,
 ) -> Vec<Vec<Link>> {
     places.map(|(at, uses)| chain::compile(uses, &at, kinds, report)).collect()
@@ -327,7 +335,7 @@ fn compile_listeners(
     model: &Model,
     written: &[Written<'_>],
     attached: &Attached,
-    kinds: &[Kind],
+    kinds: (&[Kind], &Scope),
     report: &mut Report,
 ) -> Vec<ListenerPlan> {
     check_listener_names(model, written, report);
@@ -355,14 +363,20 @@ fn compile_listeners(
             continue;
         };
         routers.push((numbers.clone(), Arc::clone(&router)));
-        let offers = numbers
-            .iter()
-            .map(|&route| Offer { route, chain: join(route, &own, written, attached) });
+        let offer = |&route: &usize| {
+            let chain = join(route, &own, written, attached);
+            if let Some(written) = written.get(route) {
+                chain.check(&written.route.name, report);
+            }
+            Offer { route, chain }
+        };
+        let offers = numbers.iter().map(offer).collect();
         listeners.push(ListenerPlan {
             listener: listener.clone(),
             tls: tls.flatten(),
             router,
-            offers: offers.collect(),
+            offers,
+            unrouted: Chain::join([&attached.global, &own, &[], &[]]),
         });
     }
     if model.listeners.is_empty() {
@@ -496,6 +510,7 @@ fn warn(listeners: &[ListenerPlan], written: &[Written<'_>], report: &mut Report
         let routes =
             routes.map(|one| (format!("{}.match.hosts", one.at), &one.route.matches.hosts));
         crate::tls::warn(listener, own.chain(routes), report);
+        chain::warn(listener, written, report);
     }
     let Some((first, others)) = listeners.split_first() else { return };
     // A route that can never win on one listener may win on another that offers fewer.

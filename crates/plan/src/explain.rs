@@ -148,7 +148,7 @@ fn passages(offer: &Offer) -> Vec<Passage> {
         at: link.at.to_string(),
         did: String::new(),
     };
-    offer.chain.0.iter().map(passage).collect()
+    offer.chain.links.iter().map(passage).collect()
 }
 
 impl Plan {

@@ -9,6 +9,7 @@ mod action;
 mod alerts;
 mod chain;
 mod compile;
+mod consumers;
 mod explain;
 mod fallback;
 mod http2;
@@ -28,6 +29,7 @@ pub use acme::AcmePlan;
 pub use action::{Action, Fixed, Forward, Redirection};
 pub use alerts::HookPlan;
 pub use chain::{Chain, Link};
+pub use consumers::{ConsumersPlan, compile_consumer, key_hash};
 pub use explain::{Explanation, Outcome, Passage, Setting};
 pub use fallback::{Fallback, Substitute};
 pub use log::LogPlan;
@@ -60,6 +62,8 @@ pub struct Plan {
     pub limited: Vec<Arc<Destination>>,
     /// Who is asked for the addresses of names.
     pub servers: Servers,
+    /// Who calls.
+    pub consumers: ConsumersPlan,
     /// What is asked of a certificate authority, if anything is.
     pub acme: Option<AcmePlan>,
     /// Where exchanges are written down.
@@ -102,6 +106,8 @@ pub struct ListenerPlan {
     pub router: Arc<Router>,
     /// By the router's numbers.
     pub offers: Vec<Offer>,
+    /// The policies for all its requests, which hear of failures where there is no route.
+    pub unrouted: Chain,
 }
 
 /// A route as one listener offers it.

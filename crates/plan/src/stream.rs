@@ -54,7 +54,8 @@ impl Streams {
             let tls = tls.and_then(|tls| tls::compile(listener, tls, &format!("{at}.tls"), report));
             if let Some(router) = compile_router(listener, &at, report) {
                 let (listener, router) = (listener.clone(), Arc::new(router));
-                all.listeners.push(ListenerPlan { listener, tls, router, offers });
+                let unrouted = Chain::default();
+                all.listeners.push(ListenerPlan { listener, tls, router, offers, unrouted });
             }
         }
         if !all.listeners.is_empty() && !services.model.policies.is_empty() {

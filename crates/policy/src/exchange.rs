@@ -13,6 +13,7 @@ use crate::attempts::{AttemptEnd, Attempts};
 use crate::decision::{Decided, Decision};
 use crate::failure::{Failure, FailureKind};
 use crate::identity::Identity;
+use crate::principal::Principal;
 use crate::trace::Trace;
 
 /// Decisions that are kept of one exchange; later ones are not.
@@ -29,8 +30,20 @@ pub struct Exchange {
     pub path: Option<String>,
     /// The answer, once there is one.
     pub response: Option<Response>,
+    /// Who calls, once a policy has found out. In a box, for most routes do not ask.
+    pub principal: Option<Box<Principal>>,
+    /// When its policies began, in seconds since 1970; 0 before that.
+    pub now: u64,
     /// What happened so far.
     pub trail: Trail,
+}
+
+impl Exchange {
+    /// A request that nothing has happened to yet.
+    #[must_use]
+    pub fn new(client: Rc<Client>, request: Request, trail: Trail) -> Self {
+        Self { client, request, path: None, response: None, principal: None, now: 0, trail }
+    }
 }
 
 /// Who asks.
@@ -277,7 +290,7 @@ mod tests {
     /// All of it is written anew for every request.
     #[test]
     fn an_exchange_stays_small() {
-        assert!(size_of::<Exchange>() <= 368, "{}", size_of::<Exchange>());
+        assert!(size_of::<Exchange>() <= 384, "{}", size_of::<Exchange>());
         assert!(size_of::<Trail>() <= 240, "{}", size_of::<Trail>());
     }
 }

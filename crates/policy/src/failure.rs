@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use yumen_http::{Refusal, Status};
@@ -15,6 +16,10 @@ pub enum FailureKind {
     BadRequest,
     /// The client does not speak TLS, or could not agree on it, where it must.
     TlsExpected,
+    /// The request brings nothing that says who calls.
+    NoCredentials,
+    /// What the request brings to prove who calls is not good.
+    Unauthenticated,
     /// A policy does not let this one in.
     Forbidden,
     /// No route matches.
@@ -49,6 +54,8 @@ pub enum FailureKind {
     UpstreamClosed,
     /// The service's answer is not proper HTTP.
     UpstreamBadAnswer,
+    /// Who calls cannot be found out just now.
+    IdentityBusy,
     /// The service has as many requests as it may, or no target at all.
     UpstreamBusy,
     /// More requests at once would only queue at the service.
@@ -63,9 +70,11 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::BadRequest,
         Self::TlsExpected,
+        Self::NoCredentials,
+        Self::Unauthenticated,
         Self::Forbidden,
         Self::NoRoute,
         Self::MethodRefused,
@@ -83,6 +92,7 @@ impl FailureKind {
         Self::UpstreamTls,
         Self::UpstreamClosed,
         Self::UpstreamBadAnswer,
+        Self::IdentityBusy,
         Self::UpstreamBusy,
         Self::UpstreamOverloaded,
         Self::UpstreamOpen,
@@ -96,6 +106,12 @@ impl FailureKind {
             Self::BadRequest => (400, "bad_request", "The request is malformed or ambiguous."),
             Self::TlsExpected => {
                 (400, "tls_expected", "This port speaks TLS: use https:// instead of http://.")
+            }
+            Self::NoCredentials => {
+                (401, "no_credentials", "The request does not say who sends it.")
+            }
+            Self::Unauthenticated => {
+                (401, "unauthenticated", "The request does not prove who sends it.")
             }
             Self::Forbidden => (403, "forbidden", "The request is not allowed."),
             Self::NoRoute => (404, "no_route", "No route matches this request."),
@@ -123,6 +139,9 @@ impl FailureKind {
             Self::UpstreamClosed => (502, "upstream_closed", "The service closed the connection."),
             Self::UpstreamBadAnswer => {
                 (502, "upstream_bad_answer", "The service gave an invalid answer.")
+            }
+            Self::IdentityBusy => {
+                (503, "identity_busy", "Who sends the request cannot be found out just now.")
             }
             Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
             Self::UpstreamOverloaded => {
@@ -155,13 +174,16 @@ impl FailureKind {
         const UNIMPLEMENTED: u8 = 12;
         const INTERNAL: u8 = 13;
         const UNAVAILABLE: u8 = 14;
+        const UNAUTHENTICATED: u8 = 16;
         match self {
             Self::ClientGone => CANCELLED,
             Self::UpstreamTimeout | Self::HeadTimeout | Self::BodyTimeout => DEADLINE_EXCEEDED,
+            Self::NoCredentials | Self::Unauthenticated => UNAUTHENTICATED,
             Self::Forbidden => PERMISSION_DENIED,
             Self::BodyTooLarge => RESOURCE_EXHAUSTED,
             Self::NoRoute | Self::MethodRefused => UNIMPLEMENTED,
-            Self::UpstreamUnreachable
+            Self::IdentityBusy
+            | Self::UpstreamUnreachable
             | Self::UpstreamTls
             | Self::UpstreamClosed
             | Self::UpstreamBadAnswer
@@ -193,13 +215,25 @@ impl FailureKind {
     }
 }
 
-/// A failed exchange.
+/// What a client is asked to prove itself with: the value of a `WWW-Authenticate` field (RFC 9110
+/// section 11.6.1). It is made when a policy is compiled, and is good in a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge(pub Arc<str>);
+
+/// A failed exchange. It is small, for every answer could be one instead.
 #[derive(Debug, Clone)]
 pub struct Failure {
     kind: FailureKind,
-    sentence: Cow<'static, str>,
+    more: Option<Box<More>>,
+}
+
+/// What is said of a failure beside its kind.
+#[derive(Debug, Clone, Default)]
+struct More {
+    sentence: Option<Cow<'static, str>>,
     cause: Option<Cow<'static, str>>,
     after: Option<Duration>,
+    challenges: Vec<Challenge>,
 }
 
 impl Failure {
@@ -207,34 +241,39 @@ impl Failure {
     #[must_use]
     #[cold]
     pub fn new(kind: FailureKind) -> Self {
-        Self { kind, sentence: Cow::Borrowed(kind.sentence()), cause: None, after: None }
+        Self { kind, more: None }
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 
     /// Another sentence for the client. It must hold nothing secret.
     #[must_use]
     pub fn saying(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
-        self.sentence = sentence.into();
+        self.more().sentence = Some(sentence.into());
         self
     }
 
     /// The cause, for the log only.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
-        self.cause = Some(cause.into());
+        self.more().cause = Some(cause.into());
         self
     }
 
     /// When the client may try again, from now.
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
-        self.after = Some(wait);
+        self.more().after = Some(wait);
         self
     }
 
-    /// When the client may try again, from the failure on, if that is known.
+    /// What would have proved who calls.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.after
+    pub fn challenging(mut self, challenges: impl IntoIterator<Item = Challenge>) -> Self {
+        self.more().challenges.extend(challenges);
+        self
     }
 
     /// Its kind.
@@ -246,19 +285,32 @@ impl Failure {
     /// The sentence for the client.
     #[must_use]
     pub fn sentence(&self) -> &str {
-        &self.sentence
+        let own = self.more.as_ref().and_then(|more| more.sentence.as_deref());
+        own.unwrap_or(self.kind.sentence())
     }
 
     /// The cause, for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.more.as_ref()?.cause.as_deref()
+    }
+
+    /// When the client may try again, from the failure on, if that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.more.as_ref()?.after
+    }
+
+    /// What would have proved who calls: one or more if the client is unauthenticated.
+    #[must_use]
+    pub fn challenges(&self) -> &[Challenge] {
+        self.more.as_ref().map_or(&[], |more| &more.challenges)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
+        match self.cause() {
             Some(cause) => write!(out, "{}: {cause}", self.kind.code()),
             None => out.write_str(self.kind.code()),
         }

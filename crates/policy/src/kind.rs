@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
+use yumen_directory::Directory;
 use yumen_model::document::Node;
 use yumen_model::report::Report;
+use yumen_password::Checker;
 
 use crate::Policy;
 
@@ -28,8 +30,13 @@ pub enum Phase {
 }
 
 /// What a policy may be given when it is compiled.
-#[derive(Debug, Default)]
-pub struct Scope {}
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Who is known. It outlives plans.
+    pub directory: Arc<Directory>,
+    /// Checks passwords, and remembers which were good.
+    pub passwords: Arc<Checker>,
+}
 
 /// The typed config of one kind of policy. Its doc comments are the schema and the reference.
 pub trait Settings: DeserializeOwned + JsonSchema {
@@ -37,6 +44,11 @@ pub trait Settings: DeserializeOwned + JsonSchema {
     const NAME: &'static str;
     /// When it runs.
     const PHASE: Phase;
+    /// Whether it decides on who calls: there must be a policy that finds out.
+    const NEEDS_PRINCIPAL: bool = false;
+    /// Methods of requests that it answers itself, whatever the route is there for. Who attaches it
+    /// to a route that does not take them is warned.
+    const ANSWERS: &'static [&'static str] = &[];
 
     /// Makes the policy. Everything that can be computed beforehand is computed here.
     ///
@@ -51,6 +63,8 @@ pub trait Settings: DeserializeOwned + JsonSchema {
 pub struct Kind {
     name: &'static str,
     phase: Phase,
+    needs_principal: bool,
+    answers: &'static [&'static str],
     schema: fn(&mut SchemaGenerator) -> Schema,
     compile: Compile,
 }
@@ -65,6 +79,8 @@ impl Kind {
         Self {
             name: S::NAME,
             phase: S::PHASE,
+            needs_principal: S::NEEDS_PRINCIPAL,
+            answers: S::ANSWERS,
             schema: S::json_schema,
             compile: |node, at, report, scope| {
                 yumen_model::read::<S>(node, at, report)?.compile(at, report, scope)
@@ -82,6 +98,18 @@ impl Kind {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Whether it decides on who calls.
+    #[must_use]
+    pub fn needs_principal(&self) -> bool {
+        self.needs_principal
+    }
+
+    /// Methods of requests that it answers itself.
+    #[must_use]
+    pub fn answers(&self) -> &'static [&'static str] {
+        self.answers
     }
 
     /// The schema of its config.

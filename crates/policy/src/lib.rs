@@ -10,15 +10,18 @@ mod exchange;
 mod failure;
 mod identity;
 mod kind;
+mod principal;
+pub mod realm;
 pub mod testing;
 mod trace;
 
 pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
 pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
-pub use failure::{Failure, FailureKind};
+pub use failure::{Challenge, Failure, FailureKind};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
+pub use principal::Principal;
 pub use trace::{Trace, derived};
 
 use std::fmt;
@@ -37,11 +40,17 @@ pub trait Policy: fmt::Debug + Send + Sync {
     }
 
     /// Called once per exchange on the way back, in reverse order, with the answer's head and
-    /// body in place, also for answers that another policy gave; not for failures. The default
-    /// does nothing.
+    /// body in place, also for answers that another policy gave; not for failures, which are for
+    /// [`Policy::on_failure`]. The default does nothing.
     fn on_response<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
         Verdict::Next.into()
     }
+
+    /// Called once per failed exchange, in reverse order, when the failure's answer is in place: for
+    /// fields that every answer must have. All policies of the route are called, also those that the
+    /// request did not come to; if there is no route, those that hold for the whole listener are.
+    /// Nothing can be decided here, nor waited for. The default does nothing.
+    fn on_failure(&self, _exchange: &mut Exchange) {}
 
     /// Decides as [`Policy::on_request`] would, without counting, calling out or remembering: for
     /// explaining a request and for trying a configuration on recorded heads. A policy whose
@@ -60,6 +69,9 @@ pub enum Verdict {
     Answer(Box<Response>),
     /// Refuse.
     Fail(Failure),
+    /// Of a policy that identifies: the request brings nothing that it looks for. Another one may know
+    /// who calls; if none does, the client is told all their challenges.
+    Unknown(Challenge),
 }
 
 /// A decision now, or the wait for one.

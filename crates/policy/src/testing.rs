@@ -22,19 +22,15 @@ pub fn exchange(head: &str) -> Exchange {
     index.find(text.as_bytes(), &limits).expect("a good request head");
     let head = RequestHead::read(text.as_bytes(), index, &limits).expect("a good request head");
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    Exchange {
-        client: Rc::new(Client {
-            peer: SocketAddr::new(address, 1),
-            address,
-            forwarding: Forwarding::direct(address.to_string().into(), "http", false),
-            secured: None,
-            misdirected: false,
-        }),
-        request: Request { head: Box::new(head), body: Body::Empty },
-        path: None,
-        response: None,
-        trail: Trail::new([b'0'; 32], Instant::now(), Rc::default()),
-    }
+    let client = Client {
+        peer: SocketAddr::new(address, 1),
+        address,
+        forwarding: Forwarding::direct(address.to_string().into(), "http", false),
+        secured: None,
+        misdirected: false,
+    };
+    let request = Request { head: Box::new(head), body: Body::Empty };
+    Exchange::new(Rc::new(client), request, Trail::new([b'0'; 32], Instant::now(), Rc::default()))
 }
 
 /// A policy from the text of its config, or what is wrong with that.
@@ -42,11 +38,20 @@ pub fn exchange(head: &str) -> Exchange {
 /// # Errors
 /// The report, with paths below `config`.
 pub fn compile<S: Settings>(yaml: &str) -> Result<Arc<dyn Policy>, Report> {
+    compile_in::<S>(yaml, &Scope::default())
+}
+
+/// As [`compile`], with what is around the policy.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_in<S: Settings>(yaml: &str, scope: &Scope) -> Result<Arc<dyn Policy>, Report> {
     let mut report = Report::default();
     let source = Source { name: "test.yaml".to_owned(), text: yaml.to_owned() };
     let document = Document::read(&[source], &NoEnvironment, &mut report);
-    let policy = Kind::of::<S>().compile(document.root(), "config", &mut report, &Scope::default());
-    policy.ok_or(report)
+    let policy = Kind::of::<S>().compile(document.root(), "config", &mut report, scope);
+    // A text that cannot be read is no config without settings.
+    policy.filter(|_| !report.has_errors()).ok_or(report)
 }
 
 /// The verdict of a step that does not wait.

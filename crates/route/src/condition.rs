@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 use regex_automata::meta::Regex;
+use yumen_http::query;
 
 use crate::{
     expression::Expression,
     method::is_token,
-    query,
     question::Question,
     rule::{Condition, Fault},
 };

@@ -2,9 +2,10 @@
 
 use std::{collections::HashSet, fmt};
 
+use yumen_http::query;
+
 use crate::{
     condition::{Missed, Named, Value},
-    query,
     question::Question,
     router::{Kept, Router},
     tree::{Entry, Gather},

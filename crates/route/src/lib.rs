@@ -16,7 +16,6 @@ mod method;
 mod order;
 mod parameter;
 mod path;
-mod query;
 mod question;
 mod router;
 mod rule;

@@ -2,12 +2,9 @@
 
 use std::cmp::Reverse;
 
-use crate::{
-    expression::Expression,
-    parameter::Parameter,
-    query::{decoded, hex_byte},
-    rule::Fault,
-};
+use yumen_http::query::{decoded, hex_byte};
+
+use crate::{expression::Expression, parameter::Parameter, rule::Fault};
 
 /// The longest path of a rule, in bytes.
 pub const PATH_BYTES_MAX: usize = 8 * 1024;

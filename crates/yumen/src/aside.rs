@@ -14,7 +14,8 @@ use thread_priority::{
 use tokio::sync::oneshot;
 use yumen_model::document::Source;
 
-use crate::config::{Compiled, compile};
+use crate::config::{Compiled, WrongLines, compile};
+use crate::consumers::Consumers;
 use crate::ready::Ready;
 
 /// How long compiling aside may take, some ten times what it takes on a machine that has time for
@@ -44,14 +45,28 @@ impl Aside {
     }
 
     /// Reads and compiles sources without slowing requests down.
-    pub(crate) fn compile(&self, sources: &Arc<Vec<Source>>, revision: u64) -> Compiled<Ready> {
-        let (sender, compiled) = sync_channel(1);
-        let taken = Arc::clone(sources);
+    pub(crate) fn compile(
+        &self,
+        sources: &Arc<Vec<Source>>,
+        consumers: &Arc<Consumers>,
+        revision: u64,
+    ) -> Compiled<Ready> {
+        let (taken, known) = (Arc::clone(sources), Arc::clone(consumers));
+        self.work(patience(sources), move || compile_here(&taken, &known, revision))
+    }
+
+    /// Does some work without slowing requests down, or here if that takes longer than this.
+    pub(crate) fn work<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl Fn() -> T + Clone + Send + 'static,
+    ) -> T {
+        let (sender, done) = sync_channel(1);
+        let taken = work.clone();
         // Nobody waits any more if it took too long.
-        let work = move || drop(sender.send(compile_here(&taken, revision)));
-        let aside = self.work.try_send(Box::new(work));
-        let patience = if aside.is_ok() { patience(sources) } else { Duration::ZERO };
-        compiled.recv_timeout(patience).unwrap_or_else(|_late| compile_here(sources, revision))
+        let aside = self.work.try_send(Box::new(move || drop(sender.send(taken()))));
+        let patience = if aside.is_ok() { patience } else { Duration::ZERO };
+        done.recv_timeout(patience).unwrap_or_else(|_late| work())
     }
 
     /// Makes a page for somebody who has asked, without slowing requests down; if that takes too long,
@@ -90,8 +105,9 @@ fn serve(work: &Receiver<Work>) {
     }
 }
 
-fn compile_here(sources: &[Source], revision: u64) -> Compiled<Ready> {
-    compile(sources, revision).map(|plan| Ready::new(plan, sources))
+fn compile_here(sources: &[Source], consumers: &Consumers, revision: u64) -> Compiled<Ready> {
+    compile(sources, (consumers, WrongLines::Refuse), revision)
+        .map(|plan| Ready::new(plan, sources))
 }
 
 fn patience(sources: &[Source]) -> Duration {
@@ -123,7 +139,8 @@ mod tests {
         let aside = Aside { work: sender };
         let text = "listeners: [{name: a, address: 127.0.0.1:80}]".to_owned();
         let source = Source { name: "a.yaml".to_owned(), text };
-        assert!(aside.compile(&Arc::new(vec![source]), 7).plan.is_some());
+        let nobody = Arc::default();
+        assert!(aside.compile(&Arc::new(vec![source]), &nobody, 7).plan.is_some());
         let gone = Arc::new(());
         aside.let_go(Arc::clone(&gone));
         assert_eq!(Arc::strong_count(&gone), 1);
@@ -154,7 +171,9 @@ mod tests {
         {
             let source = Source { name: "a.yaml".to_owned(), text: text.to_owned() };
             let sources = Arc::new(vec![source]);
-            let (aside, here) = (thread.compile(&sources, 7), compile_here(&sources, 7));
+            let nobody = Arc::default();
+            let aside = thread.compile(&sources, &nobody, 7);
+            let here = compile_here(&sources, &nobody, 7);
             assert_eq!((aside.plan.is_some(), here.plan.is_some()), (good, good), "{text}");
             assert_eq!(
                 aside.report.render(&aside.document).to_string(),

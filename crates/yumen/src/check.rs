@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::{Compiled, Origin, compile};
+use crate::config::{Compiled, Origin, WrongLines, compile};
+use crate::consumers::Consumers;
 use crate::say;
 
 /// Checks a configuration; prints it with all defaults if asked.
@@ -15,13 +16,19 @@ pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let Compiled { model, plan, report, document, .. } = compile(&sources, 1);
+    let nobody = Consumers::default();
+    let compiled = compile(&sources, (&nobody, WrongLines::Refuse), 1);
+    let Compiled { model, plan, report, document, consumers, .. } = compiled;
     if json {
         say::print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {
         say::tell(report.render(&document));
     }
     let (Some(model), Some(plan)) = (model, plan) else { return ExitCode::FAILURE };
+    if let Some(Err(problem)) = consumers.map(|reading| nobody.take_up(reading)) {
+        say::say(problem);
+        return ExitCode::FAILURE;
+    }
     if effective {
         // By way of JSON, which has no tags: the configuration reader refuses those.
         let text = serde_json::to_value(&model).map(|model| yaml_serde::to_string(&model));

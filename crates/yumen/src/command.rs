@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, debug_token, echo, explain, policies, run, say, tail, top, upgrade};
+use crate::{check, debug_token, echo, explain, new_key, policies, run, say, tail, top, upgrade};
 
 /// An API gateway: one door in front of many services.
 #[derive(Debug, Parser)]
@@ -36,6 +36,10 @@ enum Command {
     Explain(explain::Options),
     /// Makes the header field that has one request remembered, to be explained.
     DebugToken(debug_token::Options),
+    /// Makes a key for a consumer, and the hash that the configuration says instead of it.
+    NewKey(new_key::Options),
+    /// Hashes a password, for a consumer in the configuration.
+    HashPassword(new_key::Password),
     /// Shows the access log of a running gateway, live.
     Tail(tail::Options),
     /// Shows the traffic of a running gateway, as a table that moves.
@@ -60,6 +64,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Schema => schema(),
         Command::Explain(options) => explain::explain(&options),
         Command::DebugToken(options) => debug_token::debug_token(&options),
+        Command::NewKey(options) => new_key::new_key(&options),
+        Command::HashPassword(options) => new_key::hash_password(&options),
         Command::Tail(options) => tail::tail(&options),
         Command::Top(options) => top::top(&options),
         Command::Echo { listen } => echo::run(&listen),

@@ -11,6 +11,7 @@ use yumen_model::document::{Document, Environment, REFERENCED_BYTES, SOURCE_BYTE
 use yumen_model::report::Report;
 use yumen_plan::Plan;
 
+use crate::consumers::{Consumers, Reading};
 use crate::{expiry, policies};
 
 /// The example that is served when no file is given.
@@ -31,7 +32,7 @@ pub(crate) enum Origin {
 pub(crate) type Look = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
 /// Looks at one file.
-fn look_at(file: PathBuf) -> (PathBuf, Option<(SystemTime, u64)>) {
+pub(crate) fn look_at(file: PathBuf) -> (PathBuf, Option<(SystemTime, u64)>) {
     let seen = fs::metadata(&file).ok();
     let seen = seen.and_then(|seen| seen.modified().ok().map(|modified| (modified, seen.len())));
     (file, seen)
@@ -137,23 +138,39 @@ pub(crate) struct Compiled<P = Plan> {
     pub(crate) document: Document,
     /// The files that the configuration refers to, as they were just before they were read.
     pub(crate) referenced: Look,
+    /// Who is known by it; there if the plan is.
+    pub(crate) consumers: Option<Reading>,
+}
+
+/// What becomes of wrong lines in files of consumers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WrongLines {
+    /// With one of them nothing is good.
+    Refuse,
+    /// Their consumers are not known; the others are.
+    LeaveOut,
 }
 
 impl<P> Compiled<P> {
     /// With more made of the plan.
     pub(crate) fn map<Q>(self, make: impl FnOnce(P) -> Q) -> Compiled<Q> {
-        let Self { model, plan, report, document, referenced } = self;
-        Compiled { model, plan: plan.map(make), report, document, referenced }
+        let Self { model, plan, report, document, referenced, consumers } = self;
+        Compiled { model, plan: plan.map(make), report, document, referenced, consumers }
     }
 }
 
-/// Reads and compiles sources.
-pub(crate) fn compile(sources: &[Source], revision: u64) -> Compiled {
+/// Reads and compiles sources, for whom is known already.
+pub(crate) fn compile(
+    sources: &[Source],
+    (consumers, wrong_lines): (&Consumers, WrongLines),
+    revision: u64,
+) -> Compiled {
     let environment = Surroundings::default();
     let (model, mut report, document) = Model::read(sources, &environment);
-    let mut plan = None;
+    let (mut plan, mut reading) = (None, None);
     if let Some(model) = &model {
-        let (compiled, problems) = Plan::compile(model, &policies::kinds(), revision);
+        let scope = consumers.scope();
+        let (compiled, problems) = Plan::compile(model, &policies::kinds(), &scope, revision);
         report.append(problems);
         if let Some(plan) = &compiled {
             expiry::warn(model, plan, SystemTime::now(), &mut report);
@@ -161,9 +178,39 @@ pub(crate) fn compile(sources: &[Source], revision: u64) -> Compiled {
         yumen_observe::check_access_log(&model.access_log, &mut report);
         plan = compiled.filter(|_| !report.has_errors());
     }
+    if let Some(plan) = &plan {
+        let first = sources.first().map_or("", |source| &source.name);
+        let around = (folder_of(first), &environment as &dyn Environment);
+        reading = Some(consumers.read(&plan.consumers, around, &mut report));
+    }
+    if wrong_lines == WrongLines::Refuse && report.has_errors() {
+        (plan, reading) = (None, None);
+    }
     report.locate(&document);
     let referenced = environment.referenced.into_inner();
-    Compiled { model, plan, report, document, referenced }
+    Compiled { model, plan, report, document, referenced, consumers: reading }
+}
+
+/// Reads the files of consumers of a plan again, and nothing else.
+pub(crate) fn read_consumers(
+    origin: &Origin,
+    consumers: &Consumers,
+    plan: &Plan,
+) -> (Reading, Report) {
+    let mut report = Report::default();
+    let name = match origin {
+        Origin::Example => String::new(),
+        // Of a folder, the files in it count.
+        Origin::Path(path) if path.is_dir() => path.join("x").display().to_string(),
+        Origin::Path(path) => path.display().to_string(),
+    };
+    let around = (folder_of(&name), &Surroundings::default() as &dyn Environment);
+    let reading = consumers.read_files(&plan.consumers, around, &mut report);
+    (reading, report)
+}
+
+fn folder_of(file: &str) -> &Path {
+    Path::new(file).parent().unwrap_or(Path::new(""))
 }
 
 /// What references of a configuration stand for on this machine.
@@ -178,7 +225,7 @@ impl Environment for Surroundings {
     }
 
     fn file(&self, path: &str, within: &str) -> Result<String, String> {
-        let file = Path::new(within).parent().unwrap_or(Path::new("")).join(path);
+        let file = folder_of(within).join(path);
         // Before the reading: what changes in between is seen by the next look.
         let seen = look_at(file.clone());
         let mut referenced = self.referenced.borrow_mut();

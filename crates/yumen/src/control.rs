@@ -23,7 +23,8 @@ use self::hand_over::Outcome;
 use crate::alerts::{Alerts, Scene};
 use crate::aside::Aside;
 use crate::certificates::Certificates;
-use crate::config::{Compiled, Look, Origin, look_again};
+use crate::config::{Compiled, Look, Origin, look_again, read_consumers};
+use crate::consumers::Consumers;
 use crate::expiry::Expiry;
 use crate::last_good::{LastGood, Written};
 use crate::logs::logs;
@@ -74,6 +75,8 @@ pub(crate) struct Place {
     pub(crate) sockets: Sockets,
     /// Certificates that come from an authority.
     pub(crate) certificates: Certificates,
+    /// Who is known.
+    pub(crate) consumers: Arc<Consumers>,
     /// Where spans go.
     pub(crate) traces: Traces,
     /// Who is told of alerts.
@@ -247,6 +250,33 @@ impl Control {
         if changed && look() == now {
             (*seen, self.referenced) = now;
             self.reload();
+        } else if self.place.consumers.have_changed() {
+            self.read_consumers();
+        }
+    }
+
+    /// Takes up what is new in files of consumers. What is wrong changes nothing.
+    fn read_consumers(&mut self) {
+        /// How long reading may take aside.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let plan = self.equipment.present.plan();
+        self.place.consumers.try_again();
+        let (origin, known) = (self.place.origin.clone(), Arc::clone(&self.place.consumers));
+        let read = move || read_consumers(&origin, &known, &plan);
+        let (reading, report) = self.aside.work(PATIENCE, read);
+        let (fresh, gone) = reading.size();
+        let taken_up = match report.has_errors() {
+            true => Err(report.to_string()),
+            false => self.place.consumers.take_up(reading),
+        };
+        match taken_up {
+            Ok(()) => {
+                say::say(format_args!("consumers: {fresh} are new or different, {gone} are gone"));
+            }
+            Err(problem) => {
+                self.equipment.registry.config_failed(Instant::now());
+                say::tell(format_args!("yumen: consumers refused:\n{}\n", problem.trim_end()));
+            }
         }
     }
 
@@ -271,8 +301,8 @@ impl Control {
             Err(problem) => return self.refuse(&problem, "it cannot be read".to_owned()),
         };
         let revision = self.revision + 1;
-        let compiled = self.aside.compile(&sources, revision);
-        let Compiled { model, plan, report, document, referenced } = compiled;
+        let compiled = self.aside.compile(&sources, &self.place.consumers, revision);
+        let Compiled { model, plan, report, document, referenced, consumers } = compiled;
         // Also of a configuration that is refused: it may be the file that is wrong.
         self.referenced = referenced;
         let Some(Ready { plan, counted, expiry, written }) = plan else {
@@ -287,6 +317,10 @@ impl Control {
         };
         if let Err(error) = self.log.configure(&logs(&plan)) {
             return self.refuse(&error.to_string(), "its access log cannot be opened".to_owned());
+        }
+        // Before the swap: whoever is new in it is known by then.
+        if let Some(Err(problem)) = consumers.map(|known| self.place.consumers.take_up(known)) {
+            return self.refuse(&problem, "its consumers are not clear".to_owned());
         }
         say::tell(report.render(&document));
         self.revision = revision;

@@ -11,7 +11,8 @@ use yumen_plan::{ListenerPlan, Plan};
 use yumen_policy::{Client, Failure};
 
 use crate::ask::Whom;
-use crate::config::{Origin, compile};
+use crate::config::{Origin, WrongLines, compile};
+use crate::consumers::Consumers;
 use crate::say;
 
 /// The routes that are told of.
@@ -94,7 +95,7 @@ fn try_explain(
 ) -> Result<String, String> {
     let sources =
         Origin::Path(config.to_owned()).read().map_err(|problem| format!("yumen: {problem}\n"))?;
-    let compiled = compile(&sources, 1);
+    let compiled = compile(&sources, (&Consumers::default(), WrongLines::Refuse), 1);
     let Some(plan) = compiled.plan else {
         return Err(compiled.report.render(&compiled.document).to_string());
     };

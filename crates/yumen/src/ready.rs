@@ -39,7 +39,7 @@ impl Ready {
             services: plan.destinations.keys().map(ToString::to_string).collect(),
             routes: offers().filter_map(route).collect(),
             policies: offers()
-                .flat_map(|(_, offer)| offer.chain.0.iter())
+                .flat_map(|(_, offer)| offer.chain.links.iter())
                 .map(|link| link.kind)
                 .collect(),
         };

@@ -15,7 +15,8 @@ use yumen_worker::Worker;
 
 use crate::alerts::Alerts;
 use crate::certificates::Certificates;
-use crate::config::{Compiled, Look, Origin, compile};
+use crate::config::{Compiled, Look, Origin, WrongLines, compile};
+use crate::consumers::Consumers;
 use crate::control::{Control, Place};
 use crate::hand_over::Predecessor;
 use crate::last_good::LastGood;
@@ -28,6 +29,8 @@ use crate::traces::Traces;
 use crate::workers::{Equipment, Workers};
 use crate::{control, echo, say};
 
+/// For so many cores there is one thread that checks passwords: each check takes tens of milliseconds.
+const CORES_PER_CHECK: usize = 4;
 /// How long the start waits for the names of services to be looked up.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
@@ -70,8 +73,10 @@ fn try_run(options: &Options) -> Result<(), String> {
     let origin = options.file.clone().map_or(Origin::Example, Origin::Path);
     let last_good = options.file.as_deref().map(|file| LastGood::new(&state_folder(options), file));
     let look = origin.look();
+    let consumers = Consumers::start(cores().div_ceil(CORES_PER_CHECK));
+    let consumers = Arc::new(consumers.map_err(|error| format!("cannot start a thread: {error}"))?);
     let (Ready { plan, counted, expiry, written }, referenced, is_last_good) =
-        first(&origin, last_good.as_ref())?;
+        first(&origin, last_good.as_ref(), &consumers)?;
     if let Origin::Example = origin {
         let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
         echo::start(bound).map_err(|error| format!("cannot start the echo server: {error}"))?;
@@ -98,8 +103,17 @@ fn try_run(options: &Options) -> Result<(), String> {
     let pid_file = options.pid_file.clone().map(PidFile::new);
     let certificates = Certificates::new(state_folder(options));
     let alerts = Alerts::new(is_last_good);
-    let place =
-        Place { origin, last_good, pid_file, notify, sockets, certificates, traces, alerts };
+    let place = Place {
+        origin,
+        last_good,
+        pid_file,
+        notify,
+        sockets,
+        certificates,
+        consumers,
+        traces,
+        alerts,
+    };
     let control = Control::new(place, equipment, workers, log);
     let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
     control.expect_ends(expiry);
@@ -114,14 +128,24 @@ fn try_run(options: &Options) -> Result<(), String> {
 
 /// What to begin with: what the files say, or, if they have errors, the last good configuration (then
 /// the last part is true).
-fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Ready, Look, bool), String> {
+fn first(
+    origin: &Origin,
+    last_good: Option<&LastGood>,
+    consumers: &Consumers,
+) -> Result<(Ready, Look, bool), String> {
     let mut seen = Look::new();
     let problem = match origin.read() {
         Ok(sources) => {
-            let Compiled { plan, report, document, referenced, .. } = compile(&sources, 1);
+            let compiled = compile(&sources, (consumers, WrongLines::Refuse), 1);
+            let Compiled { plan, report, document, referenced, consumers: known, .. } = compiled;
             say::tell(report.render(&document));
-            match plan {
-                Some(plan) => return Ok((Ready::new(plan, &sources), referenced, false)),
+            match plan.zip(known).map(|(plan, known)| (plan, consumers.take_up(known))) {
+                Some((plan, Ok(()))) => return Ok((Ready::new(plan, &sources), referenced, false)),
+                Some((_, Err(problem))) => {
+                    say::say(problem);
+                    seen = referenced;
+                    format!("the consumers of {} are not clear", origin.name())
+                }
                 None => {
                     seen = referenced;
                     format!("the configuration in {} has errors", origin.name())
@@ -132,12 +156,17 @@ fn first(origin: &Origin, last_good: Option<&LastGood>) -> Result<(Ready, Look, 
     };
     let Some(last_good) = last_good else { return Err(problem) };
     let kept = last_good.read().ok_or_else(|| format!("{problem}; mend it and start again"))?;
-    let plan = compile(&kept, 1).plan.ok_or_else(|| {
-        format!(
+    let compiled = compile(&kept, (consumers, WrongLines::LeaveOut), 1);
+    let Some((plan, known)) = compiled.plan.zip(compiled.consumers) else {
+        return Err(format!(
             "{problem}, and the last good one in {} cannot be used either",
             last_good.path().display()
-        )
-    })?;
+        ));
+    };
+    // Whoever is not known is not let in: that is no reason not to serve the others.
+    if let Err(unclear) = consumers.take_up(known) {
+        say::say(format_args!("{unclear}\nno consumer is known until that is mended"));
+    }
     say::say(format_args!("{problem}"));
     say::say(format_args!(
         "starting with the last good configuration from {} instead; mend the file and it is taken up",

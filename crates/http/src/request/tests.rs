@@ -236,3 +236,21 @@ fn forwarding_fields_are_believed_of_trusted_peers_only() {
 fn the_head_of_a_request_stays_small() {
     assert!(size_of::<RequestHead>() <= 184, "{}", size_of::<RequestHead>());
 }
+
+#[test]
+fn query_parameters_can_be_taken_out() {
+    for (target, expect) in [
+        ("/?a=1&key=x&b=2", "/?a=1&b=2"),
+        ("/a?key=x", "/a"),
+        ("/?%6bey=x&key=y&keys=z", "/?keys=z"),
+        ("/?a", "/?a"),
+        ("/", "/"),
+    ] {
+        let mut head =
+            read(&format!("GET {target} HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n")).unwrap();
+        head.remove_parameter("key");
+        let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
+        assert_eq!(format!("{}{query}", head.path()), expect);
+        assert!(sent(&head).contains("X-A: 1\r\n"));
+    }
+}

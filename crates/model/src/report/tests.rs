@@ -71,6 +71,24 @@ fn a_report_has_a_bound() {
 }
 
 #[test]
+fn an_error_is_never_lost_among_warnings() {
+    let mut report = Report::default();
+    for number in 0..PROBLEMS {
+        report.warning(number.to_string(), "odd");
+    }
+    let full = report.clone();
+    report.warning("more", "odd").hint("nobody reads this");
+    assert!(report.has_more() && !report.has_errors());
+    report.error("e", "wrong").hint("right");
+    assert!(report.has_errors() && report.problems().len() == PROBLEMS);
+    let last = report.problems().last().unwrap();
+    assert_eq!((last.path.as_str(), last.hint.as_deref()), ("e", Some("right")));
+    let mut both = full;
+    both.append(report);
+    assert!(both.has_errors() && both.problems().len() == PROBLEMS);
+}
+
+#[test]
 fn problems_get_the_place_of_their_path() {
     let text = "routes:\n  - name: a\n    match:\n      hosts: [x]\n";
     let source = Source { name: "a.yaml".to_owned(), text: text.to_owned() };

@@ -9,7 +9,8 @@ use yumen_observe::{PolicyStep, Record, Stood, Times};
 use yumen_policy::{AttemptEnd, Attempts, Decided, Decider, Decision};
 
 use super::*;
-use crate::config::compile;
+use crate::config::{WrongLines, compile};
+use crate::consumers::Consumers;
 
 const CONFIG: &str = "
 listeners: [{ name: web, address: '127.0.0.1:0' }]
@@ -29,7 +30,7 @@ routes:
 
 fn plan() -> Plan {
     let source = Source { name: "test.yaml".to_owned(), text: CONFIG.to_owned() };
-    compile(&[source], 7).plan.unwrap()
+    compile(&[source], (&Consumers::default(), WrongLines::Refuse), 7).plan.unwrap()
 }
 
 fn record() -> Record<'static> {

@@ -1,0 +1,86 @@
+//! Who calls: consumers, what they prove themselves with, and where more of them are written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Moment, Secret};
+
+/// Somebody who calls: a person, a program, a company. Policies that identify find them by their
+/// credentials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consumer {
+    /// Unique among consumers, wherever they are written.
+    pub name: String,
+    /// What it is called elsewhere; services are told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// The groups that it is in, for policies that ask for some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// Words for people and programs; the gateway does not look at them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Whether none of its credentials is good.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Keys, for `key-auth`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyCredential>,
+    /// Passwords, for `basic-auth`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passwords: Vec<PasswordCredential>,
+}
+
+/// A secret key that a consumer is known by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyCredential {
+    /// The key itself, usually `${env:NAME}` or `${file:PATH}`. Either this or `hash`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Secret>,
+    /// What `yumen new-key` printed of it, such as `blake3:1f2e3d4c:...`: the key itself is then
+    /// nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// From when on it is no longer good; never if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+}
+
+/// A name and a password that a consumer is known by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordCredential {
+    /// The user's name; the consumer's own if it is left out. It has no colon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password itself, usually `${env:NAME}` or `${file:PATH}`. Either this or `hash`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// What `yumen hash-password` printed of it: a hash of Argon2 as a PHC string, `$argon2id$...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// From when on it is no longer good; never if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+}
+
+/// How consumers are kept, and where more of them are written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Directory {
+    /// A secret that goes into all hashes of credentials, so that whoever reads them cannot try keys;
+    /// usually `${file:PATH}`. Hashes are good only with the one that they were made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pepper: Option<Secret>,
+    /// Files with one consumer in each line, as JSON; a relative path starts in the folder of the
+    /// configuration. They are taken up anew when they change, without anything else.
+    pub files: Vec<String>,
+}

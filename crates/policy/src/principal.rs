@@ -1,0 +1,57 @@
+//! Who calls, as a policy found out, and how services are told.
+
+use std::sync::Arc;
+
+use yumen_directory::{Consumer, Credential};
+use yumen_http::{Fields, Malformed};
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// Who they are in the directory, if they are there.
+    pub consumer: Option<Arc<Consumer>>,
+    /// What they proved it with, if that is in the directory.
+    pub credential: Option<Arc<Credential>>,
+    /// The kind of the policy that found out.
+    pub by: &'static str,
+    /// Nothing was proved: whoever brings no credential is let in like this.
+    pub is_anonymous: bool,
+}
+
+impl Principal {
+    /// Somebody who proved to be a consumer.
+    #[must_use]
+    pub fn proved(credential: Arc<Credential>, by: &'static str) -> Self {
+        let consumer = Some(Arc::clone(&credential.consumer));
+        Self { consumer, credential: Some(credential), by, is_anonymous: false }
+    }
+
+    /// Somebody who proved nothing, and is treated like this consumer if there is one.
+    #[must_use]
+    pub fn anonymous(consumer: Option<Arc<Consumer>>, by: &'static str) -> Self {
+        Self { consumer, credential: None, by, is_anonymous: true }
+    }
+
+    /// Says in a request's fields who calls. What the client wrote there itself is long gone.
+    ///
+    /// # Errors
+    /// When a value breaks the head, which none does: names are checked when they are configured.
+    pub fn tell(&self, fields: &mut Fields) -> Result<(), Malformed> {
+        if self.is_anonymous {
+            fields.set("X-Anonymous-Consumer", b"true")?;
+        }
+        if let Some(consumer) = &self.consumer {
+            fields.set("X-Consumer-Username", consumer.name.as_bytes())?;
+            if let Some(id) = &consumer.external_id {
+                fields.set("X-Consumer-Custom-ID", id.as_bytes())?;
+            }
+            if !consumer.groups.is_empty() {
+                fields.set("X-Consumer-Groups", consumer.groups.join(", ").as_bytes())?;
+            }
+        }
+        match &self.credential {
+            Some(credential) => fields.set("X-Credential-Identifier", credential.id().as_bytes()),
+            None => Ok(()),
+        }
+    }
+}
