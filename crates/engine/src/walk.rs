@@ -3,7 +3,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version, grpc};
+use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Status, Version, grpc};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Forward, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
@@ -77,11 +77,7 @@ impl Engine {
                     (answer, _) => answer?,
                 }
             }
-            Action::Redirect(redirect) => {
-                let mut head = ResponseHead::new(redirect.status);
-                put(&mut head, "Location", &location)?;
-                Response::new(head, Body::Empty)
-            }
+            Action::Redirect(redirect) => send_elsewhere(redirect.status, &location)?,
             Action::Answer(fixed) => answer(fixed)?,
         };
         if !has_policies {
@@ -172,6 +168,14 @@ fn malformed(malformed: Malformed) -> Failure {
     Failure::new(FailureKind::BadRequest).because(malformed.0)
 }
 
+#[inline(never)]
+fn send_elsewhere(status: Status, location: &[u8]) -> Result<Response, Failure> {
+    let mut head = ResponseHead::new(status);
+    put(&mut head, "Location", location)?;
+    Ok(Response::new(head, Body::Empty))
+}
+
+#[inline(never)]
 fn answer(fixed: &Fixed) -> Result<Response, Failure> {
     let mut head = ResponseHead::new(fixed.status);
     for (name, value) in &fixed.fields {
@@ -250,7 +254,7 @@ async fn decide(
                 Err(failure.challenging(std::mem::take(&mut challenges)))
             }
         };
-        exchange.trail.decider = Some(link.decider());
+        exchange.trail.decided_by(link.decider());
         return decided;
     }
     if !identify.is_empty() && exchange.principal.is_none() {
@@ -289,12 +293,12 @@ async fn outward(
             Verdict::Next => {}
             Verdict::Answer(response) => {
                 meter.answered();
-                exchange.trail.decider = Some(link.decider());
+                exchange.trail.decided_by(link.decider());
                 exchange.response = Some(*response);
             }
             Verdict::Fail(failure) => {
                 meter.refused(failure.kind());
-                exchange.trail.decider = Some(link.decider());
+                exchange.trail.decided_by(link.decider());
                 return Err(failure);
             }
             Verdict::Unknown(_) => {}

@@ -277,6 +277,10 @@ impl Lines {
     }
 }
 
+/// There are several lines of a name.
+#[derive(Debug)]
+pub(crate) struct Several;
+
 /// Header or trailer fields in their order.
 #[derive(Debug, Clone, Default)]
 pub struct Fields {
@@ -413,6 +417,23 @@ impl Fields {
             .map(|line| self.part(line.value_start, line.value_end))
     }
 
+    /// The value of a known name of which there is one line at most.
+    ///
+    /// # Errors
+    /// If there are several.
+    #[inline]
+    pub(crate) fn lone(&self, known: Known) -> Result<Option<&[u8]>, Several> {
+        // What is not there is known without a search, and most is not there.
+        if self.kinds.has(known) { self.find_lone(known) } else { Ok(None) }
+    }
+
+    #[inline(never)]
+    fn find_lone(&self, known: Known) -> Result<Option<&[u8]>, Several> {
+        let mut values = self.known(known);
+        let first = values.next();
+        if values.next().is_none() { Ok(first) } else { Err(Several) }
+    }
+
     /// Whether there is a line of a known name, or was.
     #[must_use]
     pub fn may_have(&self, known: Known) -> bool {
@@ -431,10 +452,15 @@ impl Fields {
     }
 
     /// Takes out every line whose name is one of these kinds.
+    #[inline]
     pub(crate) fn remove_kinds(&mut self, gone: Kinds) {
-        if !self.kinds.overlaps(gone) {
-            return;
+        if self.kinds.overlaps(gone) {
+            self.find_and_remove(gone);
         }
+    }
+
+    #[inline(never)]
+    fn find_and_remove(&mut self, gone: Kinds) {
         for line in &mut self.lines {
             line.gone |= gone.has(line.known);
         }
