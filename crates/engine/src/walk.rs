@@ -197,10 +197,8 @@ async fn inward(
     mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
     let since = Instant::now();
-    if !chain.identify.is_empty() {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        exchange.now = now.map_or(0, |now| now.as_secs());
-    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    exchange.now = now.map_or(0, |now| now.as_secs());
     let decided = decide(chain, ends, exchange, mark).await;
     exchange.trail.policies = since.elapsed();
     decided
