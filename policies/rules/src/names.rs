@@ -13,7 +13,7 @@ pub(crate) enum Name {
     ClientAddress,
     ConsumerExternalId,
     ConsumerGroups,
-    ConsumerName,
+    Consumer,
     ConsumerTags,
     Credential,
     IdentifiedBy,
@@ -38,7 +38,7 @@ pub(crate) fn schema() -> Schema<Name> {
         ("client.address", Type::Ip, Name::ClientAddress),
         ("consumer.external_id", Type::String, Name::ConsumerExternalId),
         ("consumer.groups", Type::list(Type::String), Name::ConsumerGroups),
-        ("consumer.name", Type::String, Name::ConsumerName),
+        ("consumer.name", Type::String, Name::Consumer),
         ("consumer.tags", Type::list(Type::String), Name::ConsumerTags),
         ("credential", Type::String, Name::Credential),
         ("identified_by", Type::String, Name::IdentifiedBy),
@@ -114,7 +114,7 @@ impl Facts<Name> for Asked<'_> {
                 consumer.and_then(|one| one.external_id.as_deref()).unwrap_or_default().into()
             }
             Name::ConsumerGroups => list(consumer.map(|one| &one.groups[..])),
-            Name::ConsumerName => consumer.map_or("", |one| &one.name).into(),
+            Name::Consumer => consumer.map_or("", |one| &one.name).into(),
             Name::ConsumerTags => list(consumer.map(|one| &one.tags[..])),
             Name::Credential => {
                 let credential = principal.and_then(|one| one.credential.as_ref());

@@ -94,9 +94,7 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
         object.text(r#","policy":""#, decider.kind.as_bytes());
         object.text(r#","policy_at":""#, decider.at.as_bytes());
     }
-    if let Some(principal) = record.principal {
-        object.principal(principal);
-    }
+    object.principal(record.principal);
     object.text(r#","failure":""#, record.failure.unwrap_or_default().as_bytes());
     object.text(r#","cause":""#, record.cause.unwrap_or_default().as_bytes());
     object.number(r#","attempts":"#, u64::from(record.attempts.count()));
@@ -228,7 +226,8 @@ impl Object<'_> {
         self.out.push(b']');
     }
 
-    fn principal(&mut self, principal: &Principal) {
+    fn principal(&mut self, principal: Option<&Principal>) {
+        let Some(principal) = principal else { return };
         self.text(r#","consumer":""#, principal.consumer_name().as_bytes());
         if let Some(credential) = &principal.credential {
             self.text(r#","credential":""#, credential.id().as_bytes());

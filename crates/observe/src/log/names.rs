@@ -24,7 +24,7 @@ pub(super) enum Name {
     ClientPort,
     ConnectMs,
     ConsumerGroups,
-    ConsumerName,
+    Consumer,
     Credential,
     Duration,
     Failure,
@@ -79,7 +79,7 @@ pub(super) fn schema() -> Schema<Name> {
         ("client.port", Type::Int, Name::ClientPort),
         ("connect_ms", Type::Double, Name::ConnectMs),
         ("consumer.groups", Type::list(Type::String), Name::ConsumerGroups),
-        ("consumer.name", Type::String, Name::ConsumerName),
+        ("consumer.name", Type::String, Name::Consumer),
         ("credential", Type::String, Name::Credential),
         ("duration", Type::Duration, Name::Duration),
         ("failure", Type::String, Name::Failure),
@@ -231,7 +231,7 @@ impl Facts<Name> for Asked<'_> {
             Name::ClientPort => Some(number(record.client.port().into())),
             Name::ConnectMs => times.connect.and_then(millis),
             Name::ConsumerGroups => Some(groups(record)),
-            Name::ConsumerName => {
+            Name::Consumer => {
                 plain(record.principal.map_or("", Principal::consumer_name).as_bytes())
             }
             Name::Credential => Some(credential(record)),
