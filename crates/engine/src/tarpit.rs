@@ -89,10 +89,10 @@ mod tests {
     #[test]
     fn each_refusal_waits_longer() {
         let (mut tarpit, start) = (Tarpit::default(), Instant::now());
-        let mut waits = |count: usize, at: u64| -> Vec<Option<u64>> {
+        let mut waits = |count: usize, at: u64| -> Vec<Option<u128>> {
             let now = start + Duration::from_secs(at);
             let wait = |tarpit: &mut Tarpit| tarpit.refused(address(1), now);
-            let waits = (0..count).map(|_| wait(&mut tarpit).map(|wait| wait.as_millis() as u64));
+            let waits = (0..count).map(|_| wait(&mut tarpit).map(|wait| wait.as_millis()));
             waits.collect()
         };
         assert_eq!(waits(5, 0), [None; 5]);

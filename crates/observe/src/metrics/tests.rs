@@ -83,6 +83,14 @@ fn every_metric_is_listed_and_every_listed_metric_is_shown() {
 }
 
 #[test]
+fn whoever_is_known_is_counted() {
+    let registry = registry();
+    registry.known(3, 5);
+    let samples = samples(&registry);
+    assert_eq!((samples["yumen_consumers{}"], samples["yumen_credentials{}"]), (3.0, 5.0));
+}
+
+#[test]
 fn listeners_services_config_and_log_are_counted() {
     let tally = Arc::new(LogTally::of(11, 3, 2));
     let registry = Registry::new("1.2.3", tally, Arc::default(), Registry::GRACE);
@@ -117,11 +125,8 @@ fn listeners_services_config_and_log_are_counted() {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123);
     registry.config_applied(7, Names::default(), at, Instant::now());
     registry.config_failed(Instant::now());
-    registry.known(3, 5);
     let samples = samples(&registry);
     for (key, expect) in [
-        ("yumen_consumers{}", 3.0),
-        ("yumen_credentials{}", 5.0),
         ("yumen_connections{listener=web}", 1.0),
         ("yumen_connections_total{listener=web}", 2.0),
         ("yumen_refused_connections_total{listener=web}", 1.0),
