@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use yumen_http::RequestHead;
+use yumen_http::{RequestHead, cookie};
 use yumen_model::HashOn;
 use yumen_policy::{Client, Failure, FailureKind};
 
@@ -223,7 +223,7 @@ impl Pool {
             HashOn::Address => None,
             HashOn::Path => Some(head.path().as_bytes()),
             HashOn::Header(name) => head.fields().first(name),
-            HashOn::Cookie(name) => cookie(head, name),
+            HashOn::Cookie(name) => cookie::values(head.fields(), name).next(),
         };
         match value {
             Some(value) => hash_key(value),
@@ -323,14 +323,6 @@ pub(crate) fn sites<'a>(
         }
     }
     (sites, parts)
-}
-
-/// The value of a cookie (RFC 6265 section 5.4).
-fn cookie<'a>(head: &'a RequestHead, name: &str) -> Option<&'a [u8]> {
-    head.fields().all("cookie").flat_map(|line| line.split(|&byte| byte == b';')).find_map(|pair| {
-        let pair = pair.trim_ascii();
-        pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
-    })
 }
 
 /// What is true of the endpoints at this moment.
