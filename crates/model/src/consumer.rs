@@ -30,6 +30,9 @@ pub struct Consumer {
     /// Passwords, for `basic-auth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passwords: Vec<PasswordCredential>,
+    /// Certificates of clients, for `mtls-auth`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateCredential>,
 }
 
 /// A secret key that a consumer is known by.
@@ -64,6 +67,29 @@ pub struct PasswordCredential {
     /// What `yumen hash-password` printed of it: a hash of Argon2 as a PHC string, `$argon2id$...`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// From when on it is no longer good; never if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+}
+
+/// A certificate that a consumer is known by, or something that is written in it. Exactly one of
+/// `fingerprint`, `subject` and `name`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateCredential {
+    /// SHA-256 of the certificate, in 64 hexadecimal digits; colons may stand between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Its holder as the gateway writes it (RFC 4514), such as `CN=orders,O=shop`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// A name that it is for, with its sort in front: `uri:spiffe://a/b`, `dns:client.example`,
+    /// `email:ann@example.org`, `ip:192.0.2.1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,

@@ -7,6 +7,8 @@ use yumen_model::{Consumer, Directory, KeyCredential, Model, Moment, PasswordCre
 
 use crate::names::check_unique;
 
+mod certificate;
+
 /// The longest name, external id, group, tag or label.
 const TEXT_MAX: usize = 256;
 /// The longest key, in bytes; and the shortest, as shorter ones are found by trying.
@@ -82,7 +84,8 @@ pub fn compile_consumer(
     report: &mut Report,
 ) -> Option<Entry> {
     let before = report.problems().len();
-    let Consumer { name, external_id, groups, tags, disabled, keys, passwords } = consumer;
+    let Consumer { name, external_id, groups, tags, disabled, keys, passwords, certificates } =
+        consumer;
     check_text(name, &format!("{at}.name"), report);
     if let Some(id) = external_id {
         check_text(id, &format!("{at}.external_id"), report);
@@ -91,6 +94,7 @@ pub fn compile_consumer(
     check_words(tags, &format!("{at}.tags"), report);
     check_count(keys.len(), &format!("{at}.keys"), report);
     check_count(passwords.len(), &format!("{at}.passwords"), report);
+    check_count(certificates.len(), &format!("{at}.certificates"), report);
     let mut credentials = Vec::with_capacity(keys.len() + passwords.len());
     for (index, key) in keys.iter().enumerate() {
         credentials.extend(compile_key(key, pepper, &format!("{at}.keys[{index}]"), report));
@@ -98,6 +102,10 @@ pub fn compile_consumer(
     for (index, one) in passwords.iter().enumerate() {
         let at = format!("{at}.passwords[{index}]");
         credentials.extend(compile_password(name, one, pepper, &at, report));
+    }
+    for (index, one) in certificates.iter().enumerate() {
+        let at = format!("{at}.certificates[{index}]");
+        credentials.extend(certificate::compile(one, pepper, &at, report));
     }
     let words = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
     let entry = Entry {
