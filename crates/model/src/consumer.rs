@@ -33,6 +33,9 @@ pub struct Consumer {
     /// Certificates of clients, for `mtls-auth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<CertificateCredential>,
+    /// Secrets that requests are signed with, for `hmac-auth`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretCredential>,
 }
 
 /// A secret key that a consumer is known by.
@@ -96,6 +99,42 @@ pub struct CertificateCredential {
     /// From when on it is no longer good; never if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Moment>,
+}
+
+/// A secret that a consumer signs requests with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretCredential {
+    /// What signatures call it: their `keyid`, `keyId` or `username`. It is no secret.
+    pub id: String,
+    /// The secret itself, usually `${env:NAME}` or `${file:PATH}`: 16 to 512 bytes.
+    pub secret: Secret,
+    /// How the secret is written.
+    #[serde(default, skip_serializing_if = "SecretEncoding::is_usual")]
+    pub encoding: SecretEncoding,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// From when on it is no longer good; never if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+}
+
+/// How a secret is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretEncoding {
+    /// Its bytes are those of the text.
+    #[default]
+    Text,
+    /// The text is base64 of its bytes (RFC 4648 section 4).
+    Base64,
+}
+
+impl SecretEncoding {
+    fn is_usual(&self) -> bool {
+        *self == Self::Text
+    }
 }
 
 /// How consumers are kept, and where more of them are written.

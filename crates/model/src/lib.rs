@@ -42,6 +42,7 @@ pub use alerts::{AlertFormat, AlertHook, AlertKind, AlertTimes};
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use consumer::{
     CertificateCredential, Consumer, Directory, KeyCredential, PasswordCredential,
+    SecretCredential, SecretEncoding,
 };
 pub use explain::{DebugHeader, Explain, Keep};
 pub use fallback::Fallback;

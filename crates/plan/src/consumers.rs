@@ -8,6 +8,7 @@ use yumen_model::{Consumer, Directory, KeyCredential, Model, Moment, PasswordCre
 use crate::names::check_unique;
 
 mod certificate;
+mod secret;
 
 /// The longest name, external id, group, tag or label.
 const TEXT_MAX: usize = 256;
@@ -84,8 +85,7 @@ pub fn compile_consumer(
     report: &mut Report,
 ) -> Option<Entry> {
     let before = report.problems().len();
-    let Consumer { name, external_id, groups, tags, disabled, keys, passwords, certificates } =
-        consumer;
+    let Consumer { name, external_id, groups, tags, disabled, keys, passwords, certificates, secrets } = consumer;
     check_text(name, &format!("{at}.name"), report);
     if let Some(id) = external_id {
         check_text(id, &format!("{at}.external_id"), report);
@@ -95,6 +95,7 @@ pub fn compile_consumer(
     check_count(keys.len(), &format!("{at}.keys"), report);
     check_count(passwords.len(), &format!("{at}.passwords"), report);
     check_count(certificates.len(), &format!("{at}.certificates"), report);
+    check_count(secrets.len(), &format!("{at}.secrets"), report);
     let mut credentials = Vec::with_capacity(keys.len() + passwords.len());
     for (index, key) in keys.iter().enumerate() {
         credentials.extend(compile_key(key, pepper, &format!("{at}.keys[{index}]"), report));
@@ -106,6 +107,9 @@ pub fn compile_consumer(
     for (index, one) in certificates.iter().enumerate() {
         let at = format!("{at}.certificates[{index}]");
         credentials.extend(certificate::compile(one, pepper, &at, report));
+    }
+    for (index, one) in secrets.iter().enumerate() {
+        credentials.extend(secret::compile(one, pepper, &format!("{at}.secrets[{index}]"), report));
     }
     let words = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
     let entry = Entry {

@@ -15,6 +15,7 @@ use yumen_model::report::Report;
 use yumen_password::Checker;
 use yumen_plan::ConsumersPlan;
 use yumen_policy::Scope;
+use yumen_replay::Replays;
 
 use self::file::{Lines, Reader};
 use crate::config::{Look, look_again, look_at};
@@ -27,6 +28,7 @@ const CONFIGURATION: &str = "";
 pub(crate) struct Consumers {
     directory: Arc<Directory>,
     passwords: Arc<Checker>,
+    replays: Arc<Replays>,
     files: Mutex<Files>,
 }
 
@@ -75,7 +77,7 @@ impl Consumers {
     /// What policies are given of it.
     pub(crate) fn scope(&self) -> Scope {
         let (directory, passwords) = (Arc::clone(&self.directory), Arc::clone(&self.passwords));
-        Scope { directory, passwords }
+        Scope { directory, passwords, replays: Arc::clone(&self.replays) }
     }
 
     /// Reads what a plan says, and of the files what is new in them. Relative paths start in this

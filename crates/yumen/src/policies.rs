@@ -12,6 +12,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_cors::Config>(),
         Kind::of::<yumen_policy_csrf::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
+        Kind::of::<yumen_policy_hmac_auth::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
         Kind::of::<yumen_policy_key_auth::Config>(),
         Kind::of::<yumen_policy_mtls_auth::Config>(),
