@@ -1,7 +1,7 @@
 //! What was used once: signatures that are remembered as long as they would be good, so that none is good
 //! twice.
 //!
-//! The memory outlives plans, and is this process's own. It has two generations: what is new goes into
+//! A ledger outlives plans, and is this process's own. It has two generations: what is new goes into
 //! the younger one; when that is as old as its window, it becomes the older one, whose predecessor is
 //! forgotten. So each is remembered for at least one window and at most two.
 
@@ -13,21 +13,21 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// What one generation holds; more are not let in before it is over.
 pub const USED_MAX: usize = 1_000_000;
 
-/// All memories of a gateway, by their windows.
+/// All ledgers of a gateway, by their windows.
 #[derive(Debug, Default)]
-pub struct Replays(Mutex<HashMap<u64, Weak<Memory>>>);
+pub struct Replays(Mutex<HashMap<u64, Weak<Ledger>>>);
 
 /// What was used, of one window.
-pub struct Memory {
+pub struct Ledger {
     window: u64,
     max: usize,
     used: Mutex<Generations>,
 }
 
 /// Without what it holds: that may be a million.
-impl fmt::Debug for Memory {
+impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory").field("window", &self.window).finish_non_exhaustive()
+        f.debug_struct("Ledger").field("window", &self.window).finish_non_exhaustive()
     }
 }
 
@@ -51,22 +51,22 @@ pub enum Use {
 }
 
 impl Replays {
-    /// The memory of a window in seconds: the same one for all that ask, as long as any of them is there.
+    /// The ledger of a window in seconds: the same one for all that ask, as long as any of them is there.
     #[must_use]
-    pub fn of(&self, window: u64) -> Arc<Memory> {
+    pub fn of(&self, window: u64) -> Arc<Ledger> {
         // Whoever panicked while it was held has changed nothing by halves.
-        let mut memories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        memories.retain(|_, memory| memory.strong_count() > 0);
-        if let Some(memory) = memories.get(&window).and_then(Weak::upgrade) {
-            return memory;
+        let mut ledgers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ledgers.retain(|_, ledger| ledger.strong_count() > 0);
+        if let Some(ledger) = ledgers.get(&window).and_then(Weak::upgrade) {
+            return ledger;
         }
-        let memory = Arc::new(Memory::new(window, USED_MAX));
-        memories.insert(window, Arc::downgrade(&memory));
-        memory
+        let ledger = Arc::new(Ledger::new(window, USED_MAX));
+        ledgers.insert(window, Arc::downgrade(&ledger));
+        ledger
     }
 }
 
-impl Memory {
+impl Ledger {
     fn new(window: u64, max: usize) -> Self {
         Self { window, max, used: Mutex::default() }
     }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn nothing_is_used_twice_within_a_window() {
-        let memory = Memory::new(10, 100);
+        let ledger = Ledger::new(10, 100);
         for (what, now, expect) in [
             (1, 1000, Use::First),
             (1, 1000, Use::Again),
@@ -132,17 +132,17 @@ mod tests {
             (3, 1023, Use::Again),
             (3, 5000, Use::First),
         ] {
-            assert_eq!(memory.using([what; 16], now), expect, "{what} at {now}");
+            assert_eq!(ledger.using([what; 16], now), expect, "{what} at {now}");
         }
-        assert!(memory.has([3; 16]) && !memory.has([4; 16]));
+        assert!(ledger.has([3; 16]) && !ledger.has([4; 16]));
     }
 
     #[test]
     fn it_holds_so_much_and_then_says_so() {
-        let memory = Memory::new(10, 2);
-        let told = [1, 2, 3, 1].map(|what| memory.using([what; 16], 1000));
+        let ledger = Ledger::new(10, 2);
+        let told = [1, 2, 3, 1].map(|what| ledger.using([what; 16], 1000));
         assert_eq!(told, [Use::First, Use::First, Use::Full, Use::Again]);
-        assert_eq!(memory.using([3; 16], 1010), Use::First);
+        assert_eq!(ledger.using([3; 16], 1010), Use::First);
     }
 
     #[test]
@@ -158,10 +158,10 @@ mod tests {
 
     #[test]
     fn of_many_at_once_one_is_the_first() {
-        let memory = Arc::new(Memory::new(10, 100));
+        let ledger = Arc::new(Ledger::new(10, 100));
         let threads = (0..8).map(|_| {
-            let memory = Arc::clone(&memory);
-            std::thread::spawn(move || memory.using([7; 16], 1000))
+            let ledger = Arc::clone(&ledger);
+            std::thread::spawn(move || ledger.using([7; 16], 1000))
         });
         let threads: Vec<_> = threads.collect();
         let told = threads.into_iter().map(|one| one.join().unwrap());

@@ -22,7 +22,7 @@ use yumen_policy::{
     Challenge, Exchange, Failure, FailureKind, Phase, Policy, Principal, Scope, Settings, Step,
     Verdict, realm,
 };
-use yumen_replay::{Memory, Use};
+use yumen_replay::{Ledger, Use};
 
 use crate::body_digest::Digests;
 use crate::claim::{Algorithm, Claim, Why};
@@ -47,11 +47,11 @@ impl Settings for Config {
         }
         let skew = self.clock_skew.get().unwrap_or_default().as_secs();
         // A signature is good from one skew before it was made until one skew after.
-        let memory = (self.replays == Replayed::Refuse).then(|| scope.replays.of(2 * skew + 1));
+        let ledger = (self.replays == Replayed::Refuse).then(|| scope.replays.of(2 * skew + 1));
         let skew = i64::try_from(skew).unwrap_or(0);
         let body_max = usize::try_from(self.body_max.0).unwrap_or(usize::MAX);
         let directory = Arc::clone(&scope.directory);
-        Some(Arc::new(HmacAuth { config: self, skew, body_max, challenge, directory, memory }))
+        Some(Arc::new(HmacAuth { config: self, skew, body_max, challenge, directory, ledger }))
     }
 }
 
@@ -62,7 +62,7 @@ struct HmacAuth {
     body_max: usize,
     challenge: Challenge,
     directory: Arc<Directory>,
-    memory: Option<Arc<Memory>>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// A signature that is good, as far as the head tells.
@@ -230,7 +230,7 @@ impl HmacAuth {
         exchange: &mut Exchange,
     ) -> Verdict {
         let now = exchange.now;
-        match self.memory.as_ref().map(|memory| memory.using(used, now)) {
+        match self.ledger.as_ref().map(|ledger| ledger.using(used, now)) {
             None | Some(Use::First) => {}
             Some(Use::Again) => {
                 return Verdict::Fail(self.refuse("the signature was used before".into()));
