@@ -48,7 +48,13 @@ consumers:
 }
 
 /// The status, and who the service was told to be calling.
-fn ask(rig: &Rig, backend: &Backend, web: SocketAddr, name: &str, more: &[&str]) -> (String, String) {
+fn ask(
+    rig: &Rig,
+    backend: &Backend,
+    web: SocketAddr,
+    name: &str,
+    more: &[&str],
+) -> (String, String) {
     let file = |end: &str| rig.folder.join(format!("{name}.{end}")).display().to_string();
     let (certificate, key) = (file("pem"), file("key"));
     let mut arguments = vec!["-o", "/dev/null", "-w", "%{http_code}"];
@@ -130,7 +136,8 @@ fn a_resumed_session_is_still_whose_it_was_and_a_consumer_that_goes_is_gone_ther
     let (certificate, key) = (name("pem"), name("key"));
     let session = rig.folder.join("session").display().to_string();
     let request = rig.folder.join("request");
-    fs::write(&request, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").expect("a file");
+    fs::write(&request, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+        .expect("a file");
     let s_client = |more: &[&str]| {
         let script = format!(
             "(cat '{}'; sleep 1) | timeout 30 openssl s_client -ign_eof -connect {web} -servername a.test -CAfile '{}' -cert '{certificate}' -key '{key}' {}",
@@ -138,7 +145,8 @@ fn a_resumed_session_is_still_whose_it_was_and_a_consumer_that_goes_is_gone_ther
             rig.folder.join("ca.pem").display(),
             more.join(" ")
         );
-        let done = std::process::Command::new("sh").args(["-c", &script]).output().expect("a shell");
+        let done =
+            std::process::Command::new("sh").args(["-c", &script]).output().expect("a shell");
         String::from_utf8_lossy(&done.stdout).into_owned()
     };
     let first = s_client(&["-tls1_2", "-sess_out", &session]);

@@ -26,6 +26,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "courier",
             "directory",
             "password",
+            "seal",
         ],
     ),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),

@@ -63,7 +63,8 @@ impl Body {
         let mut bytes = Vec::new();
         loop {
             bytes.reserve(COLLECT_STEP);
-            let flow = poll_fn(|context| stream.poll_read(context, &mut bytes, COLLECT_STEP)).await?;
+            let flow =
+                poll_fn(|context| stream.poll_read(context, &mut bytes, COLLECT_STEP)).await?;
             if bytes.len() > max {
                 return Err(BodyError::TooLarge);
             }

@@ -107,8 +107,13 @@ pub struct CertificateCredential {
 pub struct SecretCredential {
     /// What signatures call it: their `keyid`, `keyId` or `username`. It is no secret.
     pub id: String,
-    /// The secret itself, usually `${env:NAME}` or `${file:PATH}`: 16 to 512 bytes.
-    pub secret: Secret,
+    /// The secret itself, usually `${env:NAME}` or `${file:PATH}`: 16 to 512 bytes. Either this or
+    /// `secret_sealed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// What `yumen seal-secret` printed of it, such as `aes256gcm:...`; `directory.sealing_key` opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_sealed: Option<String>,
     /// How the secret is written.
     #[serde(default, skip_serializing_if = "SecretEncoding::is_usual")]
     pub encoding: SecretEncoding,
@@ -145,6 +150,10 @@ pub struct Directory {
     /// usually `${file:PATH}`. Hashes are good only with the one that they were made with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pepper: Option<Secret>,
+    /// A secret that sealed secrets are opened with: at least 32 characters, drawn at random; usually
+    /// `${file:PATH}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealing_key: Option<Secret>,
     /// Files with one consumer in each line, as JSON; a relative path starts in the folder of the
     /// configuration. They are taken up anew when they change, without anything else.
     pub files: Vec<String>,

@@ -35,7 +35,7 @@ pub(crate) struct Consumers {
 /// What was read last.
 #[derive(Debug, Default)]
 struct Files {
-    /// What digests were made with.
+    /// What digests were made, and sealed secrets opened with.
     mark: String,
     /// By path.
     read: HashMap<PathBuf, Seen>,
@@ -52,6 +52,7 @@ struct Seen {
 /// What is to be put into the directory, and remembered of the files then.
 #[derive(Debug)]
 pub(crate) struct Reading {
+    mark: String,
     pepper: Pepper,
     changes: Vec<Change>,
     read: HashMap<PathBuf, Seen>,
@@ -107,8 +108,9 @@ impl Consumers {
             let files = self.files();
             (files.mark.clone(), files.read.clone())
         };
-        if mark != plan.pepper.mark() {
-            before.clear();
+        let is_new = mark != mark_of(plan);
+        if is_new {
+            before.values_mut().for_each(|seen| *seen = Seen::default());
         }
         let (mut changes, mut read) = (Vec::new(), HashMap::new());
         for file in plan.files.iter().map(|file| folder.join(file)) {
@@ -119,9 +121,10 @@ impl Consumers {
                 read.insert(file, known);
                 continue;
             }
-            let around = (&plan.pepper, environment);
+            let around = ((&plan.pepper, plan.sealing.as_deref()), environment);
             let (lines, change) = Reader::new(&file, around, &known.lines, report).read(&file);
-            changes.push(change);
+            // Nobody knows which lines are no longer there.
+            changes.push(Change { whole: is_new, ..change });
             read.insert(file, Seen { look, lines: Arc::new(lines) });
         }
         let dropped = before.into_keys();
@@ -130,7 +133,7 @@ impl Consumers {
             whole: true,
             ..Change::default()
         }));
-        Reading { pepper: plan.pepper.clone(), changes, read }
+        Reading { mark: mark_of(plan), pepper: plan.pepper.clone(), changes, read }
     }
 
     /// Puts what was read into the directory: all of it, or nothing.
@@ -138,12 +141,12 @@ impl Consumers {
     /// # Errors
     /// In words for the operator.
     pub(crate) fn take_up(&self, reading: Reading) -> Result<(), String> {
-        let Reading { pepper, changes, read } = reading;
+        let Reading { mark, pepper, changes, read } = reading;
         self.directory.change(&pepper, changes).map_err(|conflicts| {
             let told: Vec<String> = conflicts.iter().map(tell).collect();
             told.join("\n")
         })?;
-        *self.files() = Files { mark: pepper.mark(), read, tried: Look::new() };
+        *self.files() = Files { mark, read, tried: Look::new() };
         Ok(())
     }
 
@@ -170,6 +173,12 @@ impl Consumers {
         // It is replaced whole.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What digests are made, and sealed secrets opened with.
+fn mark_of(plan: &ConsumersPlan) -> String {
+    let sealing = plan.sealing.as_ref().map_or("", |key| key.mark());
+    format!("{} {sealing}", plan.pepper.mark())
 }
 
 fn tell(conflict: &Conflict) -> String {

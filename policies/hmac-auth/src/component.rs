@@ -90,7 +90,9 @@ pub(crate) fn field(exchange: &Exchange, name: &str) -> Option<Vec<u8>> {
     }
     match (name, head.framing()) {
         ("host", _) => return Some(head.authority()?.as_str().as_bytes().to_vec()),
-        ("content-length", Framing::Length(length)) => return Some(length.to_string().into_bytes()),
+        ("content-length", Framing::Length(length)) => {
+            return Some(length.to_string().into_bytes());
+        }
         ("content-length", _) => return None,
         _ => {}
     }
@@ -125,7 +127,12 @@ mod tests {
         let short = "/path?param=value&foo=bar&baz=batman&qux=";
         for (target, name, parameter, expect) in [
             ("/path?param=value", "@method", None, Some("POST")),
-            ("/path?param=value", "@target-uri", None, Some("https://www.example.com/path?param=value")),
+            (
+                "/path?param=value",
+                "@target-uri",
+                None,
+                Some("https://www.example.com/path?param=value"),
+            ),
             ("/path?param=value", "@authority", None, Some("www.example.com")),
             ("/path?param=value", "@scheme", None, Some("https")),
             ("/path?param=value", "@request-target", None, Some("/path?param=value")),

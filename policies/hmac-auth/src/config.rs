@@ -140,7 +140,9 @@ impl Config {
                 report
                     .error(
                         format!("{at}.covered[{index}]"),
-                        format!("`{name}` is neither a field in lower case nor a derived component"),
+                        format!(
+                            "`{name}` is neither a field in lower case nor a derived component"
+                        ),
                     )
                     .hint(DERIVED.join(", "));
             }

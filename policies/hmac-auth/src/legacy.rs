@@ -110,7 +110,8 @@ impl Older {
         let head = &exchange.request.head;
         let method = head.method().as_str();
         let target = request_target(exchange);
-        let is_line = matches!((self, name), (_, "(request-target)") | (Self::Hmac, "request-line"));
+        let is_line =
+            matches!((self, name), (_, "(request-target)") | (Self::Hmac, "request-line"));
         if is_line {
             covered.add("@method");
             covered.add("@request-target");

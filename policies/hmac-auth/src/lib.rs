@@ -94,7 +94,9 @@ impl Policy for HmacAuth {
             let is_empty = body.is_empty();
             exchange.request.body = if is_empty { Content::Empty } else { Content::Full(body) };
             if !is_same {
-                return Verdict::Fail(self.refuse("the body is not the one that was signed".into()));
+                return Verdict::Fail(
+                    self.refuse("the body is not the one that was signed".into()),
+                );
             }
             self.let_in(proved.credential, proved.used, exchange)
         })

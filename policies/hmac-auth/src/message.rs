@@ -42,7 +42,11 @@ pub(crate) fn read(fields: &Fields) -> Result<Vec<Signed>, Why> {
         Ok(Signed { list, signature: signatures.swap_remove(place).1 })
     });
     let signed: Vec<Signed> = signed.collect::<Result<_, Why>>()?;
-    if signatures.is_empty() { Ok(signed) } else { Err("there is a signature without its input".into()) }
+    if signatures.is_empty() {
+        Ok(signed)
+    } else {
+        Err("there is a signature without its input".into())
+    }
 }
 
 impl Signed {
@@ -94,7 +98,10 @@ impl Signed {
                 _ => false,
             };
             if !is_good {
-                return Err(format!("the signature's parameter `{name}` is not known, or not good").into());
+                return Err(format!(
+                    "the signature's parameter `{name}` is not known, or not good"
+                )
+                .into());
             }
         }
         let number = |name| match self.parameter(name) {

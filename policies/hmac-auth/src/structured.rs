@@ -186,7 +186,8 @@ impl Reader<'_> {
 
     /// Whole numbers of up to 15 digits; there is no use for others here.
     fn number(&mut self) -> Option<i64> {
-        let sign = if self.peek() == Some(b'-') { self.run(|byte| byte == b'-') } else { String::new() };
+        let sign =
+            if self.peek() == Some(b'-') { self.run(|byte| byte == b'-') } else { String::new() };
         let digits = self.run(|byte| byte.is_ascii_digit());
         let is_whole = self.peek() != Some(b'.') && digits.len() <= 15;
         format!("{sign}{digits}").parse().ok().filter(|_| is_whole)
@@ -270,7 +271,10 @@ mod tests {
     #[test]
     fn lists_are_read_strictly_and_written_in_one_form() {
         for (text, expect) in [
-            (r#"a=("x" "y";k);n=1;t="q\"";b=:AA==:;w=tok"#, Some(r#"("x" "y";k);n=1;t="q\"";b=:AA==:;w=tok"#)),
+            (
+                r#"a=("x" "y";k);n=1;t="q\"";b=:AA==:;w=tok"#,
+                Some(r#"("x" "y";k);n=1;t="q\"";b=:AA==:;w=tok"#),
+            ),
             (r#" a=(  "x"   "y"  ); n=-1;f=?0 "#, Some(r#"("x" "y");n=-1;f=?0"#)),
             ("a=()", Some("()")),
             (r#"a=("x""y")"#, None),

@@ -14,7 +14,8 @@ use yumen_policy::{Exchange, FailureKind, Policy, Scope, Step, Verdict};
 use yumen_policy_hmac_auth::Config;
 
 /// RFC 9421 appendix B.1.5
-const SHARED: &str = "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
+const SHARED: &str =
+    "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
 const SECRET: &[u8] = b"a secret of ann's, not too short";
 const OTHER: &[u8] = b"a secret of bob's, not too short";
 /// When the tests are: as in the RFC.
@@ -124,7 +125,9 @@ fn the_example_of_the_rfc_is_good() {
         Signature: sig-b25=:pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:";
     assert_eq!(told(&policy, request, "", NOW), "rfc");
     let changed = request.replace("application/json", "text/html");
-    assert!(told(&policy, &changed, "", NOW).starts_with("the signature was not made with secret-"));
+    assert!(
+        told(&policy, &changed, "", NOW).starts_with("the signature was not made with secret-")
+    );
 }
 
 const GET: &str = "GET /orders?a=1 HTTP/1.1\nHost: Shop.example:80\n";
@@ -166,7 +169,11 @@ fn one_of_several_signatures_is_chosen() {
         // Signatures that are for somebody else are nobody's business here.
         ("tag: gate", other.to_owned(), "?"),
         ("{}", other.to_owned(), "the signature is"),
-        ("tag: gate", format!("{mine}\n{}", mine.replace("s=", "t=")), "several signatures have the tag"),
+        (
+            "tag: gate",
+            format!("{mine}\n{}", mine.replace("s=", "t=")),
+            "several signatures have the tag",
+        ),
         ("{}", format!("{mine}\n{mine}"), "Signature-Input is missing, or is no dictionary"),
         ("{}", mine.replace("Signature: s=", "Signature: t="), "there is an input without"),
         ("{}", format!("{mine}\nSignature: t=:AAAA:"), "there is a signature without"),
@@ -174,7 +181,10 @@ fn one_of_several_signatures_is_chosen() {
         ("{}", mine.lines().nth(1).unwrap().to_owned(), "Signature-Input is missing"),
         (
             "{}",
-            (0..5).map(|label| mine.replace("s=", &format!("s{label}="))).collect::<Vec<_>>().join("\n"),
+            (0..5)
+                .map(|label| mine.replace("s=", &format!("s{label}=")))
+                .collect::<Vec<_>>()
+                .join("\n"),
             "the request brings too many signatures",
         ),
     ] {
@@ -192,7 +202,8 @@ fn older(form: &str, headers: &str, text: &str) -> String {
     )
 }
 
-const DATED: &str = "GET /orders?a=1 HTTP/1.1\nHost: shop.example\nDate: Tue, 20 Apr 2021 02:07:53 GMT\n";
+const DATED: &str =
+    "GET /orders?a=1 HTTP/1.1\nHost: shop.example\nDate: Tue, 20 Apr 2021 02:07:53 GMT\n";
 
 #[test]
 fn the_older_forms_are_known_where_they_are_asked_for() {
@@ -225,12 +236,28 @@ fn the_older_forms_are_known_where_they_are_asked_for() {
         ),
         ("forms: [hmac]", kong.replace("hmac-sha256", "none"), "the algorithm is not known"),
         ("forms: [hmac]", kong.replace("algorithm=\"hmac-sha256\",", ""), "there is no algorithm"),
-        ("forms: [hmac]", format!("{kong}, username=\"bob-1\""), "the signature's parameters cannot"),
+        (
+            "forms: [hmac]",
+            format!("{kong}, username=\"bob-1\""),
+            "the signature's parameters cannot",
+        ),
         ("forms: [hmac]", format!("{kong}, x=\"1\""), "the signature's parameter `x`"),
         ("forms: [hmac]", format!("{kong}\n{kong}"), "the request brings several credentials"),
-        ("forms: [hmac]", kong.replace("date request-line", "date date request-line"), "the signature covers `date` twice"),
-        ("forms: [hmac]", kong.replace("headers=\"date", "headers=\"x-no"), "the signature covers `x-no`"),
-        ("forms: [hmac]", kong.replace("date request-line", "request-line"), "neither Date nor X-Date"),
+        (
+            "forms: [hmac]",
+            kong.replace("date request-line", "date date request-line"),
+            "the signature covers `date` twice",
+        ),
+        (
+            "forms: [hmac]",
+            kong.replace("headers=\"date", "headers=\"x-no"),
+            "the signature covers `x-no`",
+        ),
+        (
+            "forms: [hmac]",
+            kong.replace("date request-line", "request-line"),
+            "neither Date nor X-Date",
+        ),
         ("forms: [hmac]", kong.replace("ann-1", "bob-1"), "the signature was not made"),
         ("forms: [hmac]", kong.replace("hmac username", "hmac  username"), "ann"),
     ] {
@@ -240,7 +267,10 @@ fn the_older_forms_are_known_where_they_are_asked_for() {
     for (head, expect) in [
         (DATED.replace("02:07:53", "02:12:54"), "the signature is -301 seconds old"),
         (DATED.replace("02:07:53", "02:02:52"), "the signature is 301 seconds old"),
-        (format!("{DATED}Date: Tue, 20 Apr 2021 02:07:53 GMT\n"), "the date cannot be read, or comes twice"),
+        (
+            format!("{DATED}Date: Tue, 20 Apr 2021 02:07:53 GMT\n"),
+            "the date cannot be read, or comes twice",
+        ),
         (DATED.replace("Tue, 20", "20"), "the date cannot be read"),
         (DATED.replace("/orders", "/Orders"), "the signature was not made"),
         (DATED.replace("GET", "POST"), "the signature was not made"),
@@ -250,7 +280,10 @@ fn the_older_forms_are_known_where_they_are_asked_for() {
         let told = told(&policy("forms: [cavage]"), &format!("{head}{cavage}"), "", NOW);
         assert!(told.starts_with(expect), "{head}: {told}");
     }
-    let both = format!("{DATED}{cavage}\n{}", signed(&USUAL, ";created=1618884473;keyid=\"ann-1\"", SECRET));
+    let both = format!(
+        "{DATED}{cavage}\n{}",
+        signed(&USUAL, ";created=1618884473;keyid=\"ann-1\"", SECRET)
+    );
     let told = told(&policy("forms: [cavage, message]"), &both, "", NOW);
     assert_eq!(told, "the request brings signatures in several forms");
 }

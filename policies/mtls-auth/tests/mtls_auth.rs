@@ -90,7 +90,10 @@ fn a_certificate_becomes_a_consumer() {
         (Case("cd", &[], "CN=b\u{f6}b,O=shop"), "bob"),
         (Case("cd", &["dns:client.test"], "CN=b\u{f6}b,O=shop"), "bob"),
         (Case("ab", &["dns:client.test"], ""), "the certificate belongs to ann and to bob"),
-        (Case("cd", &["uri:spiffe://a/b"], r"CN=b\C3\B6b,O=shop"), "the certificate belongs to ann"),
+        (
+            Case("cd", &["uri:spiffe://a/b"], r"CN=b\C3\B6b,O=shop"),
+            "the certificate belongs to ann",
+        ),
         (Case("cd", &["uri:spiffe://A/b"], ""), nobody),
         (Case("cd", &["dns:client.test.evil"], "CN=client.test"), nobody),
         // What stands in one place is not found in another.
@@ -129,7 +132,9 @@ fn no_certificate_and_a_strange_one() {
     assert_eq!(verdict("unknown: pass", Some(strange.clone()), 1), "?");
     let told = verdict("unknown: refuse", Some(strange), 1);
     assert_eq!(told, "the certificate belongs to nobody");
-    for (yaml, words) in [("unknown: ignore", "unknown"), ("realm: \"a\\nb\"", "realm"), ("x: 1", "x")] {
+    for (yaml, words) in
+        [("unknown: ignore", "unknown"), ("realm: \"a\\nb\"", "realm"), ("x: 1", "x")]
+    {
         let report = compile::<Config>(yaml).unwrap_err().to_string();
         assert!(report.contains(words), "{yaml}: {report}");
     }

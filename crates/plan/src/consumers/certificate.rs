@@ -63,7 +63,10 @@ mod tests {
         let hex = "ab".repeat(32);
         for (credential, expect) in [
             (serde_json::json!({ "fingerprint": hex }), None),
-            (serde_json::json!({ "subject": "CN=a", "label": "CI", "expires": "2027-01-31" }), None),
+            (
+                serde_json::json!({ "subject": "CN=a", "label": "CI", "expires": "2027-01-31" }),
+                None,
+            ),
             (serde_json::json!({ "name": "dns:a.test" }), None),
             (serde_json::json!({}), Some("c: there must be exactly one")),
             (serde_json::json!({ "name": "dns:a", "subject": "CN=a" }), Some("c: there must be")),

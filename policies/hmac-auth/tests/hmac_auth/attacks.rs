@@ -48,7 +48,12 @@ fn what_is_demanded_must_be_covered() {
     }
     // A field that is not there cannot be left out of it, nor be covered as nothing.
     let nothing = [&USUAL[..], &[("\"x-tenant\"", "")]].concat();
-    refused(&policy, &(GET.to_owned() + &signed(&nothing, AT, SECRET)), "", "the signature covers `x-tenant`");
+    refused(
+        &policy,
+        &(GET.to_owned() + &signed(&nothing, AT, SECRET)),
+        "",
+        "the signature covers `x-tenant`",
+    );
     // A second line of a field is covered with the first.
     let twice = head.clone() + "X-Tenant: b\n" + &signed(&all, AT, SECRET);
     refused(&policy, &twice, "", "the signature was not made");
@@ -109,8 +114,12 @@ fn a_signature_is_good_for_a_while_and_once() {
     }
     // Neither under another label, nor with another plan.
     let other = head.replace("s=", "other=");
-    assert_eq!(told(&in_scope("realm: other"), &other.replace("yumen", "x"), "", NOW), "the signature was used before");
-    let fresh = GET.to_owned() + &signed(&USUAL, ";created=1618884473;keyid=\"ann-1\";nonce=\"2\"", SECRET);
+    assert_eq!(
+        told(&in_scope("realm: other"), &other.replace("yumen", "x"), "", NOW),
+        "the signature was used before"
+    );
+    let fresh =
+        GET.to_owned() + &signed(&USUAL, ";created=1618884473;keyid=\"ann-1\";nonce=\"2\"", SECRET);
     assert_eq!(told(&policy, &fresh, "", NOW), "ann");
     let allowing = in_scope("replays: allow");
     assert_eq!(told(&allowing, &head, "", NOW), "ann");
@@ -164,7 +173,12 @@ fn half_a_signature_is_none() {
         refused(&policy, &format!("{front}Signature: s=:{cut}:"), "", "the signature was not made");
     }
     // With nothing for a secret.
-    refused(&policy, &(GET.to_owned() + &signed(&USUAL, AT, b"")), "", "the signature was not made");
+    refused(
+        &policy,
+        &(GET.to_owned() + &signed(&USUAL, AT, b"")),
+        "",
+        "the signature was not made",
+    );
     let long = format!("{front}Signature: s=:{}:", "A".repeat(4000));
     refused(&policy, &long, "", "the signature was not made");
     let names: String = (0..100).map(|one| format!("\"x{one}\" ")).collect();
@@ -188,7 +202,11 @@ fn post(digest: &str, name: &str) -> String {
         (name, digest),
     ];
     let all = &all[..if name.is_empty() { 4 } else { 5 }];
-    let field = if name.is_empty() { String::new() } else { format!("{}: {digest}\n", name.trim_matches('"')) };
+    let field = if name.is_empty() {
+        String::new()
+    } else {
+        format!("{}: {digest}\n", name.trim_matches('"'))
+    };
     format!("{POST}{field}{}", signed(all, AT, SECRET))
 }
 
@@ -219,11 +237,17 @@ fn a_body_is_the_one_that_was_signed() {
         refused(&policy("{}"), &post(digest, name), body, expect);
     }
     // A digest that nobody signed proves nothing.
-    let unsigned = post("", "").replace("Signature:", &format!("Content-Digest: {sha_256}\nSignature:"));
+    let unsigned =
+        post("", "").replace("Signature:", &format!("Content-Digest: {sha_256}\nSignature:"));
     refused(&policy("{}"), &unsigned, "hello", "the signature covers no digest");
     refused(&policy("body: unsigned"), &post("", ""), "hello", "ann");
     // What is covered is checked, also if it need not be covered.
-    refused(&policy("body: unsigned"), &post(&sha_256, content), "hullo", "the body is not the one");
+    refused(
+        &policy("body: unsigned"),
+        &post(&sha_256, content),
+        "hullo",
+        "the body is not the one",
+    );
     refused(&policy("body_max: 4"), &post(&sha_256, content), "hello", "body_too_large");
     refused(&policy("body_max: 5"), &post(&sha_256, content), "hello", "ann");
 }
