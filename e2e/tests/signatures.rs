@@ -1,8 +1,10 @@
 //! Requests that a program of its own has signed: which are let in, what the service sees of their bodies,
 //! and that none is let in twice.
 
+use std::fs;
 use std::time::Duration;
 
+use yumen_e2e::gateway::{fresh_folder, yumen};
 use yumen_e2e::tools::{Tool, have, peer, run};
 use yumen_e2e::{Backend, Client, Gateway, Message};
 
@@ -31,8 +33,18 @@ services:
 /// `GET /once`, signed just now, as text.
 fn once(gateway: &Gateway) -> String {
     let web = gateway.web().to_string();
-    run(Tool::Python, [peer("signer.py").display().to_string(), web, "text".to_owned()], PATIENCE)
-        .well()
+    let arguments = [peer("signer.py").display().to_string(), web, "text".to_owned()];
+    let text = run(Tool::Python, arguments, PATIENCE).well();
+    // What a program prints comes here in lines.
+    let lines: Vec<&str> =
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines.join("\r\n") + "\r\n\r\n"
+}
+
+fn ask(gateway: &Gateway, text: &str) -> (u16, String) {
+    let answer = Client::connect(gateway.web()).ask(text);
+    let answer = answer.unwrap_or_else(|lost| panic!("{lost:?}"));
+    (answer.status(), answer.all("www-authenticate").concat())
 }
 
 fn requests(backend: &Backend) -> Vec<Message> {
@@ -116,11 +128,7 @@ fn a_signature_is_good_once_also_after_a_reload() {
     let backend = Backend::answering("hello");
     let gateway = Gateway::start(&config(&backend, "one"));
     let text = once(&gateway);
-    let ask = |text: &str| {
-        let answer =
-            Client::connect(gateway.web()).ask(text).unwrap_or_else(|lost| panic!("{lost:?}"));
-        (answer.status(), answer.all("www-authenticate").concat())
-    };
+    let ask = |text: &str| ask(&gateway, text);
     // Of those who come at once, one is the first.
     let told = std::thread::scope(|scope| {
         let all: Vec<_> = (0..8).map(|_| scope.spawn(|| ask(&text).0)).collect();
@@ -133,4 +141,62 @@ fn a_signature_is_good_once_also_after_a_reload() {
     assert_eq!((status, challenge.as_str()), (401, "Signature realm=\"two\""), "after a reload");
     assert_eq!(ask(&once(&gateway)).0, 200);
     assert_eq!(requests(&backend).len(), 2);
+}
+
+#[test]
+fn a_sealed_secret_is_as_good_as_an_open_one() {
+    if !have(&[Tool::Python]) {
+        return;
+    }
+    let backend = Backend::answering("hello");
+    let folder = fresh_folder("sealed");
+    let write = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).expect("a file");
+        folder.join(name).display().to_string()
+    };
+    let keys = ["0123456789abcdef".repeat(4), "fedcba9876543210".repeat(4)];
+    let (one, two) = (write("one.key", &keys[0]), write("two.key", &keys[1]));
+    let secret = write("secret", SECRET);
+    let seal = |key: &str, id: &str| {
+        let told = yumen(&["seal-secret", "--key-file", key, "--id", id, "--secret-file", &secret]);
+        assert_eq!(told.0, 0, "{}", told.2);
+        told.1.trim().to_owned()
+    };
+    let line = |sealed: &str| {
+        let line = format!(
+            "{{\"name\":\"orders\",\"secrets\":[{{\"id\":\"orders-1\",\"secret_sealed\":\"{sealed}\"}}]}}\n"
+        );
+        write("consumers.jsonl", &line)
+    };
+    let with = |key: &str, more: &str| {
+        let all = config(&backend, "one").replace("consumers:\n  - name: orders\n    secrets: [{ id: orders-1, secret: 'a secret of the test, not too short' }]\n", more);
+        format!(
+            "{all}directory: {{ sealing_key: '${{file:{key}}}', files: ['{}'] }}\n",
+            folder.join("consumers.jsonl").display()
+        )
+    };
+    line(&seal(&one, "orders-1"));
+    let gateway = Gateway::start(&with(&one, ""));
+    assert_eq!(ask(&gateway, &once(&gateway)).0, 200);
+    // With another key nothing opens, and all stays as it was.
+    let refused = gateway.reload(&with(&two, "")).unwrap_err();
+    assert!(refused.contains("it was not sealed for this `id`"), "{refused}");
+    assert_eq!(ask(&gateway, &once(&gateway)).0, 200);
+    line(&seal(&two, "orders-1"));
+    gateway.reload(&with(&two, "")).expect("a reload");
+    assert_eq!(ask(&gateway, &once(&gateway)).0, 200);
+    let own = |id: &str| {
+        let sealed = seal(&two, id);
+        format!(
+            "consumers: [{{ name: own, secrets: [{{ id: own-1, secret_sealed: '{sealed}' }}] }}]\n"
+        )
+    };
+    let refused = gateway.reload(&with(&two, &own("own-2"))).unwrap_err();
+    assert!(refused.contains("consumers[0].secrets[0].secret_sealed"), "{refused}");
+    gateway.reload(&with(&two, &own("own-1"))).expect("a reload");
+    let short = write("short.key", "short");
+    let (code, _, said) =
+        yumen(&["seal-secret", "--key-file", &short, "--id", "a", "--secret-file", &secret]);
+    assert!(code != 0 && said.contains("fewer than 32 characters"), "{code} {said}");
+    let _left = fs::remove_dir_all(folder);
 }
