@@ -205,13 +205,17 @@ fn older(form: &str, headers: &str, text: &str) -> String {
 const DATED: &str =
     "GET /orders?a=1 HTTP/1.1\nHost: shop.example\nDate: Tue, 20 Apr 2021 02:07:53 GMT\n";
 
-#[test]
-fn the_older_forms_are_known_where_they_are_asked_for() {
-    let cavage = older(
+fn cavage() -> String {
+    older(
         "cavage",
         "(request-target) host date",
         "(request-target): get /orders?a=1\nhost: shop.example\ndate: Tue, 20 Apr 2021 02:07:53 GMT",
-    );
+    )
+}
+
+#[test]
+fn the_older_forms_are_known_where_they_are_asked_for() {
+    let cavage = cavage();
     let kong = older(
         "hmac",
         "date request-line host",
@@ -264,6 +268,11 @@ fn the_older_forms_are_known_where_they_are_asked_for() {
         let told = told(&policy(yaml), &format!("{DATED}{field}"), "", NOW);
         assert!(told.starts_with(expect), "{yaml} {field}: {told}");
     }
+}
+
+#[test]
+fn an_older_form_is_good_for_its_request_and_its_time() {
+    let cavage = cavage();
     for (head, expect) in [
         (DATED.replace("02:07:53", "02:12:54"), "the signature is -301 seconds old"),
         (DATED.replace("02:07:53", "02:02:52"), "the signature is 301 seconds old"),
