@@ -50,6 +50,8 @@ const PURE: &[&str] = &[
     "origin",
     "protobuf",
     "directory",
+    "replay",
+    "seal",
 ];
 
 fn last(folder: &str) -> &str {
