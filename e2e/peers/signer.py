@@ -82,6 +82,39 @@ def slowly(fields, length):
         return connection.recv(100).split(b" ")[1].decode()
 
 
+def head(target, fields, more):
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"POST {target} HTTP/1.1\r\nHost: {AUTHORITY}\r\n{lines}{more}\r\n".encode()
+
+
+def invited(body):
+    """Waits to be told to send the body."""
+    with socket.create_connection(AUTHORITY.split(":"), timeout=60) as connection:
+        more = f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n"
+        connection.sendall(head("/invited", message("POST", "/invited", body), more))
+        first = connection.recv(100).split(b" ")[1].decode()
+        if first == "100":
+            connection.sendall(body)
+            first += " " + connection.recv(100).split(b" ")[1].decode()
+        return first
+
+
+def hidden(body):
+    """A refused body that is full of requests: how many answers come, and the first of them."""
+    fields = message("POST", "/hidden", b"another body")
+    with socket.create_connection(AUTHORITY.split(":"), timeout=60) as connection:
+        connection.sendall(head("/hidden", fields, "Transfer-Encoding: chunked\r\n"))
+        came = b""
+        try:
+            connection.sendall(f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            while more := connection.recv(65536):
+                came += more
+        except OSError:
+            pass
+        return f"{came.count(b'HTTP/1.1 ')} {came.split(b' ')[1].decode()}"
+
+
 def main():
     small, large = b'{"hello": "world"}', b"x" * 50_000
     huge = b"x" * 70_000
@@ -105,6 +138,9 @@ def main():
         ("post_huge_chunked", lambda: ask("POST", "/x", message("POST", "/x", huge), pieces(huge))),
         ("post_huge", lambda: slowly(message("POST", "/slow", huge), len(huge))),
         ("post_unsigned_slow", lambda: slowly({"Signature": "s=:AAAA:"}, 100)),
+        ("post_invited", lambda: invited(small)),
+        ("post_hidden", lambda: hidden(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" * 100)),
+        ("post_hidden_huge", lambda: hidden(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" * 3000)),
         ("cavage", lambda: ask("GET", "/c?d", cavage("GET", "/c?d", "1"))),
         ("cavage_other", lambda: ask("GET", "/c?e", cavage("GET", "/c?d", "2"))),
         ("older", lambda: ask("POST", "/o", older("POST", "/o", "3", small), small)),
