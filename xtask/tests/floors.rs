@@ -6,7 +6,7 @@ use yumen_xtask::{House, Room, expect_none};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
-    ("policy", &["model", "http", "directory", "password"]),
+    ("policy", &["model", "http", "directory", "password", "replay"]),
     ("route", &["model", "http"]),
     ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
@@ -26,6 +26,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "courier",
             "directory",
             "password",
+            "seal",
         ],
     ),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
@@ -49,6 +50,8 @@ const PURE: &[&str] = &[
     "origin",
     "protobuf",
     "directory",
+    "replay",
+    "seal",
 ];
 
 fn last(folder: &str) -> &str {

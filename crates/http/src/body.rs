@@ -2,10 +2,14 @@
 //! writer down.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll};
 
 use crate::fields::Fields;
+
+/// Room for what is read at once of a body that is collected.
+const COLLECT_STEP: usize = 8192;
 
 /// The body of a message.
 #[derive(Debug, Default)]
@@ -40,6 +44,34 @@ impl Body {
     #[must_use]
     pub fn take(&mut self) -> Self {
         std::mem::take(self)
+    }
+
+    /// Waits until all of it is at hand, without trailers. It is not read on once it is longer than
+    /// so many bytes.
+    ///
+    /// # Errors
+    /// As [`BodyRead::poll_read`], and when it is longer.
+    pub async fn collect(self, max: usize) -> Result<Vec<u8>, BodyError> {
+        if self.length().is_some_and(|length| length > max as u64) {
+            return Err(BodyError::TooLarge);
+        }
+        let mut stream = match self {
+            Self::Empty => return Ok(Vec::new()),
+            Self::Full(bytes) => return Ok(bytes),
+            Self::Stream(stream, _) => stream,
+        };
+        let mut bytes = Vec::new();
+        loop {
+            bytes.reserve(COLLECT_STEP);
+            let flow =
+                poll_fn(|context| stream.poll_read(context, &mut bytes, COLLECT_STEP)).await?;
+            if bytes.len() > max {
+                return Err(BodyError::TooLarge);
+            }
+            if flow == Flow::End {
+                return Ok(bytes);
+            }
+        }
     }
 }
 
@@ -149,5 +181,73 @@ pub trait Tunnel: fmt::Debug {
     /// reading or writing.
     fn poll_gone(&mut self, _context: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Gives these pieces, each after it was asked for twice.
+    #[derive(Debug)]
+    struct Pieces(Vec<Result<&'static [u8], BodyError>>, bool);
+
+    impl BodyRead for Pieces {
+        fn poll_read(
+            &mut self,
+            context: &mut Context<'_>,
+            out: &mut Vec<u8>,
+            room: usize,
+        ) -> Poll<Result<Flow, BodyError>> {
+            self.1 = !self.1;
+            if self.1 {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if self.0.is_empty() {
+                return Poll::Ready(Ok(Flow::End));
+            }
+            let piece = self.0.remove(0)?;
+            assert!(piece.len() <= room && out.capacity() - out.len() >= room);
+            out.extend_from_slice(piece);
+            Poll::Ready(Ok(Flow::More))
+        }
+    }
+
+    fn collected(body: Body, max: usize) -> Result<Vec<u8>, BodyError> {
+        let mut future = pin!(body.collect(max));
+        let mut context = Context::from_waker(Waker::noop());
+        (0..100)
+            .find_map(|_| match future.as_mut().poll(&mut context) {
+                Poll::Ready(done) => Some(done),
+                Poll::Pending => None,
+            })
+            .expect("it ends")
+    }
+
+    #[test]
+    fn a_body_is_collected_up_to_its_bound() {
+        let stream = |pieces: &[Result<&'static [u8], BodyError>], length| {
+            Body::Stream(Box::new(Pieces(pieces.to_vec(), false)), length)
+        };
+        let hello: [Result<&[u8], _>; 2] = [Ok(b"hel"), Ok(b"lo")];
+        let cut: [Result<&[u8], _>; 2] = [Ok(b"hel"), Err(BodyError::Cut)];
+        for (body, max, expect) in [
+            (Body::Empty, 0, Ok(&b""[..])),
+            (Body::Full(b"hello".to_vec()), 5, Ok(b"hello")),
+            (Body::Full(b"hello".to_vec()), 4, Err(BodyError::TooLarge)),
+            (stream(&hello, None), 5, Ok(b"hello")),
+            (stream(&hello, None), 4, Err(BodyError::TooLarge)),
+            // Not a byte of it is asked for.
+            (stream(&[Err(BodyError::Cut)], Some(6)), 5, Err(BodyError::TooLarge)),
+            (stream(&cut, None), 5, Err(BodyError::Cut)),
+            (stream(&[], None), 0, Ok(b"")),
+        ] {
+            let shown = format!("{body:?} {max}");
+            assert_eq!(collected(body, max).as_deref().map_err(|lost| *lost), expect, "{shown}");
+        }
     }
 }

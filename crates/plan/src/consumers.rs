@@ -1,11 +1,17 @@
 //! Who calls, as the configuration says: consumers, checked, and where more of them are written.
 
+use std::sync::Arc;
+
 use yumen_directory::{Digest, Entry, Material, Pepper, Proof, Stated};
 use yumen_http::is_field_value;
 use yumen_model::report::Report;
 use yumen_model::{Consumer, Directory, KeyCredential, Model, Moment, PasswordCredential};
+use yumen_seal::{KEY_MIN as KEY_LEAST, SealingKey};
 
 use crate::names::check_unique;
+
+mod certificate;
+mod secret;
 
 /// The longest name, external id, group, tag or label.
 const TEXT_MAX: usize = 256;
@@ -25,6 +31,8 @@ const HASH: &str = "blake3:";
 pub struct ConsumersPlan {
     /// What digests are made with.
     pub pepper: Pepper,
+    /// What sealed secrets are opened with, if there is a key.
+    pub sealing: Option<Arc<SealingKey>>,
     /// Those that are written in the configuration.
     pub entries: Vec<Entry>,
     /// Files with more of them.
@@ -38,13 +46,26 @@ pub(crate) fn compile(model: &Model, report: &mut Report) -> ConsumersPlan {
         consumers.map(|(index, one)| (one.name.as_str(), format!("consumers[{index}]").into()));
     check_unique("consumer", names, report);
     let pepper = pepper(settings, report);
+    let sealing = sealing_key(settings, report);
     let files = settings.map(|settings| settings.files.clone()).unwrap_or_default();
     check_files(&files, report);
     let consumers = model.consumers.iter().enumerate();
     let entries = consumers.filter_map(|(index, one)| {
-        compile_consumer(one, &pepper, &format!("consumers[{index}]"), report)
+        let keys = (&pepper, sealing.as_deref());
+        compile_consumer(one, keys, &format!("consumers[{index}]"), report)
     });
-    ConsumersPlan { entries: entries.collect(), pepper, files }
+    ConsumersPlan { entries: entries.collect(), pepper, sealing, files }
+}
+
+fn sealing_key(settings: Option<&Directory>, report: &mut Report) -> Option<Arc<SealingKey>> {
+    let text = settings.and_then(|settings| settings.sealing_key.as_ref())?.text();
+    let key = SealingKey::new(text);
+    if key.is_none() {
+        report
+            .error("directory.sealing_key", format!("it is shorter than {KEY_LEAST} characters"))
+            .hint("such as what `openssl rand -hex 32` prints");
+    }
+    key.map(Arc::new)
 }
 
 fn pepper(settings: Option<&Directory>, report: &mut Report) -> Pepper {
@@ -77,12 +98,22 @@ fn check_files(files: &[String], report: &mut Report) {
 /// Checks one consumer, and makes it ready for the directory. All its problems are told.
 pub fn compile_consumer(
     consumer: &Consumer,
-    pepper: &Pepper,
+    (pepper, sealing): (&Pepper, Option<&SealingKey>),
     at: &str,
     report: &mut Report,
 ) -> Option<Entry> {
     let before = report.problems().len();
-    let Consumer { name, external_id, groups, tags, disabled, keys, passwords } = consumer;
+    let Consumer {
+        name,
+        external_id,
+        groups,
+        tags,
+        disabled,
+        keys,
+        passwords,
+        certificates,
+        secrets,
+    } = consumer;
     check_text(name, &format!("{at}.name"), report);
     if let Some(id) = external_id {
         check_text(id, &format!("{at}.external_id"), report);
@@ -91,6 +122,8 @@ pub fn compile_consumer(
     check_words(tags, &format!("{at}.tags"), report);
     check_count(keys.len(), &format!("{at}.keys"), report);
     check_count(passwords.len(), &format!("{at}.passwords"), report);
+    check_count(certificates.len(), &format!("{at}.certificates"), report);
+    check_count(secrets.len(), &format!("{at}.secrets"), report);
     let mut credentials = Vec::with_capacity(keys.len() + passwords.len());
     for (index, key) in keys.iter().enumerate() {
         credentials.extend(compile_key(key, pepper, &format!("{at}.keys[{index}]"), report));
@@ -98,6 +131,14 @@ pub fn compile_consumer(
     for (index, one) in passwords.iter().enumerate() {
         let at = format!("{at}.passwords[{index}]");
         credentials.extend(compile_password(name, one, pepper, &at, report));
+    }
+    for (index, one) in certificates.iter().enumerate() {
+        let at = format!("{at}.certificates[{index}]");
+        credentials.extend(certificate::compile(one, pepper, &at, report));
+    }
+    for (index, one) in secrets.iter().enumerate() {
+        let at = format!("{at}.secrets[{index}]");
+        credentials.extend(secret::compile(one, (pepper, sealing), &at, report));
     }
     let words = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
     let entry = Entry {
@@ -281,7 +322,7 @@ mod tests {
     fn check(consumer: &serde_json::Value) -> Result<Entry, String> {
         let mut report = Report::default();
         let consumer: Consumer = serde_json::from_value(consumer.clone()).unwrap();
-        compile_consumer(&consumer, &Pepper::new(""), "c", &mut report)
+        compile_consumer(&consumer, (&Pepper::new(""), None), "c", &mut report)
             .ok_or_else(|| report.to_string())
     }
 

@@ -8,6 +8,7 @@ use yumen_directory::Directory;
 use yumen_model::document::Node;
 use yumen_model::report::Report;
 use yumen_password::Checker;
+use yumen_replay::Replays;
 
 use crate::Policy;
 
@@ -36,6 +37,8 @@ pub struct Scope {
     pub directory: Arc<Directory>,
     /// Checks passwords, and remembers which were good.
     pub passwords: Arc<Checker>,
+    /// Signatures that were used.
+    pub replays: Arc<Replays>,
 }
 
 /// The typed config of one kind of policy. Its doc comments are the schema and the reference.

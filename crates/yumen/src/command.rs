@@ -40,6 +40,8 @@ enum Command {
     NewKey(new_key::Options),
     /// Hashes a password, for a consumer in the configuration.
     HashPassword(new_key::Password),
+    /// Seals a secret that requests are signed with, for a consumer in the configuration.
+    SealSecret(new_key::Sealing),
     /// Shows the access log of a running gateway, live.
     Tail(tail::Options),
     /// Shows the traffic of a running gateway, as a table that moves.
@@ -66,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
         Command::DebugToken(options) => debug_token::debug_token(&options),
         Command::NewKey(options) => new_key::new_key(&options),
         Command::HashPassword(options) => new_key::hash_password(&options),
+        Command::SealSecret(options) => new_key::seal_secret(&options),
         Command::Tail(options) => tail::tail(&options),
         Command::Top(options) => top::top(&options),
         Command::Echo { listen } => echo::run(&listen),

@@ -15,6 +15,7 @@ use yumen_model::report::Report;
 use yumen_password::Checker;
 use yumen_plan::ConsumersPlan;
 use yumen_policy::Scope;
+use yumen_replay::Replays;
 
 use self::file::{Lines, Reader};
 use crate::config::{Look, look_again, look_at};
@@ -27,13 +28,14 @@ const CONFIGURATION: &str = "";
 pub(crate) struct Consumers {
     directory: Arc<Directory>,
     passwords: Arc<Checker>,
+    replays: Arc<Replays>,
     files: Mutex<Files>,
 }
 
 /// What was read last.
 #[derive(Debug, Default)]
 struct Files {
-    /// What digests were made with.
+    /// What digests were made, and sealed secrets opened with.
     mark: String,
     /// By path.
     read: HashMap<PathBuf, Seen>,
@@ -50,6 +52,7 @@ struct Seen {
 /// What is to be put into the directory, and remembered of the files then.
 #[derive(Debug)]
 pub(crate) struct Reading {
+    mark: String,
     pepper: Pepper,
     changes: Vec<Change>,
     read: HashMap<PathBuf, Seen>,
@@ -75,7 +78,7 @@ impl Consumers {
     /// What policies are given of it.
     pub(crate) fn scope(&self) -> Scope {
         let (directory, passwords) = (Arc::clone(&self.directory), Arc::clone(&self.passwords));
-        Scope { directory, passwords }
+        Scope { directory, passwords, replays: Arc::clone(&self.replays) }
     }
 
     /// How many are known.
@@ -110,8 +113,9 @@ impl Consumers {
             let files = self.files();
             (files.mark.clone(), files.read.clone())
         };
-        if mark != plan.pepper.mark() {
-            before.clear();
+        let is_new = mark != mark_of(plan);
+        if is_new {
+            before.values_mut().for_each(|seen| *seen = Seen::default());
         }
         let (mut changes, mut read) = (Vec::new(), HashMap::new());
         for file in plan.files.iter().map(|file| folder.join(file)) {
@@ -122,9 +126,10 @@ impl Consumers {
                 read.insert(file, known);
                 continue;
             }
-            let around = (&plan.pepper, environment);
+            let around = ((&plan.pepper, plan.sealing.as_deref()), environment);
             let (lines, change) = Reader::new(&file, around, &known.lines, report).read(&file);
-            changes.push(change);
+            // Nobody knows which lines are no longer there.
+            changes.push(Change { whole: is_new, ..change });
             read.insert(file, Seen { look, lines: Arc::new(lines) });
         }
         let dropped = before.into_keys();
@@ -133,7 +138,7 @@ impl Consumers {
             whole: true,
             ..Change::default()
         }));
-        Reading { pepper: plan.pepper.clone(), changes, read }
+        Reading { mark: mark_of(plan), pepper: plan.pepper.clone(), changes, read }
     }
 
     /// Puts what was read into the directory: all of it, or nothing.
@@ -141,12 +146,12 @@ impl Consumers {
     /// # Errors
     /// In words for the operator.
     pub(crate) fn take_up(&self, reading: Reading) -> Result<(), String> {
-        let Reading { pepper, changes, read } = reading;
+        let Reading { mark, pepper, changes, read } = reading;
         self.directory.change(&pepper, changes).map_err(|conflicts| {
             let told: Vec<String> = conflicts.iter().map(tell).collect();
             told.join("\n")
         })?;
-        *self.files() = Files { mark: pepper.mark(), read, tried: Look::new() };
+        *self.files() = Files { mark, read, tried: Look::new() };
         Ok(())
     }
 
@@ -173,6 +178,12 @@ impl Consumers {
         // It is replaced whole.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What digests are made, and sealed secrets opened with.
+fn mark_of(plan: &ConsumersPlan) -> String {
+    let sealing = plan.sealing.as_ref().map_or("", |key| key.mark());
+    format!("{} {sealing}", plan.pepper.mark())
 }
 
 fn tell(conflict: &Conflict) -> String {

@@ -1,4 +1,4 @@
-//! `yumen new-key` and `yumen hash-password`: what the configuration says of credentials instead of
+//! `yumen new-key`, `yumen hash-password` and `yumen seal-secret`: what the configuration says of credentials instead of
 //! themselves.
 
 use std::fs;
@@ -10,6 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 use yumen_directory::Pepper;
 use yumen_plan::key_hash;
+use yumen_seal::{KEY_MIN, SealingKey};
 
 use crate::say;
 
@@ -82,6 +83,43 @@ pub(crate) fn hash_password(options: &Password) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What `yumen seal-secret` is told on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct Sealing {
+    /// The file with the `directory.sealing_key` of the configuration.
+    #[arg(long)]
+    key_file: PathBuf,
+    /// The `id` of the secret; it opens for no other one.
+    #[arg(long)]
+    id: String,
+    /// A file with the secret; `-`, which is standard input, if it is left out.
+    #[arg(long, default_value = "-")]
+    secret_file: PathBuf,
+}
+
+/// Prints a secret in sealed form.
+pub(crate) fn seal_secret(options: &Sealing) -> ExitCode {
+    match try_seal_secret(options) {
+        Ok(sealed) => {
+            say::print(format_args!("{sealed}\n"));
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            say::say(problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_seal_secret(options: &Sealing) -> Result<String, String> {
+    let key = SealingKey::new(&read(&options.key_file)?);
+    let key = key.ok_or_else(|| {
+        format!("{} has fewer than {KEY_MIN} characters", options.key_file.display())
+    })?;
+    let sealed = key.seal(&options.id, &read(&options.secret_file)?);
+    sealed.ok_or_else(|| "the system has no random numbers".to_owned())
 }
 
 /// The text of a file, without the white space around it.

@@ -4,6 +4,7 @@
 //! whole in the old one's place at once ([`Directory::change`]). Secrets that are found by
 //! themselves are kept as keyed digests only ([`Pepper`]).
 
+pub mod certificate;
 mod consumer;
 mod credential;
 mod pepper;

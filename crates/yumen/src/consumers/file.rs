@@ -11,6 +11,7 @@ use yumen_model::document::{Document, Environment, Source};
 use yumen_model::report::{Place, Report};
 use yumen_model::{Consumer, read};
 use yumen_plan::compile_consumer;
+use yumen_seal::SealingKey;
 
 /// The longest line, in bytes.
 const LINE_MAX: u64 = 64 << 10;
@@ -22,10 +23,13 @@ const PROBLEMS_MAX: usize = 20;
 /// What was read of a file: the consumer of each line, by the line's digest.
 pub(super) type Lines = HashMap<[u8; 16], Arc<str>>;
 
+/// What digests are made with, and what sealed secrets are opened with.
+type Keys<'a> = (&'a Pepper, Option<&'a SealingKey>);
+
 /// Reads the lines of a file that it did not have before.
 pub(super) struct Reader<'a> {
     name: Arc<str>,
-    pepper: &'a Pepper,
+    keys: Keys<'a>,
     environment: &'a dyn Environment,
     before: &'a Lines,
     lines: Lines,
@@ -40,13 +44,13 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(super) fn new(
         file: &Path,
-        (pepper, environment): (&'a Pepper, &'a dyn Environment),
+        (keys, environment): (Keys<'a>, &'a dyn Environment),
         before: &'a Lines,
         report: &'a mut Report,
     ) -> Self {
         Self {
             name: file.display().to_string().into(),
-            pepper,
+            keys,
             environment,
             before,
             lines: Lines::with_capacity(before.len()),
@@ -154,7 +158,7 @@ impl<'a> Reader<'a> {
             problems.locate(&document);
             consumer
         });
-        let entry = consumer.and_then(|one| compile_consumer(&one, self.pepper, "", &mut problems));
+        let entry = consumer.and_then(|one| compile_consumer(&one, self.keys, "", &mut problems));
         for problem in problems.problems() {
             let column = problem.at.as_ref().map_or(1, |at| at.column);
             let path = problem.path.trim_start_matches('.');

@@ -15,6 +15,7 @@ fn folder(name: &str) -> PathBuf {
 fn plan(pepper: &str) -> ConsumersPlan {
     ConsumersPlan {
         pepper: Pepper::new(pepper),
+        sealing: None,
         entries: Vec::new(),
         files: vec!["a.jsonl".to_owned()],
     }
