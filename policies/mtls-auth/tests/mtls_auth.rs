@@ -59,7 +59,8 @@ fn verdict(yaml: &str, shown: Option<Shown>, at: u64) -> String {
     let mut exchange = exchange("GET / HTTP/1.1\nHost: x\nClient-Cert: :AAAA:");
     exchange.now = at;
     let identity = shown.map(Identity::new);
-    exchange.client.secured = Some(Rc::new(Secured { identity, ..Secured::default() }));
+    let secured = Some(Rc::new(Secured { identity, ..Secured::default() }));
+    Rc::make_mut(&mut exchange.client).secured = secured;
     match now(policy.on_request(&mut exchange)) {
         Verdict::Next => {
             let principal = exchange.principal.unwrap();
