@@ -40,7 +40,7 @@ pub use acme::{Acme, AcmeChallenge, ExternalAccount};
 pub use address::socket_address;
 pub use alerts::{AlertFormat, AlertHook, AlertKind, AlertTimes};
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
-pub use consumer::{Consumer, Directory, KeyCredential, PasswordCredential};
+pub use consumer::{Consumer, Directory, KeyCredential, PasswordCredential, TokenKeyCredential};
 pub use explain::{DebugHeader, Explain, Keep};
 pub use fallback::Fallback;
 pub use health::{Active, BodyMatch, GrpcProbe, Health, HttpProbe, Initially, Passive, Probe};

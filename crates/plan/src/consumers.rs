@@ -1,5 +1,7 @@
 //! Who calls, as the configuration says: consumers, checked, and where more of them are written.
 
+mod token_keys;
+
 use yumen_directory::{Digest, Entry, Material, Pepper, Proof, Stated};
 use yumen_http::is_field_value;
 use yumen_model::report::Report;
@@ -82,7 +84,8 @@ pub fn compile_consumer(
     report: &mut Report,
 ) -> Option<Entry> {
     let before = report.problems().len();
-    let Consumer { name, external_id, groups, tags, disabled, keys, passwords } = consumer;
+    let Consumer { name, external_id, groups, tags, disabled, keys, passwords, token_keys } =
+        consumer;
     check_text(name, &format!("{at}.name"), report);
     if let Some(id) = external_id {
         check_text(id, &format!("{at}.external_id"), report);
@@ -91,7 +94,8 @@ pub fn compile_consumer(
     check_words(tags, &format!("{at}.tags"), report);
     check_count(keys.len(), &format!("{at}.keys"), report);
     check_count(passwords.len(), &format!("{at}.passwords"), report);
-    let mut credentials = Vec::with_capacity(keys.len() + passwords.len());
+    check_count(token_keys.len(), &format!("{at}.token_keys"), report);
+    let mut credentials = Vec::with_capacity(keys.len() + passwords.len() + token_keys.len());
     for (index, key) in keys.iter().enumerate() {
         credentials.extend(compile_key(key, pepper, &format!("{at}.keys[{index}]"), report));
     }
@@ -99,6 +103,8 @@ pub fn compile_consumer(
         let at = format!("{at}.passwords[{index}]");
         credentials.extend(compile_password(name, one, pepper, &at, report));
     }
+    let at = format!("{at}.token_keys");
+    credentials.extend(token_keys::compile(name, token_keys, pepper, &at, report));
     let words = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
     let entry = Entry {
         name: name.as_str().into(),

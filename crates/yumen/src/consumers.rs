@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yumen_directory::{Change, Conflict, Directory, Pepper};
+use yumen_key_sets::KeySets;
 use yumen_model::document::Environment;
 use yumen_model::report::Report;
 use yumen_password::Checker;
@@ -18,6 +19,7 @@ use yumen_policy::Scope;
 
 use self::file::{Lines, Reader};
 use crate::config::{Look, look_again, look_at};
+use crate::say;
 
 /// The name of what the configuration says itself, among the sources of the directory.
 const CONFIGURATION: &str = "";
@@ -27,6 +29,7 @@ const CONFIGURATION: &str = "";
 pub(crate) struct Consumers {
     directory: Arc<Directory>,
     passwords: Arc<Checker>,
+    key_sets: Arc<KeySets>,
     files: Mutex<Files>,
 }
 
@@ -64,18 +67,23 @@ impl Reading {
 }
 
 impl Consumers {
-    /// With so many threads that check passwords.
+    /// With so many threads that check passwords, and one that fetches key sets.
     ///
     /// # Errors
     /// What the system says when it cannot start one.
     pub(crate) fn start(threads: usize) -> io::Result<Self> {
-        Ok(Self { passwords: Arc::new(Checker::start(threads)?), ..Self::default() })
+        let passwords = Arc::new(Checker::start(threads)?);
+        let (key_sets, keeper) = KeySets::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("key sets".to_owned());
+        thread.spawn(move || runtime.block_on(keeper.run(|news: &str| say::say(news))))?;
+        Ok(Self { passwords, key_sets: Arc::new(key_sets), ..Self::default() })
     }
 
     /// What policies are given of it.
     pub(crate) fn scope(&self) -> Scope {
         let (directory, passwords) = (Arc::clone(&self.directory), Arc::clone(&self.passwords));
-        Scope { directory, passwords }
+        Scope { directory, passwords, key_sets: Arc::clone(&self.key_sets) }
     }
 
     /// Reads what a plan says, and of the files what is new in them. Relative paths start in this

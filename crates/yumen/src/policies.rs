@@ -13,6 +13,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_csrf::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_jwt::Config>(),
         Kind::of::<yumen_policy_key_auth::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
