@@ -71,7 +71,11 @@ fn may_know(room: &Room, other: &str) -> bool {
         // Expressions are about whatever their caller says; tokens and keys are values.
         Some(("parts", "expr" | "jose")) => false,
         // Key sets are asked for by couriers, and read as what they are.
-        Some(("parts", "key-sets")) if ["parts/courier", "parts/jose", "parts/tls"].contains(&other) => true,
+        Some(("parts", "key-sets"))
+            if ["parts/courier", "parts/jose", "parts/tls"].contains(&other) =>
+        {
+            true
+        }
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

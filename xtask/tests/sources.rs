@@ -11,8 +11,8 @@ const SPAWNERS: &[&str] = &[
     "crates/yumen/", // the worker threads themselves, signals and the file watch
     "crates/observe/src/log/writer.rs", // the access logs' own threads
     "parts/shipper/src/shipper.rs",
-    "parts/password/src/lib.rs", // a shipper's own thread
-    "crates/upstream/src/resolve", // the thread that asks the DNS
+    "parts/password/src/lib.rs",            // a shipper's own thread
+    "crates/upstream/src/resolve",          // the thread that asks the DNS
     "crates/upstream/src/health/rounds.rs", // probes, on the keeper's own thread
 ];
 

@@ -49,12 +49,14 @@ pub fn stated(algorithms: Algorithms, text: &str) -> String {
 mod tests {
     use super::*;
 
-    const SECRET: &str = "a secret of more than 64 bytes, so that it is long enough for each of them";
+    const SECRET: &str =
+        "a secret of more than 64 bytes, so that it is long enough for each of them";
 
     #[test]
     fn a_stated_key_is_for_what_was_stated() {
         let read = |algorithms: &[Algorithm]| {
-            Key::from_stated(&stated(Algorithms::of(algorithms), SECRET)).map(|key| key.algorithms())
+            Key::from_stated(&stated(Algorithms::of(algorithms), SECRET))
+                .map(|key| key.algorithms())
         };
         assert_eq!(read(&[]), Ok(Algorithms::SECRET));
         assert_eq!(read(&[Algorithm::Hs512]), Ok(Algorithms::of(&[Algorithm::Hs512])));

@@ -55,7 +55,11 @@ mod tests {
     #[test]
     fn a_token_says_which_key_it_wants() {
         let token = |header: &str, claims: &str| {
-            format!("{}.{}.AA", base64::encode(header.as_bytes()), base64::encode(claims.as_bytes()))
+            format!(
+                "{}.{}.AA",
+                base64::encode(header.as_bytes()),
+                base64::encode(claims.as_bytes())
+            )
         };
         let read = |token: &str| Unverified::read(token, 1000);
         let said = read(&token(r#"{"alg":"HS256","kid":"a"}"#, r#"{"iss":"b","n":1}"#)).unwrap();

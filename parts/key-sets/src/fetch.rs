@@ -25,7 +25,8 @@ pub(crate) struct Fetched {
 pub(crate) async fn fetch(source: &Source) -> Result<Fetched, String> {
     let settings = Settings::new(source.url.target.clone(), source.client.clone());
     let courier = Courier::new(settings).map_err(|wrong| wrong.0.to_owned())?;
-    let mut request = Request::new(Method::Get, &source.url.path).map_err(|bad| bad.0.to_owned())?;
+    let mut request =
+        Request::new(Method::Get, &source.url.path).map_err(|bad| bad.0.to_owned())?;
     let accept = b"application/jwk-set+json, application/json";
     request.add("accept", accept).map_err(|bad| bad.0.to_owned())?;
     (request.within, request.answer_max) = (WITHIN, SET_BYTES_MAX);
@@ -40,7 +41,8 @@ pub(crate) async fn fetch(source: &Source) -> Result<Fetched, String> {
 pub(crate) fn read(answer: Answer) -> Result<Fetched, String> {
     let status = answer.status.code();
     if status != 200 {
-        let followed = if (300..400).contains(&status) { "; redirects are not followed" } else { "" };
+        let followed =
+            if (300..400).contains(&status) { "; redirects are not followed" } else { "" };
         return Err(format!("the server answers with {status}{followed}"));
     }
     let lifetime = answer.fields.all("cache-control").find_map(max_age).unwrap_or(LIFETIME);

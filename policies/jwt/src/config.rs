@@ -163,10 +163,14 @@ impl Config {
             let algorithm = Algorithm::named(name);
             if algorithm.is_none() {
                 report
-                    .error(format!("{at}.algorithms[{index}]"), format!("`{name}` is no algorithm that is known"))
+                    .error(
+                        format!("{at}.algorithms[{index}]"),
+                        format!("`{name}` is no algorithm that is known"),
+                    )
                     .hint("such as `RS256`, `ES256`, `EdDSA` or `HS256`");
             }
-            algorithms = algorithms.zip(algorithm).map(|(all, one)| all.iter().chain([one]).collect());
+            algorithms =
+                algorithms.zip(algorithm).map(|(all, one)| all.iter().chain([one]).collect());
         }
         // Safe without a list: what a key is for is said by the key, and a token cannot change it.
         let all = Algorithms::of(&Algorithm::ALL);
@@ -220,10 +224,14 @@ impl Config {
                 .error(format!("{at}.consumer_key_by"), "it names no claim")
                 .hint("such as `iss`, or `kid`");
         }
-        let of_consumers = self.consumer_keys.then(|| {
-            OfConsumers::new(Arc::clone(&scope.directory), self.consumer_key_by.clone())
-        });
-        Keys { own: self.own_keys(at, report), remote: self.remote(at, scope, report), of_consumers }
+        let of_consumers = self
+            .consumer_keys
+            .then(|| OfConsumers::new(Arc::clone(&scope.directory), self.consumer_key_by.clone()));
+        Keys {
+            own: self.own_keys(at, report),
+            remote: self.remote(at, scope, report),
+            of_consumers,
+        }
     }
 
     /// The keys that are written in the configuration.
@@ -266,7 +274,10 @@ impl Config {
         let Some(url) = &self.jwks_url else {
             if self.jwks_ca.is_some() || self.jwks_insecure {
                 report
-                    .error(at, "`jwks_ca` and `jwks_insecure` are about `jwks_url`, which is not there")
+                    .error(
+                        at,
+                        "`jwks_ca` and `jwks_insecure` are about `jwks_url`, which is not there",
+                    )
                     .hint("leave them out");
             }
             return None;
@@ -275,15 +286,16 @@ impl Config {
         let url = match Url::read(url) {
             Ok(url) => url,
             Err(problem) => {
-                report
-                    .error(url_at, problem.0)
-                    .hint("such as `https://id.example.com/jwks.json`");
+                report.error(url_at, problem.0).hint("such as `https://id.example.com/jwks.json`");
                 return None;
             }
         };
         if !url.target.is_secure() && !self.jwks_insecure && !is_here(&url.target) {
             report
-                .error(url_at.as_str(), "whoever is on the way could give the gateway keys of their own")
+                .error(
+                    url_at.as_str(),
+                    "whoever is on the way could give the gateway keys of their own",
+                )
                 .hint("`https://`; or say `jwks_insecure: true` if nobody can be");
         }
         let client = self.client(&url.target, at, report)?;
@@ -297,7 +309,12 @@ impl Config {
     }
 
     /// Whose word is taken for the server.
-    fn client(&self, target: &Target, at: &str, report: &mut Report) -> Option<Option<Arc<Client>>> {
+    fn client(
+        &self,
+        target: &Target,
+        at: &str,
+        report: &mut Report,
+    ) -> Option<Option<Arc<Client>>> {
         if !target.is_secure() {
             if self.jwks_ca.is_some() {
                 report
@@ -339,7 +356,10 @@ impl Config {
         let is_lost = names_nobody && self.unknown_consumer == UnknownConsumer::Refuse;
         if is_lost && !self.consumer_keys {
             report
-                .error(format!("{at}.consumer_by"), "no token names a consumer: all would be refused")
+                .error(
+                    format!("{at}.consumer_by"),
+                    "no token names a consumer: all would be refused",
+                )
                 .hint("name a claim, or say `unknown_consumer: let_in`");
         }
     }

@@ -83,7 +83,8 @@ impl Keys {
         let present = remote.present();
         let Some(present) = present.as_ref() else {
             // A form that is wrong is wrong with any key.
-            return Err(Unverified::read(token, TOKEN_BYTES).map_or_else(Missed::Refused, |_| Missed::Absent));
+            return Err(Unverified::read(token, TOKEN_BYTES)
+                .map_or_else(Missed::Refused, |_| Missed::Absent));
         };
         match verifier.open(&present.keys, token) {
             Ok(signed) => Ok((signed, Origin::Remote(present.generation))),

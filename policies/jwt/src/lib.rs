@@ -197,7 +197,9 @@ impl Jwt {
             read.claims().get(claim).is_some_and(|own| is_one_of(own, values))
         };
         if !self.claims.iter().all(has) {
-            return Err(Why::Wrong("a claim of the token is not one of those that it may be".into()));
+            return Err(Why::Wrong(
+                "a claim of the token is not one of those that it may be".into(),
+            ));
         }
         let told = self.told.values(read.claims());
         let credential = match &origin {
@@ -217,7 +219,9 @@ impl Jwt {
         let (principal, known) = match entered {
             Ok(entered) => entered,
             Err(Why::Wrong(why)) => return Verdict::Fail(self.refuse(why)),
-            Err(Why::Newer(refused)) => return Verdict::Fail(self.refuse(refused.to_string().into())),
+            Err(Why::Newer(refused)) => {
+                return Verdict::Fail(self.refuse(refused.to_string().into()));
+            }
             Err(Why::Absent) => {
                 let failure = Failure::new(FailureKind::IdentityBusy).after(PAUSE);
                 return Verdict::Fail(failure.because("the key set was not fetched yet"));

@@ -28,14 +28,20 @@ impl Told {
             let at = format!("{at}.{field}");
             let known = Known::of(field.as_bytes());
             // What they say would be believed of the gateway, or of the client.
-            let is_taken = ["authorization", "cookie"].iter().any(|one| field.eq_ignore_ascii_case(one));
+            let is_taken =
+                ["authorization", "cookie"].iter().any(|one| field.eq_ignore_ascii_case(one));
             if !is_token(field.as_bytes()) {
                 report
                     .error(at, format!("`{field}` is no name of a header field"))
                     .hint("such as `X-User-Email`");
             } else if known != Known::Other || is_taken {
                 report
-                    .error(at, format!("no claim can be told in `{field}`: that belongs to HTTP or the gateway"))
+                    .error(
+                        at,
+                        format!(
+                            "no claim can be told in `{field}`: that belongs to HTTP or the gateway"
+                        ),
+                    )
                     .hint("such as `X-User-Email`");
             } else if fields.iter().any(|other| other.eq_ignore_ascii_case(field)) {
                 report.error(at, "it is there twice").hint("upper and lower case are the same");
@@ -58,7 +64,11 @@ impl Told {
     }
 
     /// Tells them.
-    pub(crate) fn tell(&self, values: &[Option<String>], fields: &mut Fields) -> Result<(), Malformed> {
+    pub(crate) fn tell(
+        &self,
+        values: &[Option<String>],
+        fields: &mut Fields,
+    ) -> Result<(), Malformed> {
         for ((field, _), value) in self.0.iter().zip(values) {
             if let Some(value) = value {
                 fields.set(field, value.as_bytes())?;

@@ -38,9 +38,9 @@ fn compile_one(
     let algorithms = read_algorithms(algorithms, &format!("{at}.algorithms"), report)?;
     let material = stated(algorithms, key.text());
     if let Err(problem) = Key::from_stated(&material) {
-        report
-            .error(format!("{at}.key"), problem.to_string())
-            .hint("PEM text of a public key or a certificate, a JWK, or a secret of 32 bytes or more");
+        report.error(format!("{at}.key"), problem.to_string()).hint(
+            "PEM text of a public key or a certificate, a JWK, or a secret of 32 bytes or more",
+        );
         return None;
     }
     Some(Stated {
@@ -85,7 +85,10 @@ mod tests {
         let digest = |name: &str| Pepper::new("").digest(Proof::TokenKey, name.as_bytes());
         let secret = "a secret of at least 32 bytes for HS256";
         let own = check(&serde_json::json!({ "key": secret })).unwrap();
-        assert_eq!((own.digest, own.material), (digest("shop"), Material::Secret(format!("\n{secret}").into())));
+        assert_eq!(
+            (own.digest, own.material),
+            (digest("shop"), Material::Secret(format!("\n{secret}").into()))
+        );
         let named = serde_json::json!({
             "name": "https://id.example", "key": secret, "algorithms": ["HS256"], "expires": "2027-01-31",
         });
