@@ -62,7 +62,7 @@ fn what_cannot_be_is_told_with_its_place() {
         (with("claims_to_headers: { X-A: a, x-a: b }"), "config.claims_to_headers", "twice"),
         (with("claims_to_headers: { X-A: '' }"), "config.claims_to_headers.X-A", "names no claim"),
         (with("unknown_consumer: guess"), "config.unknown_consumer", "guess"),
-        (with("extra: 1"), "config.extra", "extra"),
+        (with("extra: 1"), "config", "unknown key `extra`"),
     ] {
         let report = compile_in::<Config>(&config, &scope()).map(|_| ()).unwrap_err();
         let found = report.problems().iter().any(|problem| {
