@@ -218,7 +218,7 @@ fn a_server_of_keys_that_is_not_well_lets_nobody_in() {
         ("10 MB in chunks", vec![raw(chunks), Step::Repeat(chunk, 2560), Step::Close], "262144"),
         ("secrets", vec![ok(&secrets)], "it has secrets"),
         ("no set", vec![ok("<html>")], "no JSON object"),
-        ("closed", vec![Step::Close], "clos"),
+        ("closed", vec![Step::Close], "the connection ended"),
     ] {
         let (backend, keys) = (Backend::answering("ok"), Keys::serving(&made["first"]));
         keys.now(steps);

@@ -128,6 +128,9 @@ fn check_header(name: &str, what: &str, at: &str, report: &mut Report) {
 /// The credentials behind the scheme `Bearer` (RFC 6750 section 2.1; schemes are compared without
 /// case, RFC 9110 section 11.1).
 fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, credentials) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| credentials.trim_ascii_start())
+    let (scheme, credentials) = value.split_at_checked("Bearer".len())?;
+    let is_bearer = scheme.eq_ignore_ascii_case(b"Bearer");
+    // With nothing behind it, it is an empty one.
+    let is_apart = credentials.first().is_none_or(|byte| *byte == b' ');
+    (is_bearer && is_apart).then(|| credentials.trim_ascii_start())
 }
