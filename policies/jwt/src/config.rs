@@ -26,6 +26,7 @@ const CLAIMS_MAX: usize = 32;
 /// Where tokens are looked for, which keys they may be signed with, and what they have to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// Whether `Authorization: Bearer TOKEN` is looked at.
     pub bearer: bool,
