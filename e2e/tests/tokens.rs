@@ -152,8 +152,8 @@ fn tokens_of_a_library_are_known_and_others_are_not() {
 fn unknown_keys_do_not_make_a_storm_and_a_new_key_is_found() {
     let Some(made) = made(UNKNOWN) else { return };
     let (backend, keys) = (Backend::answering("ok"), Keys::serving(&made["first"]));
-    let gateway = Gateway::start(&config(&backend, &remote(&keys), ""));
     let began = Instant::now();
+    let gateway = Gateway::start(&config(&backend, &remote(&keys), ""));
     assert_eq!(bring(&gateway, &made["good"]["RS256"]).status(), 200);
     keys.now(vec![ok(&made["second"].to_string())]);
     for token in made["unknown"].as_array().unwrap() {

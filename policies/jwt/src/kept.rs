@@ -141,14 +141,21 @@ mod tests {
     fn what_does_not_come_again_is_forgotten_after_two_lifetimes() {
         let kept = Kept::new(ROOM);
         let ticket = kept.ticket(b"once");
-        kept.put(ticket, Arc::new(()), 1, 1000);
-        assert!(kept.get(&ticket, 1000 + LIFETIME).is_some());
-        assert!(kept.get(&ticket, 1000 + 2 * LIFETIME).is_some());
-        let other = Kept::<()>::new(ROOM);
-        assert_ne!(other.ticket(b"once"), ticket);
-        let again = kept.get(&kept.ticket(b"other"), 1000 + 3 * LIFETIME);
-        assert!(again.is_none());
-        kept.get(&ticket, 1000 + 5 * LIFETIME);
-        assert!(kept.get(&ticket, 1000 + 6 * LIFETIME).is_some());
+        // Another one that is kept in the same place.
+        let mut others = (0_u32..).map(|number| kept.ticket(&number.to_le_bytes()));
+        let is_near = |other: &Ticket| usize::from(other[0] ^ ticket[0]).is_multiple_of(SHARDS);
+        let other = others.find(is_near).unwrap();
+        let at = |lifetimes| 1000 + lifetimes * LIFETIME;
+        kept.put(ticket, Arc::new(()), 1, at(0));
+        kept.put(other, Arc::new(()), 1, at(0));
+        for lifetimes in 1..4 {
+            assert!(kept.get(&ticket, at(lifetimes)).is_some(), "{lifetimes}");
+            assert!(kept.get(&other, at(lifetimes)).is_some(), "{lifetimes}");
+        }
+        for lifetimes in 4..6 {
+            assert!(kept.get(&other, at(lifetimes)).is_some(), "{lifetimes}");
+        }
+        assert!(kept.get(&ticket, at(5)).is_none());
+        assert_ne!(Kept::<()>::new(ROOM).ticket(b"once"), ticket);
     }
 }

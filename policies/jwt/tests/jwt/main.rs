@@ -251,6 +251,10 @@ fn consumers_sign_with_keys_of_their_own() {
         SigningKey::from_secret(SHOP.as_bytes()).unwrap().with_kid("https://shop").unwrap();
     let named = signer.sign(json!({}).as_object().unwrap().clone(), None, NOW, 60).unwrap();
     assert_eq!(verdict(&by_kid, &mut bearer(&named)), "shop");
+    let other = SigningKey::from_secret(SECRET.as_bytes()).unwrap().with_kid("other").unwrap();
+    let other = other.sign(shop.as_object().unwrap().clone(), None, NOW, 60).unwrap();
+    let wrong = "the signature of the token is wrong";
+    assert_eq!(verdict(&policy, &mut bearer(&other)), wrong, "it is found by `iss`");
     assert_eq!(verdict(&policy, &mut bearer(&named)), unknown);
 
     // It counts at once when a key changes, also of a token that is remembered.
