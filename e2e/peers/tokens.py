@@ -38,7 +38,8 @@ def sign(key, algorithm, kid, **more):
         "email": "ada@example.com",
         "roles": ["reader", "writer"],
     }
-    return jwt.encode(claims | more, key, algorithm=algorithm, headers={"kid": kid})
+    headers = {"kid": kid} if kid else None
+    return jwt.encode(claims | more, key, algorithm=algorithm, headers=headers)
 
 
 first = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -65,6 +66,7 @@ print(
                 "ES256": sign(curve, "ES256", "curve"),
                 "EdDSA": sign(edwards, "EdDSA", "edwards"),
             },
+            "unnamed": sign(second, "RS256", None),
             "rotated": sign(second, "RS256", "second"),
             "own": sign(curve, "ES256", "x", iss="https://shop.example", sub="root"),
             "bad": {

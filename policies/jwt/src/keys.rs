@@ -76,6 +76,8 @@ impl Keys {
             match of_consumers.open(verifier, token, now) {
                 Ok(opened) => return Ok(opened),
                 Err(Missed::Refused(Refused::KeyUnknown)) => {}
+                // Whoever is shut out is not let in by another door.
+                Err(Missed::Over) => return Err(Missed::Over),
                 Err(other) => missed = other,
             }
         }
@@ -88,7 +90,8 @@ impl Keys {
         };
         match verifier.open(&present.keys, token) {
             Ok(signed) => Ok((signed, Origin::Remote(present.generation))),
-            Err(Refused::KeyUnknown) => Err(match missed {
+            Err(refused) if may_be_newer(refused, token) => Err(match missed {
+                Missed::Refused(Refused::KeyUnknown) => Missed::Newer(refused),
                 Missed::Refused(refused) => Missed::Newer(refused),
                 other => other,
             }),
@@ -112,6 +115,13 @@ impl Keys {
             }
         }
     }
+}
+
+/// Whether a newer set may have the key of a token: it names one that is not there, or none.
+fn may_be_newer(refused: Refused, token: &str) -> bool {
+    let has_no_name =
+        || Unverified::read(token, TOKEN_BYTES).is_ok_and(|said| said.kid().is_none());
+    refused == Refused::KeyUnknown || refused == Refused::Signature && has_no_name()
 }
 
 impl OfConsumers {
