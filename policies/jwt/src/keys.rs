@@ -65,23 +65,23 @@ impl Keys {
         token: &str,
         now: u64,
     ) -> Result<(Signed, Origin), Missed> {
-        let mut missed = Missed::Refused(Refused::KeyUnknown);
+        let mut why = Refused::KeyUnknown;
         if let Some(own) = &self.own {
             match verifier.open(own, token) {
                 Ok(signed) => return Ok((signed, Origin::Own)),
-                Err(refused) => missed = Missed::Refused(refused),
+                Err(refused) => why = refused,
             }
         }
         if let Some(of_consumers) = &self.of_consumers {
             match of_consumers.open(verifier, token, now) {
                 Ok(opened) => return Ok(opened),
                 Err(Missed::Refused(Refused::KeyUnknown)) => {}
+                Err(Missed::Refused(refused)) => why = refused,
                 // Whoever is shut out is not let in by another door.
-                Err(Missed::Over) => return Err(Missed::Over),
-                Err(other) => missed = other,
+                Err(over) => return Err(over),
             }
         }
-        let Some(remote) = &self.remote else { return Err(missed) };
+        let Some(remote) = &self.remote else { return Err(Missed::Refused(why)) };
         let present = remote.present();
         let Some(present) = present.as_ref() else {
             // A form that is wrong is wrong with any key.
@@ -90,11 +90,9 @@ impl Keys {
         };
         match verifier.open(&present.keys, token) {
             Ok(signed) => Ok((signed, Origin::Remote(present.generation))),
-            Err(refused) if may_be_newer(refused, token) => Err(match missed {
-                Missed::Refused(Refused::KeyUnknown) => Missed::Newer(refused),
-                Missed::Refused(refused) => Missed::Newer(refused),
-                other => other,
-            }),
+            Err(refused) if may_be_newer(refused, token) => {
+                Err(Missed::Newer(if why == Refused::KeyUnknown { refused } else { why }))
+            }
             Err(refused) => Err(Missed::Refused(refused)),
         }
     }
