@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deny setup bench bench-policies bench-scrape fuzz
+.PHONY: help run test lint deny setup release bench bench-policies bench-scrape fuzz
 
 # Absolute, because each test runs in the folder of its crate.
 quick = $(abspath $(or $(CARGO_TARGET_DIR),target))/quick
@@ -38,6 +38,10 @@ deny: ## licences, duplicate and banned dependencies, known holes
 setup: ## install what tests and benchmarks need; quick when it is there
 	@$(say) 'tools'
 	@scripts/setup
+
+release: setup ## the fastest binary: built by what runs of it under load (some ten minutes)
+	@$(say) 'building yumen twice'
+	@scripts/release
 
 bench: setup ## measure next to NGINX, HAProxy, Envoy and others; writes docs/benchmarks.md
 	@$(say) 'benchmarks (this takes a while)'

@@ -17,7 +17,7 @@ from harness.entrants import Gateway, Ready
 from harness.hot_path import under_callgrind
 from harness.load import Run
 from harness.measure import Bench, Runs, tell
-from harness.workloads import ROUTES, SMALL
+from harness.workloads import ROUTES, SMALL, Workload
 
 SCRAPE_EVERY = 5
 """Seconds; Prometheus asks every 15 to 60, unless it is told otherwise."""
@@ -38,7 +38,15 @@ class Variant:
     write: Callable[[Job, str], Command]
     scraped: int = 0
     """The port of its status listener, if its metrics are asked for now and then."""
+    asked: tuple[str, ...] = ()
+    """Header fields of the requests."""
+    counted: bool = True
+    """Whether its instructions are counted: not where its start alone would take minutes then."""
 
+
+ASKED_WITH = re.compile(r"^# Asked with: (.+)$", re.MULTILINE)
+"""How an example says what requests must bring."""
+CONSUMERS = 1_000_000
 
 JSON_LOG = "access_log: {to: {file: access.log}}"
 OFF = "access_log: {to: off}"
@@ -83,10 +91,28 @@ def policy_variants() -> list[Variant]:
     found = []
     for example in sorted((tools.ROOT / "policies").glob("*/example.yaml")):
         name, text = example.parent.name, example.read_text()
+        asked = tuple(ASKED_WITH.findall(text))
         found.append(Variant(f"{name}-not", f"the example of `{name}` without it", "yumen", f"{name}-not",
-                             _serving(without_policies(text))))
-        found.append(Variant(name, f"`{name}`", "yumen", f"{name}-not", _serving(text)))
+                             _serving(without_policies(text)), asked=asked))
+        found.append(Variant(name, f"`{name}`", "yumen", f"{name}-not", _serving(text), asked=asked))
+        if name == "key-auth":
+            found.append(Variant("key-auth-many", f"the same with {CONSUMERS:,} keys, a thousand of them in turn", "yumen",
+                                 f"{name}-not", _among_many(text), asked=("X-API-Key: a-key-of-many-#",), counted=False))
     return found
+
+
+def _among_many(text: str) -> Writer:
+    """The example of `key-auth` with many consumers, of which the load is each in its turn."""
+
+    def write(job: Job, program: str) -> Command:
+        command = _serving(f"directory: {{files: [consumers.jsonl]}}\n{text}")(job, program)
+        with (job.folder / "consumers.jsonl").open("w") as file:
+            file.writelines(
+                f'{{"name":"consumer {number}","keys":[{{"key":"a-key-of-many-{number}"}}]}}\n' for number in range(CONSUMERS)
+            )
+        return command
+
+    return write
 
 
 def without_policies(text: str) -> str:
@@ -128,7 +154,7 @@ def measure(variants: list[Variant], ready: dict[str, Ready], bench: Bench) -> R
     for variant in variants:
         folder = bench.folder / variant.name
         folder.mkdir()
-        running[variant.name] = entrants.start(_ready(variant, ready), bench.backends, ROUTES, folder)
+        running[variant.name] = entrants.start(_ready(variant, ready), bench.backends, ROUTES, folder, variant.asked)
     runs: Runs = {variant.name: [] for variant in variants}
     for number in range(bench.rounds):
         tell(f"  round {number + 1} of {bench.rounds}")
@@ -148,11 +174,15 @@ def _once(gateway: Gateway, variant: Variant, seconds: int) -> Run:
     if variant.scraped:
         asking.start()
     try:
-        return load.run(gateway.process, gateway.port, SMALL, ROUTES, seconds)
+        return load.run(gateway.process, gateway.port, _load_of(variant), ROUTES, seconds)
     finally:
         stop.set()
         if variant.scraped:
             asking.join()
+
+
+def _load_of(variant: Variant) -> Workload:
+    return dataclasses.replace(SMALL, fields=variant.asked)
 
 
 def _scrape(port: int, stop: threading.Event) -> None:
@@ -165,29 +195,29 @@ def count(variants: list[Variant], ready: dict[str, Ready], bench: Bench) -> dic
     """Instructions per request outside the kernel, of all threads; those of rivals are none of ours."""
     found = {}
     for variant in variants:
-        if variant.of != "yumen":
+        if variant.of != "yumen" or not variant.counted:
             continue
         folder = bench.folder / f"counted-{variant.name}"
         folder.mkdir()
         out = folder / "callgrind.out"
         gateway = entrants.start(
-            _ready(variant, ready, under_callgrind(variant.write, out)), bench.backends, ROUTES, folder
+            _ready(variant, ready, under_callgrind(variant.write, out)), bench.backends, ROUTES, folder, variant.asked
         )
-        found[variant.name] = _counted(gateway, out)
+        found[variant.name] = _counted(gateway, out, _load_of(variant))
         gateway.process.stop()
         tell(f"    {variant.name:20} {found[variant.name]:9,.0f} instructions")
     return found
 
 
-def _counted(gateway: Gateway, out: Path) -> float:
+def _counted(gateway: Gateway, out: Path, load_of_it: Workload) -> float:
     def control(*arguments: str) -> None:
         subprocess.run(["callgrind_control", *arguments], check=True, capture_output=True, timeout=60)
 
     pid = str(gateway.process.pid)
     # What happens once is over by then.
-    drive.drive(gateway.port, SMALL, ROUTES, 2)
+    drive.drive(gateway.port, load_of_it, ROUTES, 2)
     control("-i", "on", pid)
-    requests = drive.drive(gateway.port, SMALL, ROUTES, COUNTED_SECONDS)[0]
+    requests = drive.drive(gateway.port, load_of_it, ROUTES, COUNTED_SECONDS)[0]
     # Lines and spans of the last second are still on their way.
     time.sleep(2)
     control("-i", "off", pid)

@@ -45,6 +45,7 @@ def _wrk(port: int, workload: Workload, routes: range, seconds: int) -> Figures:
         *("POST" if workload.post else "GET", str(routes.start), str(routes.step)),
         *(str(len(routes)), workload.answer, str(workload.post)),
         "close" if workload.close else "keep",
+        *workload.fields,
     ]
     return _result(_output(command, seconds))
 

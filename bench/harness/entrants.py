@@ -85,7 +85,7 @@ class Gateway:
     """Seconds from the start of the process to its first 200."""
 
 
-def start(ready: Ready, backends: Backends, routes: range, folder: Path) -> Gateway:
+def start(ready: Ready, backends: Backends, routes: range, folder: Path, fields: tuple[str, ...] = ()) -> Gateway:
     """Starts the entrant and waits until it serves the last of its routes."""
     port = process.free_port()
     place = folder / f"{ready.name}-{port}"
@@ -102,7 +102,8 @@ def start(ready: Ready, backends: Backends, routes: range, folder: Path) -> Gate
     started = time.monotonic()
     running = Process(command.argv, process.PROXY_CORE, place / "log", command.env)
     try:
-        answered = load.first_answer(port, prefix(routes[-1]) + "s", running, PATIENCE)
+        asked = tuple(field.replace("#", str(routes[-1])) for field in fields)
+        answered = load.first_answer(port, prefix(routes[-1]) + "s", running, PATIENCE, asked)
     except RuntimeError:
         running.stop()
         raise

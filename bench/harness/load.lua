@@ -1,4 +1,4 @@
--- What wrk sends, and how it says what it saw. Arguments: METHOD FIRST STEP COUNT ANSWER BODY CLOSE
+-- What wrk sends, and how it says what it saw. Arguments: METHOD FIRST STEP COUNT ANSWER BODY CLOSE [FIELD ...]
 local requests, position = {}, 0
 
 function init(args)
@@ -9,6 +9,10 @@ function init(args)
   if args[7] == "close" then headers["Connection"] = "close" end
   for index = 0, count - 1 do
     local path = string.format("/r%06d/%s", first + step * index, answer)
+    for place = 8, #args do
+      local name, value = args[place]:match("^([^:]+): *(.*)$")
+      headers[name] = value:gsub("#", tostring(first + step * index))
+    end
     requests[index] = wrk.format(method, path, headers, body)
   end
 end

@@ -41,7 +41,8 @@ def probe(port: int, workload: Workload, route: int) -> str:
     try:
         method = "POST" if workload.post else "GET"
         body = b"x" * workload.post if workload.post else None
-        connection.request(method, prefix(route) + workload.answer, body)
+        fields = dict(field.replace("#", str(route)).split(": ", 1) for field in workload.fields)
+        connection.request(method, prefix(route) + workload.answer, body, fields)
         answer = connection.getresponse()
         length = len(answer.read())
     except (OSError, http.client.HTTPException) as error:
@@ -53,9 +54,10 @@ def probe(port: int, workload: Workload, route: int) -> str:
     return "" if length == workload.body else f"answered {length} bytes, not {workload.body}"
 
 
-def first_answer(port: int, path: str, gateway: Process, patience: float) -> float:
+def first_answer(port: int, path: str, gateway: Process, patience: float, fields: tuple[str, ...] = ()) -> float:
     """Waits for the first 200; says when it came. Asks anew every millisecond."""
-    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
+    lines = "".join(f"{field}\r\n" for field in fields)
+    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n{lines}\r\n".encode()
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:

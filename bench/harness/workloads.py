@@ -36,6 +36,8 @@ class Workload:
     """What makes the load: `wrk`, `h2load`, `handshakes` (openssl), or `messages` (bench/talk)."""
     streams: int = 1
     """Requests at once on each connection, with h2load."""
+    fields: tuple[str, ...] = ()
+    """Header fields of each request, with wrk; `#` in them is the number of its route."""
 
     @property
     def talk(self) -> bool:

@@ -1,23 +1,33 @@
 //! Who calls: keys, alternatives, what services are told, and files that change while requests come.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use yumen_e2e::client::{Answer, Client};
-use yumen_e2e::gateway::{fresh_folder, yumen};
+use yumen_e2e::gateway::{Launch, fresh_folder, yumen};
 use yumen_e2e::{Backend, Gateway};
 
 /// Until something that happens within a second is there on a very busy machine.
 const LATER: Duration = Duration::from_secs(20);
 
+/// Each time from another address, so that nobody tries too often.
 fn ask(to: SocketAddr, target: &str, fields: &str) -> Answer {
-    let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let from = Ipv4Addr::from(0x0a00_0000 + ASKED.fetch_add(1, Ordering::Relaxed));
+    ask_from(from, to, target, fields)
+}
+
+fn ask_from(from: Ipv4Addr, to: SocketAddr, target: &str, fields: &str) -> Answer {
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: {from}\r\n{fields}\r\n"
+    );
     Client::connect(to).ask(&request).unwrap_or_else(|lost| panic!("{request}: {lost:?}"))
 }
 
@@ -28,14 +38,14 @@ fn key(key: &str) -> String {
 fn config(backend: &Backend, more: &str) -> String {
     format!(
         "
-listeners: [{{ name: web, address: '127.0.0.1:0' }}]
+listeners: [{{ name: web, address: '127.0.0.1:0', trusted_proxies: [127.0.0.1] }}]
 status: {{ address: '127.0.0.1:0' }}
-access_log: {{ to: off }}
+access_log: {{ to: stdout }}
 {more}
 services:
   - name: backend
     url: http://{}
-    policies: [{{ kind: key-auth, config: {{ query: [key], strip: true }} }}]
+    policies: [{{ kind: key-auth, config: {{ query: [k], strip: true }} }}]
     routes:
       - {{ name: all }}
       - {{ name: open, match: {{ paths: [/open] }}, policies: [{{ kind: anonymous }}] }}
@@ -64,33 +74,48 @@ fn whoever_does_not_prove_who_calls_costs_the_service_nothing() {
     let gateway = Gateway::start(&config(&backend, CONSUMERS));
     let web = gateway.web();
     for (target, fields, sentence) in [
-        ("/", String::new(), "No credentials were given."),
-        ("/gold", String::new(), "No credentials were given."),
+        ("/", String::new(), "The request does not say who sends it."),
+        ("/gold", String::new(), "The request does not say who sends it."),
         ("/", key("unknown-key"), "The key is not good."),
         ("/", key("late-key-1"), "The key is not good."),
         ("/", key("gone-key-1"), "The key is not good."),
         ("/", key("SHOP-KEY-1"), "The key is not good."),
         ("/", key("shop-key-1").repeat(2), "The key is not good."),
-        ("/?key=shop-key-1", key("shop-key-1"), "The key is not good."),
+        ("/?k=shop-key-1", key("shop-key-1"), "The key is not good."),
         ("/", key(""), "The key is not good."),
-        ("/", "X-Consumer-Username: shop\r\n".to_owned(), "No credentials were given."),
+        ("/", "X-Consumer-Username: shop\r\n".to_owned(), "The request does not say who sends it."),
         (
             "/",
             "Connection: X-API-Key\r\n".to_owned() + &key("shop-key-1"),
-            "No credentials were given.",
+            "The request does not say who sends it.",
         ),
         ("/either", key("unknown-key"), "The key is not good."),
-        ("/%6Fpen/../", String::new(), "No credentials were given."),
+        ("/%6Fpen/../", String::new(), "The request does not say who sends it."),
     ] {
         let answer = ask(web, target, &fields);
         let shown = format!("{target} {fields}: {}", answer.text());
         assert_eq!(answer.status(), 401, "{shown}");
         assert_eq!(answer.all("www-authenticate"), ["Key realm=\"yumen\""], "{shown}");
-        assert!(shown.contains("\"unauthenticated\"") && shown.contains(sentence), "{shown}");
+        let code = if sentence.starts_with("The key") {
+            "\"unauthenticated\""
+        } else {
+            "\"no_credentials\""
+        };
+        assert!(shown.contains(code) && shown.contains(sentence), "{shown}");
     }
     assert_eq!(backend.connections(), 0, "no service was asked");
     let answer = ask(web, "/gold", &key("shop-key-1"));
     assert_eq!(answer.status(), 200);
+    // The operator learns what the client does not.
+    let log = |words: &str| gateway.stdout.wait(0, LATER, |line| line.contains(words));
+    let line = log("\"path\":\"/gold\",\"protocol\":\"HTTP/1.1\",\"status\":200").expect("a line");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["consumer"], &line["identified_by"]), (&json!("shop"), &json!("key-auth")));
+    assert!(line["credential"].as_str().unwrap().starts_with("key-"), "{line}");
+    for cause in ["nobody has this key", "or its consumer gone is disabled", "several keys"] {
+        assert!(log(cause).is_some(), "{cause}");
+    }
+    assert!(!gateway.stdout.all().join("").contains("shop-key-1"), "no key in the log");
 }
 
 #[test]
@@ -107,7 +132,7 @@ fn services_are_told_who_calls_and_by_nobody_else() {
     ];
     for (target, credentials, told) in [
         ("/", key("shop-key-1"), ["shop", "4711", "gold, eu", ""]),
-        ("/?key=shop-key-2&a=1", String::new(), ["shop", "4711", "gold, eu", ""]),
+        ("/?k=shop-key-2&a=1", String::new(), ["shop", "4711", "gold, eu", ""]),
         ("/either", key("shop-key-2"), ["shop", "4711", "gold, eu", ""]),
         ("/either", String::new(), ["guest", "", "public", "true"]),
         ("/open", String::new(), ["", "", "", "true"]),
@@ -124,10 +149,10 @@ fn services_are_told_who_calls_and_by_nobody_else() {
         let id = request.all("x-credential-identifier").join("|");
         assert_eq!(
             id.starts_with("key-"),
-            !credentials.is_empty() && told[0] == "shop" || target.contains("key="),
+            !credentials.is_empty() && told[0] == "shop" || target.contains("k="),
             "{id}"
         );
-        assert!(!request.target().contains("key="), "{}", request.target());
+        assert!(!request.target().contains("k="), "{}", request.target());
         assert!(request.all("x_consumer_username").is_empty());
         let stripped = !target.starts_with("/either") && !target.starts_with("/open");
         assert!(!stripped || request.all("x-api-key").is_empty(), "{target}");
@@ -231,9 +256,8 @@ fn ten_thousand_keys_change_under_load() {
         }
     }
     stop.store(true, Ordering::Relaxed);
-    for asked in insisting {
-        assert!(asked.join().expect("no wrong answer") > 100);
-    }
+    let asked = insisting.map(|asked| asked.join().expect("no wrong answer"));
+    assert!(asked[0] > 100 && asked[1] > 100 && asked[2] > 3, "{asked:?}");
     let _left = fs::remove_dir_all(folder);
 }
 
@@ -306,10 +330,86 @@ fn problems_are_told_before_anything_starts() {
     assert!(code == 1 && problem.contains("`a` and `b` have the same key"), "{problem}");
     assert!(!problem.contains("the-same-key"), "{problem}");
     let plain = config(&backend, "")
-        .replace("policies: [{ kind: key-auth, config: { query: [key], strip: true } }]", "");
+        .replace("policies: [{ kind: key-auth, config: { query: [k], strip: true } }]", "");
     fs::write(&path, plain).unwrap();
     let (code, _, problem) = yumen(&["check", &path.display().to_string()]);
     let told = "`acl` decides on who calls, which nothing finds out for the route `gold`";
     assert!(code == 1 && problem.contains(told), "{problem}");
+    let _left = fs::remove_dir_all(folder);
+}
+
+#[test]
+fn whoever_tries_keys_waits_and_nobody_else_does() {
+    let backend = Backend::answering("ok");
+    let how = Launch { arguments: vec!["--workers".into(), "1".into()], ..Launch::default() };
+    let gateway = Gateway::launch(&config(&backend, CONSUMERS), how).unwrap();
+    let web = gateway.web();
+    let [one, other] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
+    let timed = |from, name: &str, status: u16| {
+        let began = Instant::now();
+        assert_eq!(ask_from(from, web, "/", &key(name)).status(), status);
+        began.elapsed()
+    };
+    for _ in 0..8 {
+        timed(one, "unknown-key", 401);
+    }
+    // The ninth waits 800 milliseconds, and meanwhile others are served: from that address too.
+    let slow = std::thread::spawn(move || {
+        let began = Instant::now();
+        assert_eq!(ask_from(one, web, "/", &key("unknown-key")).status(), 401);
+        began.elapsed()
+    });
+    let good = timed(one, "shop-key-1", 200);
+    let elsewhere = timed(other, "unknown-key", 401);
+    let slow = slow.join().unwrap();
+    assert!(slow >= Duration::from_millis(800), "{slow:?}");
+    assert!(good < slow && elsewhere < slow, "{good:?} {elsewhere:?} {slow:?}");
+    // Whoever brings nothing tries nothing.
+    let began = Instant::now();
+    assert_eq!(ask_from(one, web, "/", "").status(), 401);
+    assert!(began.elapsed() < slow);
+}
+
+/// Passwords, with a client that we did not write.
+#[test]
+fn a_name_and_a_password_are_asked_for() {
+    let backend = Backend::answering("ok");
+    let hash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$";
+    let folder = fresh_folder("passwords");
+    let password = folder.join("password");
+    fs::write(&password, "s\u{e9}sam: open\n").unwrap();
+    let (code, hashed, problem) =
+        yumen(&["hash-password", "--password-file", &password.display().to_string()]);
+    assert_eq!(code, 0, "{problem}");
+    let consumers = format!(
+        "consumers: [{{ name: ann, passwords: [{{ hash: '{}' }}, {{ username: annie, password: two }}] }}, {{ name: shop, keys: [{{ key: shop-key-1 }}] }}]",
+        hashed.trim()
+    );
+    let yaml = config(&backend, &consumers);
+    let yaml = yaml.replace("policies: [{ kind: key-auth, config: { query: [k], strip: true } }]", "policies: [{ kind: basic-auth, config: { realm: books, strip: true } }, { kind: key-auth }]");
+    let gateway = Gateway::start(&yaml);
+    let url = format!("http://{}/", gateway.web());
+    let curl = |arguments: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}"]);
+        let output = curl.args(arguments).arg(&url).output().expect("curl");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for (arguments, status) in [
+        (&["-u", "ann:s\u{e9}sam: open"][..], "200"),
+        (&["-u", "annie:two"], "200"),
+        (&["-H", "X-API-Key: shop-key-1"], "200"),
+        (&["-u", "ann:two"], "401"),
+        (&["-u", "nobody:two"], "401"),
+        (&["-u", "ann:two", "-H", "X-API-Key: shop-key-1"], "401"),
+        (&[], "401"),
+    ] {
+        assert_eq!(curl(arguments), status, "{arguments:?}");
+    }
+    let answer = ask(gateway.web(), "/", "");
+    let asked = ["Basic realm=\"books\", charset=\"UTF-8\"", "Key realm=\"yumen\""];
+    assert_eq!(answer.all("www-authenticate"), asked);
+    let refused = gateway.reload(&yaml.replace(hashed.trim(), hash)).unwrap_err();
+    assert!(refused.contains("consumers[0].passwords[0].hash"), "{refused}");
     let _left = fs::remove_dir_all(folder);
 }

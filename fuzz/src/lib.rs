@@ -31,7 +31,7 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 17] = [
+pub const TARGETS: [(&str, Check); 18] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),

@@ -10,9 +10,9 @@ const SPAWNERS: &[&str] = &[
     "parts/worker/", // exchanges and what belongs to them, on the worker's own thread
     "crates/yumen/", // the worker threads themselves, signals and the file watch
     "crates/observe/src/log/writer.rs", // the access logs' own threads
-    "parts/shipper/src/shipper.rs",
-    "parts/password/src/lib.rs",            // a shipper's own thread
-    "crates/upstream/src/resolve",          // the thread that asks the DNS
+    "parts/shipper/src/shipper.rs", // a shipper's own thread
+    "parts/password/src/lib.rs", // threads that check passwords
+    "crates/upstream/src/resolve", // the thread that asks the DNS
     "crates/upstream/src/health/rounds.rs", // probes, on the keeper's own thread
 ];
 

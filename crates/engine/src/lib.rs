@@ -8,14 +8,17 @@ mod ids;
 mod note;
 mod remember;
 mod secured;
+mod tarpit;
 mod traced;
 mod walk;
 
 pub use bound::Present;
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use yumen_http::{Fields, Refusal, Response, grpc};
 use yumen_listen::{ConnectionEvent, Door, End, Serve};
@@ -27,6 +30,7 @@ use yumen_upstream::{Destination, Outbound, Place};
 use crate::bound::{Bound, Stand};
 use crate::ids::Ids;
 use crate::remember::Recorder;
+use crate::tarpit::Tarpit;
 
 /// One worker's engine.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ pub struct Engine {
     /// Few, so that going through them is faster than hashing.
     listeners: RefCell<Vec<(Arc<str>, Rc<ListenerMeter>)>>,
     ids: Ids,
+    tarpit: RefCell<Tarpit>,
 }
 
 /// Who may want to know of single exchanges.
@@ -93,6 +98,7 @@ impl Engine {
             bound,
             listeners: RefCell::default(),
             ids: Ids::default(),
+            tarpit: RefCell::default(),
         }
     }
 
@@ -148,6 +154,14 @@ impl Engine {
         }
     }
 
+    /// Waits, if credentials were tried from this address too often.
+    async fn hold(&self, address: IpAddr) {
+        let wait = self.tarpit.borrow_mut().refused(address, Instant::now());
+        if let Some(wait) = wait {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     fn listener(&self, door: &Door) -> Rc<ListenerMeter> {
         let listeners = self.listeners.borrow();
         if let Some((_, meter)) = listeners.iter().find(|(name, _)| *name == door.name) {
@@ -191,6 +205,10 @@ impl Serve for Engine {
         match walked.and_then(|response| walk::agreed(exchange, response)) {
             Ok(response) => exchange.response = Some(response),
             Err(failure) => {
+                if failure.kind() == FailureKind::Unauthenticated {
+                    // In a box, for every exchange would pay for its size.
+                    Box::pin(self.hold(exchange.client.address)).await;
+                }
                 let (head, id) = (&exchange.request.head, exchange.trail.id());
                 let response = if grpc::is_call(head) {
                     exchange.trail.watch.grpc_status.set(Some(failure.kind().grpc_status()));

@@ -60,10 +60,11 @@ impl Engine {
             status: counted.status,
             source: counted.source,
             failure: trail.failure.map(yumen_policy::FailureKind::code),
-            cause: trail.cause.as_deref(),
+            cause: trail.cause(),
             attempts: &trail.attempts,
-            decider: trail.decider.as_ref(),
-            decisions: &trail.decisions,
+            decider: trail.decider(),
+            principal: exchange.principal.as_deref(),
+            decisions: trail.decisions(),
             grpc_status: trail.watch.grpc_status.get(),
             received: counted.received,
             sent: counted.sent,
@@ -108,7 +109,7 @@ impl Engine {
             service.connection_reused();
         }
         trail.attempts.iter().for_each(|one| service.attempted(one.end.map(|(_, end)| end)));
-        trail.decisions.iter().for_each(|decision| service.decided(decision.what));
+        trail.decisions().iter().for_each(|decision| service.decided(decision.what));
     }
 
     /// Writes down a connection that got no TLS, and so brought no request.
@@ -169,7 +170,7 @@ fn counted(exchange: &Exchange, end: End) -> Counted<'_> {
                 .zip(trail.asked)
                 .map(|(answered, asked)| answered.saturating_sub(asked)),
             overhead: trail.asked.unwrap_or(total),
-            queued: trail.queued,
+            queued: trail.queued(),
             policies: trail.policies,
             connect: trail.attempts.current().and_then(Attempt::connect),
         },

@@ -41,6 +41,7 @@ pub(crate) fn recorder(remember: &Remember, exchange: &mut Exchange) -> Option<B
 }
 
 /// Whether the client asks for it with a signature that holds. The field is taken away either way.
+#[cold]
 fn asks(debug: &Debugging, exchange: &mut Exchange) -> bool {
     let head = &mut exchange.request.head;
     if head.fields().first(ASKS).is_none() {

@@ -15,10 +15,7 @@ const HTTPS: u16 = 443;
 pub(crate) fn turn_away(door: &Door, exchange: &Exchange) -> Result<Option<Response>, Failure> {
     let client = &exchange.client;
     if client.misdirected {
-        let name = client.secured.as_ref().and_then(|secured| secured.server_name.as_deref());
-        let name = name.unwrap_or("no name");
-        let cause = format!("TLS was agreed on for {name}, other settings hold for this host");
-        return Err(Failure::new(FailureKind::Misdirected).because(cause));
+        return Err(misdirected(client));
     }
     match door.https_redirect {
         Some(port) if client.forwarding.proto() == "http" => to_https(exchange, port).map(Some),
@@ -26,7 +23,16 @@ pub(crate) fn turn_away(door: &Door, exchange: &Exchange) -> Result<Option<Respo
     }
 }
 
+#[cold]
+fn misdirected(client: &Client) -> Failure {
+    let name = client.secured.as_ref().and_then(|secured| secured.server_name.as_deref());
+    let name = name.unwrap_or("no name");
+    let cause = format!("TLS was agreed on for {name}, other settings hold for this host");
+    Failure::new(FailureKind::Misdirected).because(cause)
+}
+
 /// Sends a client to the same place by way of TLS.
+#[cold]
 fn to_https(exchange: &Exchange, port: u16) -> Result<Response, Failure> {
     let head = &exchange.request.head;
     if head.host().is_empty() {

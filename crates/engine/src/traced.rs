@@ -6,6 +6,7 @@ use yumen_plan::TracingPlan;
 use yumen_policy::{Exchange, Trace, derived};
 
 /// Gives an exchange its place in a trace, and takes what the client said of it out of the head.
+#[inline(never)]
 pub(crate) fn begin(plan: &TracingPlan, door: &Door, exchange: &mut Exchange) {
     if !exchange.request.head.version().is_http() {
         return;

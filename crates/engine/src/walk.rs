@@ -3,7 +3,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Version, grpc};
+use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Status, Version, grpc};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Forward, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
@@ -77,11 +77,7 @@ impl Engine {
                     (answer, _) => answer?,
                 }
             }
-            Action::Redirect(redirect) => {
-                let mut head = ResponseHead::new(redirect.status);
-                put(&mut head, "Location", &location)?;
-                Response::new(head, Body::Empty)
-            }
+            Action::Redirect(redirect) => send_elsewhere(redirect.status, &location)?,
             Action::Answer(fixed) => answer(fixed)?,
         };
         if !has_policies {
@@ -172,6 +168,14 @@ fn malformed(malformed: Malformed) -> Failure {
     Failure::new(FailureKind::BadRequest).because(malformed.0)
 }
 
+#[inline(never)]
+fn send_elsewhere(status: Status, location: &[u8]) -> Result<Response, Failure> {
+    let mut head = ResponseHead::new(status);
+    put(&mut head, "Location", location)?;
+    Ok(Response::new(head, Body::Empty))
+}
+
+#[inline(never)]
 fn answer(fixed: &Fixed) -> Result<Response, Failure> {
     let mut head = ResponseHead::new(fixed.status);
     for (name, value) in &fixed.fields {
@@ -193,13 +197,11 @@ async fn inward(
     mark: &mut Mark,
 ) -> Result<Option<Response>, Failure> {
     let since = Instant::now();
-    if !chain.identify.is_empty() {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        exchange.now = now.map_or(0, |now| now.as_secs());
-        let alternatives = chain.links.get(chain.identify.clone()).unwrap_or_default();
-        let fields = exchange.request.head.fields_mut();
-        alternatives.iter().for_each(|link| link.policy.clear(fields));
-    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    exchange.now = now.map_or(0, |now| now.as_secs());
+    let alternatives = chain.links.get(chain.identify.clone()).unwrap_or_default();
+    let fields = exchange.request.head.fields_mut();
+    alternatives.iter().for_each(|link| link.policy.clear(fields));
     let decided = decide(chain, ends, exchange, mark).await;
     exchange.trail.policies = since.elapsed();
     decided
@@ -248,12 +250,12 @@ async fn decide(
                     meter.passed();
                     continue;
                 }
-                let failure = Failure::new(FailureKind::Unauthenticated);
+                let failure = Failure::new(FailureKind::NoCredentials);
                 meter.refused(failure.kind());
-                Err(failure.saying("No credentials were given.").challenging(challenges))
+                Err(failure.challenging(std::mem::take(&mut challenges)))
             }
         };
-        exchange.trail.decider = Some(link.decider());
+        exchange.trail.decided_by(link.decider());
         return decided;
     }
     if !identify.is_empty() && exchange.principal.is_none() {
@@ -292,12 +294,12 @@ async fn outward(
             Verdict::Next => {}
             Verdict::Answer(response) => {
                 meter.answered();
-                exchange.trail.decider = Some(link.decider());
+                exchange.trail.decided_by(link.decider());
                 exchange.response = Some(*response);
             }
             Verdict::Fail(failure) => {
                 meter.refused(failure.kind());
-                exchange.trail.decider = Some(link.decider());
+                exchange.trail.decided_by(link.decider());
                 return Err(failure);
             }
             Verdict::Unknown(_) => {}

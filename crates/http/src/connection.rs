@@ -30,6 +30,17 @@ impl Connection {
     /// connection only, those that `Connection` names among them. Framing fields and `Host`
     /// cannot be named away: they are the gateway's own, and it has read them by then.
     pub(crate) fn take(fields: &mut Fields) -> Self {
+        let connection = match fields.may_have(Known::Connection) {
+            true => Self::read(fields),
+            false => Self::default(),
+        };
+        fields.remove_kinds(ONE_CONNECTION);
+        connection
+    }
+
+    /// Reads the `Connection` fields, and takes out what they name.
+    #[inline(never)]
+    fn read(fields: &mut Fields) -> Self {
         let mut connection = Self::default();
         let mut named: Vec<String> = Vec::new();
         for option in fields.known(Known::Connection).flat_map(members) {
@@ -46,7 +57,6 @@ impl Connection {
         for name in &named {
             fields.remove(name);
         }
-        fields.remove_kinds(ONE_CONNECTION);
         connection
     }
 }

@@ -245,6 +245,10 @@ impl Line {
         }))
     }
 
+    fn name_size(&self) -> usize {
+        self.name_end.saturating_sub(self.start) as usize
+    }
+
     /// Behind its line end.
     pub(crate) fn end(&self) -> usize {
         self.end as usize
@@ -272,6 +276,10 @@ impl Lines {
         self.lines.push(line);
     }
 }
+
+/// There are several lines of a name.
+#[derive(Debug)]
+pub(crate) struct Several;
 
 /// Header or trailer fields in their order.
 #[derive(Debug, Clone, Default)]
@@ -376,9 +384,14 @@ impl Fields {
 
     /// The values of all lines with this name; case does not matter.
     pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.iter()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        // Most names are not even as long, which is seen without looking at them.
+        let lines =
+            self.lines.iter().filter(move |line| line.name_size() == name.len() && !line.gone);
+        lines
+            .filter(move |line| {
+                self.part(line.start, line.name_end).eq_ignore_ascii_case(name.as_bytes())
+            })
+            .map(|line| self.part(line.value_start, line.value_end))
     }
 
     /// The value of the first line with this name.
@@ -404,6 +417,23 @@ impl Fields {
             .map(|line| self.part(line.value_start, line.value_end))
     }
 
+    /// The value of a known name of which there is one line at most.
+    ///
+    /// # Errors
+    /// If there are several.
+    #[inline]
+    pub(crate) fn lone(&self, known: Known) -> Result<Option<&[u8]>, Several> {
+        // What is not there is known without a search, and most is not there.
+        if self.kinds.has(known) { self.find_lone(known) } else { Ok(None) }
+    }
+
+    #[inline(never)]
+    fn find_lone(&self, known: Known) -> Result<Option<&[u8]>, Several> {
+        let mut values = self.known(known);
+        let first = values.next();
+        if values.next().is_none() { Ok(first) } else { Err(Several) }
+    }
+
     /// Whether there is a line of a known name, or was.
     #[must_use]
     pub fn may_have(&self, known: Known) -> bool {
@@ -422,10 +452,15 @@ impl Fields {
     }
 
     /// Takes out every line whose name is one of these kinds.
+    #[inline]
     pub(crate) fn remove_kinds(&mut self, gone: Kinds) {
-        if !self.kinds.overlaps(gone) {
-            return;
+        if self.kinds.overlaps(gone) {
+            self.find_and_remove(gone);
         }
+    }
+
+    #[inline(never)]
+    fn find_and_remove(&mut self, gone: Kinds) {
         for line in &mut self.lines {
             line.gone |= gone.has(line.known);
         }

@@ -69,22 +69,25 @@ impl Forwarding {
         Self { peer, proto, believed: None, standard }
     }
 
-    /// Takes the forwarding fields out of a head, and believes them only if the peer that sent
-    /// them is trusted. Returns the address of the client: the last in the list that is not a
-    /// trusted proxy itself; `None` if it is the peer.
-    pub fn take(
-        &mut self,
-        head: &mut RequestHead,
-        peer_trusted: bool,
-        trusted: impl Fn(IpAddr) -> bool,
-    ) -> Option<IpAddr> {
-        let client = if peer_trusted { self.believe(head, trusted) } else { None };
+    /// Takes the forwarding fields out of a head, whoever sent them.
+    pub fn take_out(head: &mut RequestHead) {
         head.fields_mut().remove_kinds(FORWARDING);
-        client
     }
 
-    /// Believes what a trusted peer said.
-    fn believe(&mut self, head: &RequestHead, trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    /// Whether the `Forwarded` field is written too.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        self.standard
+    }
+
+    /// Believes the forwarding fields of a head, which a trusted peer sent. Returns the address of
+    /// the client: the last in the list that is not a trusted proxy itself; `None` if it is the
+    /// peer.
+    pub fn believe(
+        &mut self,
+        head: &RequestHead,
+        trusted: impl Fn(IpAddr) -> bool,
+    ) -> Option<IpAddr> {
         let fields = head.fields();
         let lines = fields.known(Known::ForwardedFor).flat_map(members);
         let all: Vec<IpAddr> = lines.filter_map(read_address).collect();

@@ -1,7 +1,7 @@
 //! How long a body is (RFC 9112 section 6): read from a head, and followed while it arrives.
 
 use crate::chunked;
-use crate::fields::{Fields, Known};
+use crate::fields::{Fields, Known, Several};
 use crate::grammar::digits;
 use crate::refusal::Malformed;
 use crate::request::Version;
@@ -60,10 +60,9 @@ impl Framing {
 }
 
 fn is_chunked(fields: &Fields) -> Result<bool, Malformed> {
-    let mut codings = fields.known(Known::TransferEncoding);
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(false),
-        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(true),
+    match fields.lone(Known::TransferEncoding) {
+        Ok(None) => Ok(false),
+        Ok(Some(coding)) if coding.eq_ignore_ascii_case(b"chunked") => Ok(true),
         _ => Err(Malformed("a Transfer-Encoding that is not exactly one `chunked`")),
     }
 }
@@ -71,14 +70,13 @@ fn is_chunked(fields: &Fields) -> Result<bool, Malformed> {
 fn length(fields: &Fields) -> Result<Option<u64>, Malformed> {
     /// More bytes than any body has, and safe to add to.
     const LENGTH_MAX: u64 = 1 << 60;
-    let mut lengths = fields.known(Known::ContentLength);
-    match (lengths.next(), lengths.next()) {
-        (None, _) => Ok(None),
-        (Some(length), None) => digits(length)
+    match fields.lone(Known::ContentLength) {
+        Ok(None) => Ok(None),
+        Ok(Some(length)) => digits(length)
             .filter(|length| *length < LENGTH_MAX)
             .map(Some)
             .ok_or(Malformed("a Content-Length that is not a number")),
-        _ => Err(Malformed("several Content-Length fields")),
+        Err(Several) => Err(Malformed("several Content-Length fields")),
     }
 }
 

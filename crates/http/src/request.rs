@@ -2,7 +2,7 @@
 
 use crate::authority::Authority;
 use crate::connection::Connection;
-use crate::fields::{Fields, Kinds, Known};
+use crate::fields::{Fields, Kinds, Known, Several};
 use crate::forwarded::Forwarding;
 use crate::framing::Framing;
 use crate::grammar::members;
@@ -110,10 +110,10 @@ impl RequestHead {
         if line.target.len() > limits.target {
             return Err(Refusal::TargetTooLong);
         }
-        let target = Target::read(line.target, line.method.len() + 1, &method)?;
+        let (target, named) = Target::read(line.target, line.method.len() + 1, &method)?;
         let mut fields = index.into_fields(head);
         let host = read_host(&fields, version)?;
-        let authority = target.authority.clone().or(host);
+        let authority = named.or(host);
         let framing = Framing::of_request(&fields, version)?;
         let expects_continue = read_expect(&fields, version)?;
         let websocket = is_websocket(&fields, &method, version, framing);
@@ -146,7 +146,7 @@ impl RequestHead {
         Self {
             method: Method::Connect,
             version,
-            target: Target { path: Path::Made("/".into()), query: None, authority: None },
+            target: Target::root(),
             authority: server_name.and_then(|name| Authority::read(name.as_bytes()).ok()),
             fields: Fields::new(),
             framing: Framing::None,
@@ -316,35 +316,32 @@ fn split_line(line: &[u8]) -> Result<RequestLine<'_>, Malformed> {
 }
 
 fn read_host(fields: &Fields, version: Version) -> Result<Option<Authority>, Malformed> {
-    let mut hosts = fields.known(Known::Host);
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => Authority::read(host).map(Some),
-        (None, _) if version == Version::Http10 => Ok(None),
-        (None, _) => Err(Malformed("no Host field")),
-        (Some(_), Some(_)) => Err(Malformed("several Host fields")),
+    match fields.lone(Known::Host) {
+        Ok(Some(host)) => Authority::read(host).map(Some),
+        Ok(None) if version == Version::Http10 => Ok(None),
+        Ok(None) => Err(Malformed("no Host field")),
+        Err(Several) => Err(Malformed("several Host fields")),
     }
 }
 
 fn read_expect(fields: &Fields, version: Version) -> Result<bool, Refusal> {
-    let mut expectations = fields.known(Known::Expect);
-    match (expectations.next(), expectations.next()) {
-        (None, _) => Ok(false),
+    match fields.lone(Known::Expect) {
+        Ok(None) => Ok(false),
         // RFC 9110 section 10.1.1: an HTTP/1.0 client cannot mean it.
         _ if version == Version::Http10 => Ok(false),
-        (Some(expect), None) if expect.eq_ignore_ascii_case(b"100-continue") => Ok(true),
+        Ok(Some(expect)) if expect.eq_ignore_ascii_case(b"100-continue") => Ok(true),
         _ => Err(Refusal::Expectation),
     }
 }
 
 fn takes_trailers(fields: &Fields) -> bool {
-    let mut codings = fields.known(Known::Te).flat_map(members);
-    codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+    let takes = |coding: &[u8]| coding.eq_ignore_ascii_case(b"trailers");
+    fields.may_have(Known::Te) && fields.known(Known::Te).flat_map(members).any(takes)
 }
 
 fn is_websocket(fields: &Fields, method: &Method, version: Version, framing: Framing) -> bool {
-    let mut upgrades = fields.known(Known::Upgrade);
-    let asked = matches!((upgrades.next(), upgrades.next()),
-        (Some(token), None) if token.eq_ignore_ascii_case(b"websocket"));
+    let asked = matches!(fields.lone(Known::Upgrade),
+        Ok(Some(token)) if token.eq_ignore_ascii_case(b"websocket"));
     asked && *method == Method::Get && version == Version::Http11 && framing == Framing::None
 }
 

@@ -14,8 +14,6 @@ pub(crate) struct Target {
     pub(crate) path: Path,
     /// Behind the question mark.
     pub(crate) query: Option<Range<u32>>,
-    /// From an absolute target.
-    pub(crate) authority: Option<Authority>,
 }
 
 #[derive(Debug, Clone)]
@@ -27,32 +25,60 @@ pub(crate) enum Path {
 }
 
 impl Target {
-    /// Reads the target that stands at `at` in the head.
-    pub(crate) fn read(target: &[u8], at: usize, method: &Method) -> Result<Self, Refusal> {
+    /// The root.
+    pub(crate) fn root() -> Self {
+        Self { path: Path::Made("/".into()), query: None }
+    }
+
+    /// Reads the target that stands at `at` in the head, and what an absolute one says of where it
+    /// goes.
+    pub(crate) fn read(
+        target: &[u8],
+        at: usize,
+        method: &Method,
+    ) -> Result<(Self, Option<Authority>), Refusal> {
         if *method == Method::Connect || *method == Method::Trace {
             return Err(Refusal::Method);
         }
         if target == b"*" && *method == Method::Options {
-            return Ok(Self { path: Path::Made("*".into()), query: None, authority: None });
+            return Ok((Self { path: Path::Made("*".into()), query: None }, None));
         }
         if target.first() == Some(&b'/') {
-            return Ok(read_origin(target, at, None)?);
+            return Ok((Self::read_origin(target, at)?, None));
         }
         let rest = strip_scheme(target)?;
         let end =
             rest.iter().position(|&byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
         let (authority, origin) = rest.split_at_checked(end).unwrap_or_default();
-        let authority = Some(Authority::read(authority)?);
+        let authority = Authority::read(authority)?;
         let at = at + target.len() - origin.len();
-        match origin.first() {
+        let read = match origin.first() {
             // An absolute target without a path means the root (RFC 9112 section 3.2.1).
-            None => Ok(Self { path: Path::Made("/".into()), query: None, authority }),
+            None => Self::root(),
             Some(b'?') => {
                 let query = read_query(origin.get(1..).unwrap_or_default(), at + 1)?;
-                Ok(Self { path: Path::Made("/".into()), query: Some(query), authority })
+                Self { query: Some(query), ..Self::root() }
             }
-            _ => Ok(read_origin(origin, at, authority)?),
-        }
+            _ => Self::read_origin(origin, at)?,
+        };
+        Ok((read, Some(authority)))
+    }
+
+    fn read_origin(target: &[u8], at: usize) -> Result<Self, Malformed> {
+        let mark = memchr::memchr(b'?', target);
+        let end = mark.unwrap_or(target.len());
+        let raw = target.get(..end).unwrap_or_default();
+        let path = match canonical_path(raw)? {
+            None => Path::At(range(at, at + end)?),
+            Some(made) => Path::Made(made.into()),
+        };
+        let query = match mark {
+            None => None,
+            Some(mark) => {
+                Some(read_query(target.get(mark + 1..).unwrap_or_default(), at + mark + 1)?)
+            }
+        };
+        Ok(Self { path, query })
     }
 }
 
@@ -63,25 +89,6 @@ fn strip_scheme(target: &[u8]) -> Result<&[u8], Malformed> {
         }
     }
     Err(Malformed("a target that is neither a path nor an http URL"))
-}
-
-fn read_origin(
-    target: &[u8],
-    at: usize,
-    authority: Option<Authority>,
-) -> Result<Target, Malformed> {
-    let mark = memchr::memchr(b'?', target);
-    let end = mark.unwrap_or(target.len());
-    let raw = target.get(..end).unwrap_or_default();
-    let path = match canonical_path(raw)? {
-        None => Path::At(range(at, at + end)?),
-        Some(made) => Path::Made(made.into()),
-    };
-    let query = match mark {
-        None => None,
-        Some(mark) => Some(read_query(target.get(mark + 1..).unwrap_or_default(), at + mark + 1)?),
-    };
-    Ok(Target { path, query, authority })
 }
 
 fn read_query(query: &[u8], at: usize) -> Result<Range<u32>, Malformed> {

@@ -54,11 +54,9 @@ async fn arrive<S: Serve>(
     peer: SocketAddr,
 ) -> Option<(Arc<Door>, Rc<Link>, Peer)> {
     let mut link = Link::new(stream, gate.worker().deadline());
-    let mut caller = Peer::new(peer);
     let door = gate.door();
-    if let Some(client) = read_proxy_header(&link, &door, peer).await.ok()? {
-        caller = Peer::new(client);
-    }
+    let client = read_proxy_header(&link, &door, peer).await.ok()?;
+    let mut caller = Peer::new(client.unwrap_or(peer), &door);
     if door.tls.is_none() {
         return Some((door, Rc::new(link), caller));
     }
@@ -69,7 +67,7 @@ async fn arrive<S: Serve>(
                 link.end();
                 return None;
             }
-            caller.agreed(secured, met);
+            caller.agreed(secured, met, &door);
             return Some((door, Rc::new(link), caller));
         }
         Err(Unsecured::Plain) if door.protocol == ListenerProtocol::Http => {

@@ -139,7 +139,7 @@ impl<S: Serve> Connection<S> {
         if let (Ok(()), Some(service)) = (sent, tunnel) {
             let parting = self.tunnel(door, service).await;
             broken = parting.broken();
-            exchange.trail.cause = parting.cause().map(str::to_owned);
+            exchange.trail.explain(parting.cause());
         }
         let end = End { status, broken, tunnel: is_tunnel };
         self.gate.serve().ended(door, &exchange, mark, end);
@@ -182,7 +182,9 @@ impl<S: Serve> Connection<S> {
         self.watch.sent.set(0);
         self.watch.head_sent.set(0);
         self.watch.body_max.set(door.body_max);
-        self.watch.interim.borrow_mut().clear();
+        if self.watch.has_interim() {
+            self.watch.interim.borrow_mut().clear();
+        }
         let client = self.peer.client_of(door, &mut head);
         let body = self.body(door, &head);
         let trail = Trail::new(self.gate.serve().next_id(), Instant::now(), Rc::clone(&self.watch));
@@ -221,7 +223,9 @@ impl<S: Serve> Connection<S> {
     ) -> impl Future<Output = bool> + 'a {
         std::future::poll_fn(move |context| {
             let answered = answer.as_mut().poll(context).is_ready();
-            if let Some(early) = &mut interim {
+            if let Some(early) = &mut interim
+                && (self.watch.has_interim() || !early.is_empty())
+            {
                 self.pass_interim(context, early);
             }
             if answered {
@@ -231,6 +235,7 @@ impl<S: Serve> Connection<S> {
         })
     }
 
+    #[cold]
     fn pass_interim(&self, context: &mut Context<'_>, early: &mut Vec<u8>) {
         while let Some(head) = self.watch.interim.borrow_mut().pop_front() {
             head.write_interim(early);

@@ -182,11 +182,11 @@ async fn serve<S: Serve>(
 ) {
     let address = incoming.remote_address();
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    let mut peer = Peer::new(address);
+    let door = gate.door();
+    let mut peer = Peer::new(address, &door);
     let connection = match shake(&gate, incoming).await {
         Ok(connection) => connection,
         Err(cause) => {
-            let door = gate.door();
             gate.serve().unsecured(&door, &peer.client(&door), &cause);
             return;
         }
@@ -201,7 +201,8 @@ async fn serve<S: Serve>(
     let Negotiated { protocol, server_name, version, .. } =
         Negotiated::in_quic(connection.handshake_data());
     // Nothing is demanded that TLS 1.3 does not meet, so there is nothing to be remembered.
-    peer.agreed(Secured { protocol, server_name, version, ..Secured::default() }, None);
+    peer.agreed(Secured { protocol, server_name, version, ..Secured::default() }, None, &door);
+    drop(door);
     session::serve(gate, closing, peer, connection).await;
     drop((guest, present));
 }

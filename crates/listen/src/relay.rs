@@ -50,7 +50,7 @@ pub(crate) async fn serve<S: Serve>(
         None => End { status: 0, broken: Some(Broken::Client), tunnel: false },
         Some(Response { tunnel: Some(service), .. }) => {
             let parting = pass(&gate, &link, &watch, &door, service).await;
-            exchange.trail.cause = parting.cause().map(str::to_owned);
+            exchange.trail.explain(parting.cause());
             End { status: 0, broken: parting.broken(), tunnel: true }
         }
         // Nothing can be said to whoever speaks something else; why is in the log.

@@ -80,7 +80,7 @@ impl<S: Serve, C: Channel> Stream<S, C> {
             None => End { status: 0, broken: Some(Broken::Client), tunnel: false },
             Some(Response { head, tunnel: Some(service), .. }) => {
                 let parting = self.channel.carry(head, service).await;
-                exchange.trail.cause = parting.cause().map(str::to_owned);
+                exchange.trail.explain(parting.cause());
                 End { status: Status::OK.code(), broken: parting.broken(), tunnel: true }
             }
             Some(Response { mut head, mut body, tunnel: None }) => {

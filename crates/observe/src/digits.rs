@@ -1,49 +1,51 @@
 //! Numbers as decimal text, without the formatting machinery of the standard library.
 
-/// Longest decimal text of a `u64`.
-const DIGITS_MAX: usize = 20;
-
-/// Appends `number`.
+/// Appends `number`. Many are of one digit.
+#[inline]
 pub(crate) fn decimal(out: &mut Vec<u8>, number: u64) {
-    padded(out, number, 1);
+    if number < 10 { out.push(digit(number)) } else { digits(out, number) }
 }
 
-/// Appends `number` with leading zeros up to `width` digits, at most [`DIGITS_MAX`].
-pub(crate) fn padded(out: &mut Vec<u8>, number: u64, width: usize) {
-    if number < 10 && width <= 1 {
-        return out.push(digit(number));
-    }
-    let mut digits = [b'0'; DIGITS_MAX];
-    let mut rest = number;
-    let mut used = 0;
-    for place in digits.iter_mut().rev() {
-        if rest == 0 && used >= width {
-            break;
+/// Appends a number of several digits, by threes.
+fn digits(out: &mut Vec<u8>, number: u64) {
+    match number {
+        ..100 => out.extend_from_slice(&[digit(number / 10), digit(number % 10)]),
+        100..1_000 => out.extend_from_slice(&three(number)),
+        1_000.. => {
+            decimal(out, number / 1_000);
+            out.extend_from_slice(&three(number % 1_000));
         }
-        *place = digit(rest % 10);
-        rest /= 10;
-        used += 1;
     }
-    out.extend_from_slice(digits.get(DIGITS_MAX - used..).unwrap_or(&[]));
 }
 
-/// The last digit of a number below 256.
-fn digit(number: u64) -> u8 {
-    b'0'.wrapping_add(number.to_le_bytes()[0])
+/// Appends `number` with leading zeros up to `width` digits.
+pub(crate) fn padded(out: &mut Vec<u8>, number: u64, width: u32) {
+    let zeros = (1..width).rev().take_while(|digits| number < 10_u64.pow(*digits));
+    out.extend(zeros.map(|_| b'0'));
+    decimal(out, number);
 }
 
 /// Appends `thousandths` of a unit as a decimal fraction with three places: 1234 is `1.234`.
 pub(crate) fn thousandths(out: &mut Vec<u8>, thousandths: u64) {
     decimal(out, thousandths / 1_000);
-    out.push(b'.');
-    padded(out, thousandths % 1_000, 3);
+    let [a, b, c] = three(thousandths % 1_000);
+    out.extend_from_slice(&[b'.', a, b, c]);
 }
 
 /// Appends `millionths` of a unit as a decimal fraction with six places: 1234 is `0.001234`.
 pub(crate) fn millionths(out: &mut Vec<u8>, millionths: u64) {
-    decimal(out, millionths / 1_000_000);
-    out.push(b'.');
-    padded(out, millionths % 1_000_000, 6);
+    thousandths(out, millionths / 1_000);
+    out.extend_from_slice(&three(millionths % 1_000));
+}
+
+/// The digits of a number below 1,000.
+pub(crate) fn three(number: u64) -> [u8; 3] {
+    [digit(number / 100), digit(number / 10 % 10), digit(number % 10)]
+}
+
+/// The digit of a number below 10.
+fn digit(number: u64) -> u8 {
+    b'0'.wrapping_add(number.to_le_bytes()[0])
 }
 
 #[cfg(test)]

@@ -177,6 +177,8 @@ pub struct Names {
 struct ConfigCells {
     revision: AtomicU64,
     failures: AtomicU64,
+    consumers: AtomicU64,
+    credentials: AtomicU64,
     applied_micros: AtomicU64,
     /// Since when there is a newer configuration that was refused.
     refused: Mutex<Option<Instant>>,
@@ -263,6 +265,12 @@ impl Registry {
     pub fn config_failed(&self, now: Instant) {
         self.config.failures.fetch_add(1, Ordering::Relaxed);
         self.config.refused().get_or_insert(now);
+    }
+
+    /// How many consumers and credentials are known.
+    pub fn known(&self, consumers: usize, credentials: usize) {
+        self.config.consumers.store(consumers as u64, Ordering::Relaxed);
+        self.config.credentials.store(credentials as u64, Ordering::Relaxed);
     }
 
     /// How many names of targets were looked up well the last time, and how many were not.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use yumen_http::Fields;
-use yumen_policy::{Attempts, Decider, Decision, Secured, Trace};
+use yumen_policy::{Attempts, Decider, Decision, Principal, Secured, Trace};
 
 static NO_ATTEMPTS: Attempts = Attempts::NONE;
 
@@ -57,6 +57,8 @@ pub struct Record<'a> {
     pub attempts: &'a Attempts,
     /// The policy that answered or refused.
     pub decider: Option<&'a Decider>,
+    /// Who called, if a policy found out.
+    pub principal: Option<&'a Principal>,
     /// What was decided on the way to the service.
     pub decisions: &'a [Decision],
     /// How a call of gRPC ended.
@@ -178,6 +180,7 @@ impl Default for Record<'_> {
             cause: None,
             attempts: &NO_ATTEMPTS,
             decider: None,
+            principal: None,
             decisions: &[],
             grpc_status: None,
             received: Size::default(),

@@ -1,7 +1,7 @@
 //! The compilation itself: listeners, services, routes, and how they refer to each other.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl Plan {
         let acme = acme::compile(model, &mut report);
         let tracing = tracing::compile(model, &mut report);
         let alerts = alerts::compile(model, &mut report);
-        let logs = log::compile(model, &mut report);
+        let logs = log::compile(model, &secrets(&listeners), &mut report);
         let servers = resolver::compile(&model.resolver, &mut report);
         let remember = remember::compile(model, &mut report);
         warn(&listeners, &written, &mut report);
@@ -109,6 +109,13 @@ impl Plan {
         };
         (Some(plan), report)
     }
+}
+
+/// What policies say is secret of requests.
+fn secrets(listeners: &[ListenerPlan]) -> BTreeSet<String> {
+    let chains = listeners.iter().flat_map(|one| one.offers.iter().map(|offer| &offer.chain));
+    let links = chains.flat_map(|chain| chain.links.iter());
+    links.flat_map(|link| link.policy.secrets()).cloned().collect()
 }
 
 /// All routes: those inside services first, in written order, then the others.

@@ -1,5 +1,7 @@
 //! Access logs: where those lines go that go to a server.
 
+use std::collections::BTreeSet;
+
 use yumen_model::report::Report;
 use yumen_model::{AccessLog, HttpSink, LogSink, Model, OtlpSink};
 
@@ -11,21 +13,28 @@ const PATH: &str = "/v1/logs";
 /// One access log.
 #[derive(Debug, Clone)]
 pub struct LogPlan {
-    /// As it was written.
+    /// As it was written, and with what policies say is secret.
     pub log: AccessLog,
     /// The server that lines go to, if they go to one.
     pub server: Option<ServerPlan>,
 }
 
-/// Compiles all of them.
-pub(crate) fn compile(model: &Model, report: &mut Report) -> Vec<LogPlan> {
+/// Compiles all of them. What these names bring is secret too: policies say so.
+pub(crate) fn compile(
+    model: &Model,
+    secrets: &BTreeSet<String>,
+    report: &mut Report,
+) -> Vec<LogPlan> {
     let mut plan = |(at, log): (String, &AccessLog)| {
         let server = match &log.to {
             LogSink::Http(sink) => http(sink, &format!("{at}.to.http"), report),
             LogSink::Otlp(sink) => otlp(sink, &format!("{at}.to.otlp"), report),
             LogSink::Stdout | LogSink::File(_) | LogSink::Syslog(_) | LogSink::Off => None,
         };
-        LogPlan { log: log.clone(), server }
+        let mut log = log.clone();
+        log.redact.headers.extend(secrets.iter().cloned());
+        log.redact.query.extend(secrets.iter().cloned());
+        LogPlan { log, server }
     };
     model.access_log.iter().map(&mut plan).collect()
 }
@@ -51,7 +60,8 @@ mod tests {
     fn compiled(sink: OtlpSink) -> (Vec<LogPlan>, Vec<String>) {
         let access_log = AccessLog { to: LogSink::Otlp(sink), ..AccessLog::default() }.into();
         let mut report = Report::default();
-        let plans = compile(&Model { access_log, ..Model::default() }, &mut report);
+        let plans =
+            compile(&Model { access_log, ..Model::default() }, &BTreeSet::new(), &mut report);
         (plans, report.problems().iter().map(|one| one.path.clone()).collect())
     }
 

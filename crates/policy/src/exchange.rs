@@ -22,8 +22,8 @@ const DECISIONS_MAX: usize = 24;
 /// One request and its answer.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Who asks.
-    pub client: Client,
+    /// Who asks: mostly the same for all requests of a connection.
+    pub client: Rc<Client>,
     /// What is asked. The head is checked and canonical.
     pub request: Request,
     /// The path that the service will see: the request's own unless a route rewrote it.
@@ -41,7 +41,7 @@ pub struct Exchange {
 impl Exchange {
     /// A request that nothing has happened to yet.
     #[must_use]
-    pub fn new(client: Client, request: Request, trail: Trail) -> Self {
+    pub fn new(client: Rc<Client>, request: Request, trail: Trail) -> Self {
         Self { client, request, path: None, response: None, principal: None, now: 0, trail }
     }
 }
@@ -99,28 +99,32 @@ pub struct Trail {
     pub began: Instant,
     /// The attempts to get an answer from a service.
     pub attempts: Attempts,
-    /// What was decided on the way to the service, in order.
-    pub decisions: Vec<Decision>,
     /// Connections that were opened for it, beside those that were there already.
     pub opened: u32,
     /// From the start to the moment when a service was first asked.
     pub asked: Option<Duration>,
     /// From the start to the service's answer head.
     pub answered: Option<Duration>,
-    /// How long it waited for its turn, as its service had as many requests as it may.
-    pub queued: Duration,
     /// How long its policies took on the way in.
     pub policies: Duration,
-    /// The policy that answered or refused it.
-    pub decider: Option<Decider>,
     /// Why there was no answer from a service.
     pub failure: Option<FailureKind>,
     /// Another service answered after that.
     pub substituted: bool,
-    /// The operator's part of the reason.
-    pub cause: Option<String>,
     /// How much of the bodies has passed, and may pass.
     pub watch: Rc<Watch>,
+    /// What most have nothing of.
+    detour: Option<Box<Detour>>,
+}
+
+/// What few exchanges have, made when the first of it is written down: every exchange would pay for
+/// its size.
+#[derive(Debug, Default)]
+struct Detour {
+    decisions: Vec<Decision>,
+    queued: Duration,
+    decider: Option<Decider>,
+    cause: Option<String>,
 }
 
 impl Trail {
@@ -132,32 +136,76 @@ impl Trail {
             trace: None,
             began,
             attempts: Attempts::default(),
-            decisions: Vec::new(),
             opened: 0,
             asked: None,
             answered: None,
-            queued: Duration::ZERO,
             policies: Duration::ZERO,
-            decider: None,
             failure: None,
             substituted: false,
-            cause: None,
             watch,
+            detour: None,
         }
+    }
+
+    /// What was decided on the way to the service, in order.
+    #[must_use]
+    pub fn decisions(&self) -> &[Decision] {
+        self.detour.as_ref().map_or(&[], |detour| &detour.decisions)
+    }
+
+    /// How long it waited for its turn, as its service had as many requests as it may.
+    #[must_use]
+    pub fn queued(&self) -> Duration {
+        self.detour.as_ref().map_or(Duration::ZERO, |detour| detour.queued)
+    }
+
+    /// The policy that answered or refused it.
+    #[must_use]
+    pub fn decider(&self) -> Option<&Decider> {
+        self.detour.as_ref()?.decider.as_ref()
+    }
+
+    /// The operator's part of the reason why it failed, or why its tunnel was closed.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.detour.as_ref()?.cause.as_deref()
+    }
+
+    fn detour(&mut self) -> &mut Detour {
+        self.detour.get_or_insert_default()
     }
 
     /// Writes down why the service gave no answer.
     #[cold]
     pub fn give_up(&mut self, failure: &Failure) {
         self.failure = Some(failure.kind());
-        self.cause = failure.cause().map(str::to_owned);
+        self.explain(failure.cause());
+    }
+
+    /// Writes down the operator's part of the reason, in place of an earlier one.
+    #[cold]
+    pub fn explain(&mut self, cause: Option<&str>) {
+        self.detour().cause = cause.map(str::to_owned);
+    }
+
+    /// Writes down which policy answered or refused it.
+    #[cold]
+    pub fn decided_by(&mut self, decider: Decider) {
+        self.detour().decider = Some(decider);
+    }
+
+    /// Writes down that it waited so long for its turn.
+    #[cold]
+    pub fn waited(&mut self, time: Duration) {
+        self.detour().queued += time;
     }
 
     /// Writes down what was decided, with the target or the status that gave cause for it.
     #[cold]
     pub fn decide(&mut self, what: Decided, target: Option<Arc<str>>, status: Option<u16>) {
-        if self.decisions.len() < DECISIONS_MAX {
-            self.decisions.push(Decision { what, target, status, at: self.began.elapsed() });
+        if self.decisions().len() < DECISIONS_MAX {
+            let at = self.began.elapsed();
+            self.detour().decisions.push(Decision { what, target, status, at });
         }
     }
 
@@ -214,6 +262,14 @@ pub struct Watch {
     pub interim: RefCell<VecDeque<Box<ResponseHead>>>,
 }
 
+impl Watch {
+    /// Whether a service sent answers of status 1xx that the client has not got yet.
+    #[must_use]
+    pub fn has_interim(&self) -> bool {
+        !self.interim.borrow().is_empty()
+    }
+}
+
 impl Default for Watch {
     fn default() -> Self {
         Self {
@@ -224,5 +280,17 @@ impl Default for Watch {
             grpc_status: Cell::new(None),
             interim: RefCell::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All of it is written anew for every request.
+    #[test]
+    fn an_exchange_stays_small() {
+        assert!(size_of::<Exchange>() <= 384, "{}", size_of::<Exchange>());
+        assert!(size_of::<Trail>() <= 240, "{}", size_of::<Trail>());
     }
 }

@@ -16,7 +16,9 @@ pub enum FailureKind {
     BadRequest,
     /// The client does not speak TLS, or could not agree on it, where it must.
     TlsExpected,
-    /// It is not known who calls, or what they prove it with is not good.
+    /// The request brings nothing that says who calls.
+    NoCredentials,
+    /// What the request brings to prove who calls is not good.
     Unauthenticated,
     /// A policy does not let this one in.
     Forbidden,
@@ -68,9 +70,10 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::BadRequest,
         Self::TlsExpected,
+        Self::NoCredentials,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::NoRoute,
@@ -103,6 +106,9 @@ impl FailureKind {
             Self::BadRequest => (400, "bad_request", "The request is malformed or ambiguous."),
             Self::TlsExpected => {
                 (400, "tls_expected", "This port speaks TLS: use https:// instead of http://.")
+            }
+            Self::NoCredentials => {
+                (401, "no_credentials", "The request does not say who sends it.")
             }
             Self::Unauthenticated => {
                 (401, "unauthenticated", "The request does not prove who sends it.")
@@ -172,7 +178,7 @@ impl FailureKind {
         match self {
             Self::ClientGone => CANCELLED,
             Self::UpstreamTimeout | Self::HeadTimeout | Self::BodyTimeout => DEADLINE_EXCEEDED,
-            Self::Unauthenticated => UNAUTHENTICATED,
+            Self::NoCredentials | Self::Unauthenticated => UNAUTHENTICATED,
             Self::Forbidden => PERMISSION_DENIED,
             Self::BodyTooLarge => RESOURCE_EXHAUSTED,
             Self::NoRoute | Self::MethodRefused => UNIMPLEMENTED,

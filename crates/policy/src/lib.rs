@@ -25,6 +25,8 @@ pub use kind::{Kind, Phase, Scope, Settings};
 pub use places::{Found, Places};
 pub use principal::Principal;
 pub use trace::{Trace, derived};
+/// What a principal is made of.
+pub use yumen_directory::{Consumer, Credential};
 
 use std::fmt;
 use std::future::Future;
@@ -57,6 +59,12 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// request did not come to; if there is no route, those that hold for the whole listener are.
     /// Nothing can be decided here, nor waited for. The default does nothing.
     fn on_failure(&self, _exchange: &mut Exchange) {}
+
+    /// Names of header fields and query parameters that bring something secret to it: logs do not show
+    /// their values. The default has none.
+    fn secrets(&self) -> &[String] {
+        &[]
+    }
 
     /// Decides as [`Policy::on_request`] would, without counting, calling out or remembering: for
     /// explaining a request and for trying a configuration on recorded heads. A policy whose

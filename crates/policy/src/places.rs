@@ -65,6 +65,12 @@ impl Places {
         }
     }
 
+    /// The names of fields and parameters that logs do not show the values of.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        [&self.headers, &self.query, &self.cookies].into_iter().flatten().cloned().collect()
+    }
+
     /// What a request brings.
     #[must_use]
     pub fn find<'a>(&'a self, head: &'a RequestHead) -> Found<'a> {

@@ -58,6 +58,12 @@ impl Principal {
         Self { consumer, credential: None, claims: None, by, is_anonymous: true }
     }
 
+    /// The consumer's name; empty if there is none.
+    #[must_use]
+    pub fn consumer_name(&self) -> &str {
+        self.consumer.as_ref().map_or("", |consumer| &consumer.name)
+    }
+
     /// Says in a request's fields who calls. What the client wrote there itself is long gone.
     ///
     /// # Errors

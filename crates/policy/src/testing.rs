@@ -30,7 +30,7 @@ pub fn exchange(head: &str) -> Exchange {
         misdirected: false,
     };
     let request = Request { head: Box::new(head), body: Body::Empty };
-    Exchange::new(client, request, Trail::new([b'0'; 32], Instant::now(), Rc::default()))
+    Exchange::new(Rc::new(client), request, Trail::new([b'0'; 32], Instant::now(), Rc::default()))
 }
 
 /// A policy from the text of its config, or what is wrong with that.

@@ -36,7 +36,7 @@ pub(crate) async fn enter(
             Some(patience) => tokio::time::timeout(patience, receiver).await.ok(),
             None => Some(receiver.await),
         };
-        exchange.trail.queued += since.elapsed();
+        exchange.trail.waited(since.elapsed());
         if let Some(Ok(place)) = place {
             return Ok(place);
         }

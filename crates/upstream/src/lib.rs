@@ -24,6 +24,7 @@ mod http2;
 mod ledger;
 mod outbound;
 mod outcome;
+mod past;
 mod patience;
 mod pool;
 mod raw;

@@ -126,12 +126,21 @@ impl<'a> Try<'a> {
     /// Ends it, and tells the breaker, the endpoint's health and the trail.
     pub(crate) fn end(mut self, outcome: Outcome, trail: &mut Trail) {
         trail.attempt_ended(self.number, outcome.end());
-        if let Some(change) = self.leave.take().and_then(|leave| leave.end(outcome.grade())) {
-            let target = trail.attempts.target(self.number).cloned();
-            trail.decide(change.decided(), target, None);
+        if let Some(leave) = self.leave.take() {
+            self.tell_breaker(leave, outcome, trail);
         }
         if let Some(watch) = &self.watch {
             watch.pulse.note(outcome, self.since.map(|since| since.elapsed()));
+        }
+    }
+}
+
+impl Try<'_> {
+    #[inline(never)]
+    fn tell_breaker(&self, leave: Leave<'_>, outcome: Outcome, trail: &mut Trail) {
+        if let Some(change) = leave.end(outcome.grade()) {
+            let target = trail.attempts.target(self.number).cloned();
+            trail.decide(change.decided(), target, None);
         }
     }
 }

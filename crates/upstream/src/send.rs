@@ -21,6 +21,7 @@ use crate::http2::{self, Entered};
 use crate::ledger::{Clerk, Leave};
 use crate::outbound::Outbound;
 use crate::outcome::{Outcome, Try, status_of};
+use crate::past::Past;
 use crate::pool::Pool;
 use crate::replay::{Kept, keep, restore};
 use crate::retry::{Cause, Retries, Setback};
@@ -85,7 +86,7 @@ pub async fn send(
     let mut course = Course::new(&road, exchange);
     let result = loop {
         let Some((index, endpoint)) = course.choose(&road) else {
-            break Err(course.last.take().map_or_else(|| pool.nobody(), |last| *last));
+            break Err(course.last().unwrap_or_else(|| pool.nobody()));
         };
         let tried = course.try_at(&road, (index, &endpoint), exchange).await;
         if let Some(result) = course.judge(tried, &road, index, exchange) {
@@ -96,32 +97,17 @@ pub async fn send(
     result
 }
 
-type Chosen = (usize, Rc<Endpoint>);
+/// An endpoint that is asked, with its position.
+pub(crate) type Chosen = (usize, Rc<Endpoint>);
 
 /// How far an exchange has come with its tries.
 #[derive(Debug)]
 struct Course {
     key: u64,
-    /// Endpoints that came to nothing.
-    tried: Vec<usize>,
-    /// Who is asked next, if that is known.
-    next: Option<Chosen>,
-    /// The wait before that.
-    pause: Duration,
-    /// A kept connection turned out to be closed: a fresh one is made.
-    fresh: bool,
-    /// Endpoints that could not be connected to.
-    unconnected: u32,
-    /// Times that a service had not looked at it.
-    unprocessed: u32,
-    /// Retries so far, beside those that need no leave.
-    retries: u32,
-    /// The try under way was made without taking it out of the budget.
-    on_credit: bool,
     /// Whether the body can be sent again.
     resend: Resend,
-    /// What the last attempt failed with. In a box, for most do not fail.
-    last: Option<Box<Failure>>,
+    /// What earlier tries came to. In a box, for most exchanges have one try.
+    past: Option<Box<Past>>,
 }
 
 /// Whether the body of a request can be sent again.
@@ -140,17 +126,34 @@ impl Course {
         let streams = matches!(exchange.request.body, Body::Stream(..));
         Self {
             key: road.pool.key(&exchange.client, &exchange.request.head),
-            tried: Vec::new(),
-            next: None,
-            pause: Duration::ZERO,
-            fresh: false,
-            unconnected: 0,
-            unprocessed: 0,
-            retries: 0,
-            on_credit: false,
             resend: Resend { streams, kept: keep(road.way, exchange), gone: false },
-            last: None,
+            past: None,
         }
+    }
+
+    fn past(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+
+    /// Endpoints that came to nothing.
+    fn tried(&self) -> &[usize] {
+        self.past.as_ref().map_or(&[], |past| &past.tried)
+    }
+
+    /// Retries so far, beside those that need no leave.
+    fn retries(&self) -> u32 {
+        self.past.as_ref().map_or(0, |past| past.retries)
+    }
+
+    /// Whether a fresh connection is made, since a kept one turned out to be closed.
+    fn is_fresh(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.fresh)
+    }
+
+    /// What the last attempt failed with.
+    #[cold]
+    fn last(&mut self) -> Option<Failure> {
+        self.past.as_mut()?.last.take()
     }
 
     /// What a try means for the exchange; `None`: there is another try.
@@ -166,7 +169,7 @@ impl Course {
                 self.resend.gone = self.resend.streams && self.resend.kept.is_none();
                 // If so, its connection is closed with it, unless all of it is here already.
                 let again = road.way.retries.find(&response, exchange).is_some_and(|again| {
-                    self.pause = again.wait;
+                    self.past().pause = again.wait;
                     self.goes_on(road, again.cause, index, exchange)
                 });
                 if again { None } else { Some(Ok(response)) }
@@ -176,7 +179,7 @@ impl Course {
                 if !self.goes_on(road, cause, index, exchange) {
                     return Some(Err(failure));
                 }
-                self.last = Some(Box::new(failure));
+                self.past().last = Some(failure);
                 None
             }
         }
@@ -199,15 +202,9 @@ impl Course {
 
     /// Another endpoint than those that were tried, or else one of them.
     fn choose(&mut self, road: &Road<'_>) -> Option<Chosen> {
-        self.next.take().or_else(|| self.choose_other(road)).or_else(|| {
-            let ask = Ask { tried: &[], random: road.outbound.random(), key: self.key };
-            road.pool.choose(&ask)
-        })
-    }
-
-    fn choose_other(&self, road: &Road<'_>) -> Option<Chosen> {
-        let ask = Ask { tried: &self.tried, random: road.outbound.random(), key: self.key };
-        road.pool.choose(&ask)
+        let next = self.past.as_mut().and_then(|past| past.next.take());
+        next.or_else(|| choose_other(road, self.tried(), self.key))
+            .or_else(|| choose_other(road, &[], self.key))
     }
 
     /// Leave of the breaker, if there is one.
@@ -227,7 +224,7 @@ impl Course {
             Err(wait) => {
                 exchange.trail.decide(Decided::BreakerOpen, None, None);
                 let open = || Failure::new(FailureKind::UpstreamOpen).after(wait);
-                Err(self.last.take().map_or_else(open, |last| *last))
+                Err(self.last().unwrap_or_else(open))
             }
         }
     }
@@ -240,8 +237,12 @@ impl Course {
         exchange: &mut Exchange,
     ) -> Result<Response, Setback> {
         let leave = self.ask_leave(road.way, exchange).map_err(Setback::last)?;
-        if !self.pause.is_zero() {
-            tokio::time::sleep(std::mem::take(&mut self.pause)).await;
+        if let Some(past) = &mut self.past
+            && !past.pause.is_zero()
+        {
+            let pause = tokio::time::sleep(std::mem::take(&mut past.pause));
+            // In a box, for few exchanges pause and all would pay for its size.
+            Box::pin(pause).await;
         }
         if let Some(kept) = &self.resend.kept {
             exchange.request.body = kept.body();
@@ -320,7 +321,7 @@ impl Course {
 
     /// Whether the request may be sent to another endpoint too, while this one is waited for.
     fn may_hedge(&self, road: &Road<'_>, exchange: &Exchange) -> bool {
-        self.retries == 0
+        self.retries() == 0
             && exchange.request.head.version().is_http()
             && !matches!(exchange.request.body, Body::Stream(..))
             && road.way.retries.allows(exchange.request.head.method())
@@ -336,8 +337,8 @@ impl Course {
     ) -> Result<Response, Setback> {
         let reused = connection.reused;
         let attempt = Attempt::begin(connection, since, road, exchange);
-        let tried = &mut self.tried;
         let key = self.key;
+        let tried = &mut self.past().tried;
         let choose = |exchange: &mut Exchange| {
             let Way { retries, clerk, destination, .. } = road.way;
             let now = Instant::now();
@@ -372,7 +373,7 @@ impl Course {
     /// Whether the request may go elsewhere while it waits for an answer.
     fn may_leave(&self, road: &Road<'_>, at_hand: bool, exchange: &Exchange) -> bool {
         let retries = road.way.retries;
-        self.retries < retries.attempts
+        self.retries() < retries.attempts
             && (at_hand || self.resend.kept.is_some())
             && retries.are_for(Cause::Silent)
             && retries.allows(exchange.request.head.method())
@@ -387,15 +388,17 @@ impl Course {
         {
             return false;
         }
-        self.tried.push(index);
-        let ask = Ask { tried: &self.tried, random: road.outbound.random(), key: self.key };
+        let key = self.key;
+        let past = self.past();
+        past.tried.push(index);
+        let ask = Ask { tried: &past.tried, random: road.outbound.random(), key };
         let next = road.pool.choose_well(&ask);
         if next.is_none() || !clerk.draw(retries.leaves(), now) {
-            self.tried.pop();
+            past.tried.pop();
             return false;
         }
-        self.next = next;
-        self.retries += 1;
+        past.next = next;
+        past.retries += 1;
         true
     }
 
@@ -403,7 +406,10 @@ impl Course {
     /// a request has a connection for itself, from its begin.
     fn reuse(&self, endpoint: &Rc<Endpoint>, exchange: &Exchange) -> Option<Connection> {
         let head = &exchange.request.head;
-        if self.fresh || !head.version().is_http() || (endpoint.shares() && !head.is_websocket()) {
+        if self.is_fresh()
+            || !head.version().is_http()
+            || (endpoint.shares() && !head.is_websocket())
+        {
             return None;
         }
         Connection::reuse(endpoint, !head.method().is_idempotent())
@@ -443,7 +449,7 @@ impl Course {
         // A WebSocket needs a connection of its own.
         let head = &exchange.request.head;
         if endpoint.shares() && head.version().is_http() && !head.is_websocket() {
-            let entered = http2::enter(endpoint, road, patience, self.fresh).await?;
+            let entered = http2::enter(endpoint, road, patience, self.is_fresh()).await?;
             if let Some(entered) = entered {
                 return Ok(entered);
             }
@@ -479,18 +485,19 @@ impl Course {
             exchange.trail.decide(Decided::BodyGone, None, None);
             return false;
         }
-        let unprocessed = cause == Cause::Unprocessed && self.unprocessed < UNPROCESSED_MAX;
+        let past = self.past();
+        let unprocessed = cause == Cause::Unprocessed && past.unprocessed < UNPROCESSED_MAX;
         if cause == Cause::Stale || unprocessed {
             // It cost the service nothing and is not a retry, unless this is how the service fails.
             if !clerk.has_left(retries.anew(), Instant::now()) {
                 exchange.trail.decide(Decided::BudgetSpent, None, None);
                 return false;
             }
-            self.on_credit = true;
-            self.fresh |= cause == Cause::Stale;
+            past.on_credit = true;
+            past.fresh |= cause == Cause::Stale;
             if unprocessed {
-                self.unprocessed += 1;
-                self.tried.push(index);
+                past.unprocessed += 1;
+                past.tried.push(index);
             }
         } else if cause != Cause::Silent && !self.may_go_on(road, cause, index, exchange) {
             return false;
@@ -504,7 +511,8 @@ impl Course {
 
     /// The last try has ended: one that was made on credit and came to nothing is paid for.
     fn account(&mut self, clerk: &Clerk, well: bool) {
-        if std::mem::take(&mut self.on_credit) && !well {
+        let on_credit = self.past.as_mut().is_some_and(|past| std::mem::take(&mut past.on_credit));
+        if on_credit && !well {
             clerk.pay(Instant::now());
         }
     }
@@ -518,12 +526,14 @@ impl Course {
         exchange: &mut Exchange,
     ) -> bool {
         let Way { retries, timeouts, clerk, .. } = road.way;
-        self.tried.push(index);
+        let key = self.key;
+        let past = self.past();
+        past.tried.push(index);
         if cause == Cause::Connect {
-            self.unconnected += 1;
-            if self.unconnected < ENDPOINTS_TRIED_MAX {
-                self.next = self.choose_other(road);
-                if self.next.is_some() {
+            past.unconnected += 1;
+            if past.unconnected < ENDPOINTS_TRIED_MAX {
+                past.next = choose_other(road, &past.tried, key);
+                if past.next.is_some() {
                     return true;
                 }
             }
@@ -531,25 +541,25 @@ impl Course {
                 return false;
             }
         }
-        if self.retries >= retries.attempts {
+        if past.retries >= retries.attempts {
             return false;
         }
-        if self.pause > retries.retry_after {
+        if past.pause > retries.retry_after {
             exchange.trail.decide(Decided::PushedBack, None, None);
             return false;
         }
-        self.next = self.choose_other(road);
+        past.next = choose_other(road, &past.tried, key);
         // Who has kept us waiting for so long does not answer sooner for being asked again.
-        if cause == Cause::Timeout && timeouts.per_try.is_none() && self.next.is_none() {
+        if cause == Cause::Timeout && timeouts.per_try.is_none() && past.next.is_none() {
             return false;
         }
-        if self.next.is_none() {
-            let pause = retries.backoff.pause(self.retries, road.outbound.random());
-            self.pause = self.pause.max(pause);
+        if past.next.is_none() {
+            let pause = retries.backoff.pause(past.retries, road.outbound.random());
+            past.pause = past.pause.max(pause);
         }
         let now = Instant::now();
         let passed = now.saturating_duration_since(exchange.trail.began);
-        if timeouts.total.is_some_and(|total| passed + self.pause >= total) {
+        if timeouts.total.is_some_and(|total| passed + past.pause >= total) {
             return false;
         }
         if road.way.destination.breaker.is_some() && clerk.is_denied(now) {
@@ -560,9 +570,14 @@ impl Course {
             exchange.trail.decide(Decided::BudgetSpent, None, None);
             return false;
         }
-        self.retries += 1;
+        past.retries += 1;
         true
     }
+}
+
+/// An endpoint that is not among those tried.
+fn choose_other(road: &Road<'_>, tried: &[usize], key: u64) -> Option<Chosen> {
+    road.pool.choose(&Ask { tried, random: road.outbound.random(), key })
 }
 
 /// Waits for the first answer of the DNS, for as long as a connection may take.

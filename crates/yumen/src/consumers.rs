@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yumen_directory::{Change, Conflict, Directory, Pepper};
+use yumen_directory::{Change, Conflict, Count, Directory, Pepper};
 use yumen_key_sets::KeySets;
 use yumen_model::document::Environment;
 use yumen_model::report::Report;
@@ -84,6 +84,11 @@ impl Consumers {
     pub(crate) fn scope(&self) -> Scope {
         let (directory, passwords) = (Arc::clone(&self.directory), Arc::clone(&self.passwords));
         Scope { directory, passwords, key_sets: Arc::clone(&self.key_sets) }
+    }
+
+    /// How many are known.
+    pub(crate) fn count(&self) -> Count {
+        self.directory.count()
     }
 
     /// Reads what a plan says, and of the files what is new in them. Relative paths start in this

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use yumen_directory::Count;
 use yumen_listen::{Bound, Connections, Datagrams, Door, Passable, deal};
 use yumen_model::report::{Report, Severity};
 use yumen_observe::LogWriter;
@@ -143,6 +144,7 @@ impl Control {
         self.place.certificates.follow(plan.acme.as_ref())?;
         self.place.alerts.follow(&plan.alerts, &self.equipment.registry)?;
         self.open(plan, fresh);
+        self.count_consumers();
         self.ready.store(true, Ordering::Relaxed);
         self.open_status(plan, status)?;
         for unused in self.place.sockets.let_go() {
@@ -255,6 +257,11 @@ impl Control {
         }
     }
 
+    fn count_consumers(&self) {
+        let Count { consumers, credentials } = self.place.consumers.count();
+        self.equipment.registry.known(consumers, credentials);
+    }
+
     /// Takes up what is new in files of consumers. What is wrong changes nothing.
     fn read_consumers(&mut self) {
         /// How long reading may take aside.
@@ -271,6 +278,7 @@ impl Control {
         };
         match taken_up {
             Ok(()) => {
+                self.count_consumers();
                 say::say(format_args!("consumers: {fresh} are new or different, {gone} are gone"));
             }
             Err(problem) => {
@@ -322,6 +330,7 @@ impl Control {
         if let Some(Err(problem)) = consumers.map(|known| self.place.consumers.take_up(known)) {
             return self.refuse(&problem, "its consumers are not clear".to_owned());
         }
+        self.count_consumers();
         say::tell(report.render(&document));
         self.revision = revision;
         // Before the swap: workers that take the new plan up ask the registry for its cells.

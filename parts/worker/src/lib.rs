@@ -13,10 +13,11 @@ mod socket;
 mod stream;
 mod wheel;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -41,8 +42,37 @@ pub struct Worker {
 struct Inner {
     index: usize,
     wheel: Rc<Wheel>,
-    /// Seconds since the start of 1970, as of the last tick.
+    began: Instant,
+    /// Seconds since the start of 1970, as of the last tick; 0 while nothing ticks.
     unix_seconds: Cell<u64>,
+    /// Wakes whoever ticks, who rests while nobody has a deadline.
+    resting: RefCell<Option<Waker>>,
+}
+
+impl Inner {
+    /// One tick, however long after the one before.
+    fn tick(&self) {
+        self.unix_seconds.set(unix_seconds());
+        self.wheel.advance(self.began.elapsed());
+    }
+
+    /// Comes when somebody has a deadline.
+    fn poll_rest(&self, context: &Context<'_>) -> Poll<()> {
+        if !self.wheel.is_empty() {
+            return Poll::Ready(());
+        }
+        self.unix_seconds.set(0);
+        *self.resting.borrow_mut() = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Somebody is about to have a deadline, which is counted from the last tick.
+    fn end_rest(&self) {
+        if let Some(ticker) = self.resting.take() {
+            self.tick();
+            ticker.wake();
+        }
+    }
 }
 
 impl Worker {
@@ -88,8 +118,13 @@ impl Worker {
     /// that tick themselves.
     #[must_use]
     pub fn here(index: usize) -> Self {
-        let inner =
-            Inner { index, wheel: Rc::new(Wheel::new()), unix_seconds: Cell::new(unix_seconds()) };
+        let inner = Inner {
+            index,
+            wheel: Rc::new(Wheel::new()),
+            began: Instant::now(),
+            unix_seconds: Cell::new(unix_seconds()),
+            resting: RefCell::default(),
+        };
         Self { inner: Rc::new(inner) }
     }
 
@@ -102,12 +137,16 @@ impl Worker {
     /// Seconds since the start of 1970, a tick old at most.
     #[must_use]
     pub fn unix_seconds(&self) -> u64 {
-        self.inner.unix_seconds.get()
+        match self.inner.unix_seconds.get() {
+            0 => unix_seconds(),
+            seconds => seconds,
+        }
     }
 
     /// A deadline that is off.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
+        self.inner.end_rest();
         Wheel::deadline(&self.inner.wheel)
     }
 
@@ -124,17 +163,54 @@ impl Worker {
 }
 
 async fn tick(worker: Worker) {
-    let began = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
-        let now = ticks.tick().await;
-        let passed = now.into_std().saturating_duration_since(began);
-        worker.inner.unix_seconds.set(unix_seconds());
-        worker.inner.wheel.advance(passed);
+        ticks.tick().await;
+        worker.inner.tick();
+        std::future::poll_fn(|context| worker.inner.poll_rest(context)).await;
     }
 }
 
 fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    /// Runs this on a worker.
+    fn run<F: Future<Output = ()> + 'static>(work: impl FnOnce(Worker) -> F + Send + 'static) {
+        Worker::start("test", 0, work).unwrap().join().unwrap();
+    }
+
+    /// Waits until nothing ticks.
+    async fn rest(worker: &Worker) {
+        while worker.inner.resting.borrow().is_none() {
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    #[test]
+    fn a_deadline_after_a_rest_is_counted_from_its_own_time() {
+        run(|worker| async move {
+            for _ in 0..2 {
+                rest(&worker).await;
+                let near = unix_seconds();
+                assert!((near..=near + 1).contains(&worker.unix_seconds()), "the clock is read");
+                tokio::time::sleep(6 * TICK).await;
+                let since = Instant::now();
+                let deadline = worker.deadline();
+                deadline.set(Some(4 * TICK));
+                let come = poll_fn(|context| match deadline.has_come(context) {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                });
+                tokio::time::timeout(Duration::from_secs(10), come).await.expect("it comes");
+                assert!(since.elapsed() >= 4 * TICK, "not early: {:?}", since.elapsed());
+            }
+        });
+    }
 }

@@ -73,6 +73,10 @@ impl Wheel {
                 if state.now >= target {
                     return;
                 }
+                if state.is_empty() {
+                    state.now = target;
+                    return;
+                }
                 state.step()
             };
             late.into_iter().for_each(Waker::wake);
@@ -81,6 +85,11 @@ impl Wheel {
 }
 
 impl Wheel {
+    /// Whether nobody has a deadline.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.borrow().is_empty()
+    }
+
     /// Wakes every task that waits for a deadline, as if something had happened.
     pub fn wake_all(&self) {
         let wakers: Vec<Waker> = self
@@ -105,6 +114,10 @@ impl State {
         }
         self.entries.push(entry);
         u32::try_from(self.entries.len() - 1).unwrap_or(NONE)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries.len() == self.free.len()
     }
 
     fn leave(&mut self, index: u32) {

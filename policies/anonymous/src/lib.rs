@@ -58,6 +58,6 @@ impl Policy for Anonymous {
 
 #[cold]
 fn refuse(name: &str) -> Failure {
-    Failure::new(FailureKind::Unauthenticated)
+    Failure::new(FailureKind::NoCredentials)
         .because(format!("the anonymous consumer {name} does not exist, or is disabled"))
 }

@@ -32,8 +32,8 @@ fn whoever_brings_nothing_is_nobody_or_one_consumer() {
                 "X-Anonymous-Consumer: true\r\nX-Consumer-Username: guest\r\nX-Consumer-Groups: public\r\n",
             ),
         ),
-        ("consumer: gone", Err(FailureKind::Unauthenticated)),
-        ("consumer: unknown", Err(FailureKind::Unauthenticated)),
+        ("consumer: gone", Err(FailureKind::NoCredentials)),
+        ("consumer: unknown", Err(FailureKind::NoCredentials)),
     ] {
         let policy = compile_in::<Config>(yaml, &scope).unwrap();
         let mut exchange = exchange("GET / HTTP/1.1\nHost: x");

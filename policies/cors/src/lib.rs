@@ -125,7 +125,7 @@ impl Cors {
         let Exchange { request, response: Some(response), trail, .. } = exchange else {
             return Ok(());
         };
-        if trail.decider.as_ref().is_some_and(|decider| decider.kind == Config::NAME)
+        if trail.decider().is_some_and(|decider| decider.kind == Config::NAME)
             && trail.failure.is_none()
         {
             // It is the answer to a preflight, in which everything is said.

@@ -39,7 +39,7 @@ fn preflight(policy: &Arc<dyn Policy>, origin: &str, more: &str) -> Vec<String> 
     let before = told(&response);
     // Answers of policies pass all policies on their way out.
     exchange.response = Some(*response);
-    exchange.trail.decider = Some(Decider { kind: "cors", at: "policies[0]".into() });
+    exchange.trail.decided_by(Decider { kind: "cors", at: "policies[0]".into() });
     assert!(matches!(now(policy.on_response(&mut exchange)), Verdict::Next));
     assert_eq!(told(exchange.response.as_ref().unwrap()), before, "it is said once");
     before

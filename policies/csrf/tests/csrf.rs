@@ -1,6 +1,8 @@
 //! What `csrf` promises.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
+use std::rc::Rc;
+
 use yumen_http::Forwarding;
 use yumen_policy::testing::{compile, exchange, now};
 use yumen_policy::{Exchange, FailureKind, Verdict};
@@ -98,7 +100,8 @@ fn older_browsers_say_the_origin() {
 fn pages_in_clear_text_do_not_act_on_https() {
     for (origin, expect) in [("https://app.com", true), ("http://app.com", false)] {
         let mut exchange = exchange(&format!("POST / HTTP/1.1\nHost: app.com\nOrigin: {origin}"));
-        exchange.client.forwarding = Forwarding::direct("192.0.2.1".into(), "https", false);
+        Rc::make_mut(&mut exchange.client).forwarding =
+            Forwarding::direct("192.0.2.1".into(), "https", false);
         assert_eq!(passes("{}", &mut exchange), expect, "{origin}");
     }
 }
@@ -109,8 +112,11 @@ fn a_trusted_proxy_tells_the_host() {
         let mut exchange = exchange(&format!(
             "POST / HTTP/1.1\nHost: inside:8080\nX-Forwarded-Host: app.com\nOrigin: {origin}"
         ));
-        let client = &mut exchange.client;
-        client.forwarding.take(&mut exchange.request.head, is_trusted, |_| is_trusted);
+        if is_trusted {
+            let client = Rc::make_mut(&mut exchange.client);
+            let _address = client.forwarding.believe(&exchange.request.head, |_| true);
+        }
+        Forwarding::take_out(&mut exchange.request.head);
         passes("{}", &mut exchange)
     };
     assert!(passes(true, "https://app.com"));

@@ -1,6 +1,7 @@
 //! What `ip-restriction` promises.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use yumen_policy::testing::{compile, exchange, now};
@@ -9,7 +10,7 @@ use yumen_policy_ip_restriction::Config;
 
 fn is_welcome(policy: &Arc<dyn Policy>, address: &str) -> bool {
     let mut exchange = exchange("GET / HTTP/1.1\nHost: x");
-    exchange.client.address = address.parse().unwrap();
+    Rc::make_mut(&mut exchange.client).address = address.parse().unwrap();
     match now(policy.on_request(&mut exchange)) {
         Verdict::Next => true,
         Verdict::Fail(failure) => {

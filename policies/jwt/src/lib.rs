@@ -63,6 +63,8 @@ struct Jwt {
     challenges: [Challenge; 3],
     strip: bool,
     remembered: Kept<Known>,
+    /// Names of what logs do not show.
+    secrets: Vec<String>,
 }
 
 /// A token that was good.
@@ -98,6 +100,10 @@ impl From<Refused> for Why {
 }
 
 impl Policy for Jwt {
+    fn secrets(&self) -> &[String] {
+        &self.secrets
+    }
+
     fn clear(&self, fields: &mut Fields) {
         self.told.clear(fields);
     }
@@ -139,6 +145,7 @@ impl Policy for Jwt {
 impl Jwt {
     fn new(places: Places, keys: Keys, verifier: Verifier, who: Who, told: Told) -> Self {
         let none = || Challenge("Bearer".into());
+        let secrets = places.secrets();
         Self {
             places,
             keys,
@@ -149,6 +156,7 @@ impl Jwt {
             challenges: [none(), none(), none()],
             strip: false,
             remembered: Kept::new(REMEMBERED),
+            secrets,
         }
     }
 

@@ -61,7 +61,8 @@ impl Settings for Config {
             return None;
         }
         let directory = Arc::clone(&scope.directory);
-        Some(Arc::new(KeyAuth { places, strip, challenge, directory }))
+        let secrets = places.secrets();
+        Some(Arc::new(KeyAuth { places, strip, challenge, directory, secrets }))
     }
 }
 
@@ -71,9 +72,14 @@ struct KeyAuth {
     strip: bool,
     challenge: Challenge,
     directory: Arc<Directory>,
+    secrets: Vec<String>,
 }
 
 impl Policy for KeyAuth {
+    fn secrets(&self) -> &[String] {
+        &self.secrets
+    }
+
     fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let found = match self.places.find(&exchange.request.head) {
             Found::Nothing => return Verdict::Unknown(self.challenge.clone()).into(),

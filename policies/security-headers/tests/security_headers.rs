@@ -24,7 +24,8 @@ fn fields(exchange: &Exchange) -> Vec<String> {
 fn told(yaml: &str, proto: &'static str, service: &[(&str, &str)]) -> Vec<String> {
     let policy = compile::<Config>(yaml).unwrap();
     let mut exchange = exchange("GET / HTTP/1.1\nHost: x");
-    exchange.client.forwarding = Forwarding::direct("192.0.2.1".into(), proto, false);
+    std::rc::Rc::make_mut(&mut exchange.client).forwarding =
+        Forwarding::direct("192.0.2.1".into(), proto, false);
     answer(&mut exchange, service);
     assert!(matches!(now(policy.on_response(&mut exchange)), Verdict::Next));
     let said = fields(&exchange);

@@ -60,7 +60,7 @@ impl RequestHead {
         if !path.starts_with('/') && path != "*" {
             return Err(Malformed("a :path that is no path").into());
         }
-        let target = Target::read(path.as_bytes(), 0, &method)?;
+        let (target, _) = Target::read(path.as_bytes(), 0, &method)?;
         let mut fields = collect(path, fields, limits)?;
         let authority = read_authority(pseudo.authority, &fields)?;
         let size = fields.buffer_size() + method.as_str().len() + authority.as_str().len();

@@ -8,7 +8,7 @@ use std::{
 
 use yumen_http::{Fields, trace::put_hex};
 use yumen_model::AccessLog;
-use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision, Secured};
+use yumen_policy::{Attempt, AttemptEnd, Attempts, Decision, Principal, Secured};
 
 use super::{
     escape,
@@ -94,6 +94,7 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
         object.text(r#","policy":""#, decider.kind.as_bytes());
         object.text(r#","policy_at":""#, decider.at.as_bytes());
     }
+    object.principal(record.principal);
     object.text(r#","failure":""#, record.failure.unwrap_or_default().as_bytes());
     object.text(r#","cause":""#, record.cause.unwrap_or_default().as_bytes());
     object.number(r#","attempts":"#, u64::from(record.attempts.count()));
@@ -120,31 +121,45 @@ pub(crate) fn line(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, me
     if let Some(secured) = record.secured {
         object.secured(secured);
     }
-    object.fields(r#","request_headers":"#, record.request_fields, &members.request, secrets);
-    object.fields(r#","response_headers":"#, record.response_fields, &members.response, secrets);
+    if !members.request.is_empty() {
+        object.fields(r#","request_headers":"#, record.request_fields, &members.request, secrets);
+    }
+    if !members.response.is_empty() {
+        object.fields(
+            r#","response_headers":"#,
+            record.response_fields,
+            &members.response,
+            secrets,
+        );
+    }
     out.extend_from_slice(b"}\n");
 }
 
-/// A JSON object that already has its first member.
+/// A JSON object that already has its first member. Its keys are copied where they stand in the code, as
+/// constants; what the values need is called.
 struct Object<'o> {
     out: &'o mut Vec<u8>,
 }
 
 impl Object<'_> {
     /// The key of another member, as it is written: with the comma before it, its quotes and its colon.
+    #[inline]
     fn key(&mut self, key: &'static str) {
         self.out.extend_from_slice(key.as_bytes());
     }
 
+    #[inline]
     fn number(&mut self, key: &'static str, number: u64) {
         self.key(key);
         decimal(self.out, number);
     }
 
     /// A text member, of which the key brings the first quote; none if the text is empty.
+    #[inline]
     fn text(&mut self, key: &'static str, text: &[u8]) {
         if !text.is_empty() {
-            self.written(key, text, |out, text| escape::field(out, text, escape::json));
+            self.key(key);
+            quoted(self.out, text);
         }
     }
 
@@ -172,7 +187,7 @@ impl Object<'_> {
         for (place, attempt) in attempts.iter().enumerate() {
             self.out.extend_from_slice(if place == 0 { b"[{" } else { b",{" });
             self.out.extend_from_slice(b"\"at_ms\":");
-            thousandths(self.out, micros(attempt.began));
+            millis(self.out, attempt.began);
             self.text(r#","target":""#, attempt.target.as_bytes());
             self.time(r#","connect_ms":"#, attempt.connect());
             self.time(r#","took_ms":"#, attempt.took());
@@ -205,10 +220,23 @@ impl Object<'_> {
                 self.number(r#","status":"#, u64::from(status));
             }
             self.key(r#","at_ms":"#);
-            thousandths(self.out, micros(decision.at));
+            millis(self.out, decision.at);
             self.out.push(b'}');
         }
         self.out.push(b']');
+    }
+
+    fn principal(&mut self, principal: Option<&Principal>) {
+        let Some(principal) = principal else { return };
+        self.text(r#","consumer":""#, principal.consumer_name().as_bytes());
+        if let Some(credential) = &principal.credential {
+            self.text(r#","credential":""#, credential.id().as_bytes());
+            self.text(
+                r#","credential_label":""#,
+                credential.label().unwrap_or_default().as_bytes(),
+            );
+        }
+        self.word(r#","identified_by":""#, principal.by);
     }
 
     fn secured(&mut self, secured: &Secured) {
@@ -252,8 +280,7 @@ impl Object<'_> {
             // A name of a field has nothing to escape.
             self.out.extend_from_slice(name.as_bytes());
             self.out.extend_from_slice(b"\":\"");
-            escape::field(self.out, &value, escape::json);
-            self.out.push(b'"');
+            quoted(self.out, &value);
             is_first = false;
         }
         if !is_first {
@@ -262,8 +289,7 @@ impl Object<'_> {
     }
 
     fn client(&mut self, client: SocketAddr) {
-        self.key(r#","client":"#);
-        self.out.push(b'"');
+        self.key(r#","client":""#);
         address(self.out, client);
         self.out.push(b'"');
         if client.port() != 0 {
@@ -273,24 +299,34 @@ impl Object<'_> {
 
     fn times(&mut self, record: &Record<'_>) {
         let times = record.times;
-        for (key, time) in [
-            (r#","total_ms":"#, Some(times.total)),
-            (r#","upstream_ms":"#, times.upstream),
-            (r#","overhead_ms":"#, Some(times.overhead)),
-            (r#","queued_ms":"#, Some(times.queued).filter(|time| !time.is_zero())),
-            (r#","policies_ms":"#, Some(times.policies).filter(|time| !time.is_zero())),
-            (r#","connect_ms":"#, times.connect),
-        ] {
-            self.time(key, time);
-        }
+        let unless_zero = |time: Duration| Some(time).filter(|time| !time.is_zero());
+        self.time(r#","total_ms":"#, Some(times.total));
+        self.time(r#","upstream_ms":"#, times.upstream);
+        self.time(r#","overhead_ms":"#, Some(times.overhead));
+        self.time(r#","queued_ms":"#, unless_zero(times.queued));
+        self.time(r#","policies_ms":"#, unless_zero(times.policies));
+        self.time(r#","connect_ms":"#, times.connect);
     }
 
+    #[inline]
     fn time(&mut self, key: &'static str, time: Option<Duration>) {
         if let Some(time) = time {
             self.key(key);
-            thousandths(self.out, micros(time));
+            millis(self.out, time);
         }
     }
+}
+
+/// Appends a time in milliseconds.
+fn millis(out: &mut Vec<u8>, time: Duration) {
+    thousandths(out, micros(time));
+}
+
+/// Appends a foreign value and the quote behind it.
+#[inline(never)]
+fn quoted(out: &mut Vec<u8>, text: &[u8]) {
+    escape::field(out, text, escape::json);
+    out.push(b'"');
 }
 
 /// Appends the address without its port; an IPv4 address inside IPv6 as the IPv4 address it is.

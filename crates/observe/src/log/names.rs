@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use yumen_expr::{Facts, Map, Problem, Schema, Type, Value};
+use yumen_expr::{Facts, List, Map, Problem, Schema, Type, Value};
 use yumen_http::trace::put_hex;
 use yumen_model::report::Report;
-use yumen_policy::Trace;
+use yumen_policy::{Principal, Trace};
 
 use super::{
     fields::{Shown, text},
@@ -23,6 +23,9 @@ pub(super) enum Name {
     ClientAddress,
     ClientPort,
     ConnectMs,
+    ConsumerGroups,
+    Consumer,
+    Credential,
     Duration,
     Failure,
     GrpcStatus,
@@ -75,6 +78,9 @@ pub(super) fn schema() -> Schema<Name> {
         ("client.address", Type::Ip, Name::ClientAddress),
         ("client.port", Type::Int, Name::ClientPort),
         ("connect_ms", Type::Double, Name::ConnectMs),
+        ("consumer.groups", Type::list(Type::String), Name::ConsumerGroups),
+        ("consumer.name", Type::String, Name::Consumer),
+        ("credential", Type::String, Name::Credential),
         ("duration", Type::Duration, Name::Duration),
         ("failure", Type::String, Name::Failure),
         ("grpc_status", Type::Int, Name::GrpcStatus),
@@ -224,6 +230,11 @@ impl Facts<Name> for Asked<'_> {
             Name::ClientAddress => Some(record.client.ip().into()),
             Name::ClientPort => Some(number(record.client.port().into())),
             Name::ConnectMs => times.connect.and_then(millis),
+            Name::ConsumerGroups => Some(groups(record)),
+            Name::Consumer => {
+                plain(record.principal.map_or("", Principal::consumer_name).as_bytes())
+            }
+            Name::Credential => Some(credential(record)),
             Name::Duration => Some(times.total.into()),
             Name::Failure => plain(record.failure.unwrap_or_default().as_bytes()),
             Name::GrpcStatus => record.grpc_status.map(|status| number(status.into())),
@@ -271,6 +282,20 @@ impl Facts<Name> for Asked<'_> {
             Name::UserAgent => plain(record.user_agent.unwrap_or_default()),
         }
     }
+}
+
+/// The groups of the consumer; none if there is none.
+fn groups<'a>(record: &Record<'a>) -> Value<'a> {
+    let consumer = record.principal.and_then(|principal| principal.consumer.as_ref());
+    let groups = consumer.map(|consumer| &consumer.groups[..]).unwrap_or_default();
+    let groups = groups.iter().map(|group| Value::from(&**group));
+    Value::List(List::Made(groups.collect()))
+}
+
+/// Which credential it was; empty if it was none that is known.
+fn credential(record: &Record<'_>) -> Value<'static> {
+    let credential = record.principal.and_then(|principal| principal.credential.as_ref());
+    text(Cow::Owned(credential.map(|one| one.id().into_bytes()).unwrap_or_default()))
 }
 
 /// Bytes as hexadecimal digits; empty where there are none.

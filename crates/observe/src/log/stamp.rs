@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::digits::padded;
+use crate::digits::{padded, three};
 
 const SECONDS_A_DAY: u64 = 86_400;
 /// The last second of the year 9999: later times are written as this one.
@@ -27,8 +27,8 @@ impl Stamp {
     pub(crate) fn rfc3339(&mut self, out: &mut Vec<u8>, time: SystemTime) {
         let since = self.turn_to(time);
         out.extend_from_slice(&self.rfc3339);
-        padded(out, u64::from(since.subsec_millis()), 3);
-        out.push(b'Z');
+        let [a, b, c] = three(since.subsec_millis().into());
+        out.extend_from_slice(&[a, b, c, b'Z']);
     }
 
     /// Appends `21/Nov/2026:09:28:10 +0000`.
@@ -48,6 +48,8 @@ impl Stamp {
         since
     }
 
+    /// Makes the texts, which happens once a second.
+    #[cold]
     fn write(&mut self, second: u64) {
         let (year, month, day) = date(second / SECONDS_A_DAY);
         let of_day = second % SECONDS_A_DAY;

@@ -47,6 +47,8 @@ impl Header {
     }
 
     /// Appends it for one exchange.
+    // Never within the loop over all logs, which would work out beforehand what only this needs.
+    #[inline(never)]
     pub(super) fn write(&self, out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
         let severity = match severity(record) {
             Severity::Error => 3,

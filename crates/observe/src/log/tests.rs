@@ -11,7 +11,8 @@ use yumen_http::{
 };
 use yumen_model::{AccessLog, LogHeaders, LogNames};
 use yumen_policy::{
-    AttemptEnd, Attempts, Decided, Decider, Decision, Identity, Secured, Shown, Trace,
+    AttemptEnd, Attempts, Consumer, Decided, Decider, Decision, Identity, Principal, Secured,
+    Shown, Trace,
 };
 
 use super::{
@@ -69,6 +70,7 @@ pub(super) fn full() -> Record<'static> {
         cause: None,
         attempts: &ATTEMPTS,
         decider: Some(&DECIDER),
+        principal: None,
         decisions: &[],
         grpc_status: Some(4),
         received: Size { head: 311, body: 1_024 },
@@ -95,6 +97,23 @@ fn combined_line(record: &Record<'_>) -> String {
     let mut out = Vec::new();
     combined::line(&mut out, &mut Stamp::default(), record, &Secrets::default());
     String::from_utf8(out).unwrap()
+}
+
+/// A consumer of this name, let in without a credential.
+fn somebody(name: &str) -> Principal {
+    let mut consumer = Consumer::named(name);
+    consumer.groups = ["gold".into()].into();
+    Principal::anonymous(Some(consumer.into()), "anonymous")
+}
+
+#[test]
+fn who_called_is_told_where_it_is_known() {
+    let principal = somebody("shop");
+    let record = Record { principal: Some(&principal), ..full() };
+    let line = json_line(&record);
+    assert!(line.contains(r#","consumer":"shop","identified_by":"anonymous","#), "{line}");
+    let line = template_line("%{consumer.name} %{consumer.groups[0]} %{credential}", &record);
+    assert_eq!(line, "shop gold -\n");
 }
 
 /// A record that belongs to a trace.
@@ -203,6 +222,9 @@ fn combined_lines_are_those_of_nginx() {
             "\n"
         )
     );
+    let principal = somebody("ann \"x\" b");
+    let line = combined_line(&Record { principal: Some(&principal), ..full() });
+    assert!(line.starts_with("192.0.2.7 - ann\\x20\\x22x\\x22\\x20b [21/"), "{line}");
     let bare = Record { client: "[::ffff:192.0.2.1]:5".parse().unwrap(), ..Record::default() };
     assert_eq!(
         combined_line(&bare),

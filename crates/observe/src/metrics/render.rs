@@ -214,6 +214,8 @@ fn build_and_config(
         (series::CONFIG_SUCCESS, Value::Micros(config.applied_micros.load(Relaxed))),
         (series::CONFIG_FAILURES, Value::Whole(config.failures.load(Relaxed))),
         (series::CONFIG_STALE, Value::Micros(micros(config.stale(now)))),
+        (series::CONSUMERS, Value::Whole(config.consumers.load(Relaxed))),
+        (series::CREDENTIALS, Value::Whole(config.credentials.load(Relaxed))),
     ] {
         text.begin(series);
         text.sample((series, ""), &[], value)?;

@@ -155,6 +155,9 @@ pub(super) const CONFIG_STALE: Series = gauge(
     "yumen_config_stale_seconds",
     "For how long there has been a newer configuration that was refused; 0 if there is none.",
 );
+pub(super) const CONSUMERS: Series = gauge("yumen_consumers", "Consumers that are known.");
+pub(super) const CREDENTIALS: Series =
+    gauge("yumen_credentials", "Credentials of all consumers together.");
 pub(super) const POLICY_DECISIONS: Series = counter(
     "yumen_policy_decisions_total",
     "What policies decided, by kind; refusals by the code of the failure too.",
@@ -203,12 +206,14 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 53] = [
+pub(super) const ALL: [Series; 55] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
     CONFIG_FAILURES,
     CONFIG_STALE,
+    CONSUMERS,
+    CREDENTIALS,
     CERTIFICATE_EXPIRY,
     CONNECTIONS,
     CONNECTIONS_TOTAL,

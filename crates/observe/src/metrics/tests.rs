@@ -83,6 +83,14 @@ fn every_metric_is_listed_and_every_listed_metric_is_shown() {
 }
 
 #[test]
+fn whoever_is_known_is_counted() {
+    let registry = registry();
+    registry.known(3, 5);
+    let samples = samples(&registry);
+    assert_eq!((samples["yumen_consumers{}"], samples["yumen_credentials{}"]), (3.0, 5.0));
+}
+
+#[test]
 fn listeners_services_config_and_log_are_counted() {
     let tally = Arc::new(LogTally::of(11, 3, 2));
     let registry = Registry::new("1.2.3", tally, Arc::default(), Registry::GRACE);

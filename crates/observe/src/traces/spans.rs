@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use yumen_otlp::{Attributes, Kind, Span, Status, Value};
-use yumen_policy::{Attempt, AttemptEnd, Trace};
+use yumen_policy::{Attempt, AttemptEnd, Principal, Trace};
 
 use crate::log::{Secrets, capped};
 use crate::record::{Record, Side};
@@ -193,6 +193,7 @@ fn tell_outcome(to: &mut Attributes<'_>, record: &Record<'_>) {
         ("yumen.service", record.service),
         ("yumen.policy", record.decider.map_or("", |decider| decider.kind)),
         ("yumen.failure", record.failure.unwrap_or_default()),
+        ("enduser.id", record.principal.map_or("", Principal::consumer_name)),
         ("yumen.aborted_by", record.aborted_by.map_or("", |side| side.name())),
     ] {
         if !text.is_empty() {

@@ -1,4 +1,4 @@
-use super::{Escape, FIELD_BYTES_MAX, combined, field, is_plain, json};
+use super::{Escape, FIELD_BYTES_MAX, combined, field, json, put_plain};
 
 fn escaped(escape: impl Escape, value: &[u8]) -> String {
     let mut out = Vec::new();
@@ -61,7 +61,14 @@ fn plain_is_what_every_byte_says() {
     let naive = |value: &[u8]| {
         value.iter().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\".contains(byte))
     };
-    for length in 0..=20 {
+    let mut out = b"before".to_vec();
+    let mut is_plain = |value: &[u8]| {
+        out.truncate(6);
+        let is_plain = put_plain(&mut out, value);
+        assert_eq!(out[6..], *if is_plain { value } else { b"" });
+        is_plain
+    };
+    for length in (0..=18).chain([32, 35]) {
         let mut value = vec![b' '; length];
         assert!(is_plain(&value), "{length}");
         for place in 0..length {
