@@ -6,7 +6,7 @@ use yumen_xtask::{House, Room, expect_none};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
-    ("policy", &["model", "http", "directory", "password", "replay"]),
+    ("policy", &["model", "http", "directory", "password", "replay", "key-sets"]),
     ("route", &["model", "http"]),
     ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
@@ -27,6 +27,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "directory",
             "password",
             "seal",
+            "jose",
         ],
     ),
     ("engine", &["plan", "policy", "observe", "http", "route", "upstream", "listen", "worker"]),
@@ -72,6 +73,12 @@ fn may_know(room: &Room, other: &str) -> bool {
         Some(("parts", "shipper")) if other == "parts/courier" => true,
         // Expressions are about whatever their caller says; tokens and keys are values.
         Some(("parts", "expr" | "jose")) => false,
+        // Key sets are asked for by couriers, and read as what they are.
+        Some(("parts", "key-sets"))
+            if ["parts/courier", "parts/jose", "parts/tls"].contains(&other) =>
+        {
+            true
+        }
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

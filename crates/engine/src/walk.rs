@@ -199,6 +199,9 @@ async fn inward(
     let since = Instant::now();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     exchange.now = now.map_or(0, |now| now.as_secs());
+    let alternatives = chain.links.get(chain.identify.clone()).unwrap_or_default();
+    let fields = exchange.request.head.fields_mut();
+    alternatives.iter().for_each(|link| link.policy.clear(fields));
     let decided = decide(chain, ends, exchange, mark).await;
     exchange.trail.policies = since.elapsed();
     decided

@@ -36,6 +36,9 @@ pub struct Consumer {
     /// Secrets that requests are signed with, for `hmac-auth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretCredential>,
+    /// Keys that it signs tokens with, for `jwt`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_keys: Vec<TokenKeyCredential>,
 }
 
 /// A secret key that a consumer is known by.
@@ -93,6 +96,27 @@ pub struct CertificateCredential {
     /// `email:ann@example.org`, `ip:192.0.2.1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// From when on it is no longer good; never if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+}
+
+/// A key that a consumer signs tokens with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenKeyCredential {
+    /// What a token names it by: in `iss`, unless `jwt` is told to look elsewhere. The consumer's name
+    /// if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// PEM text of a public key or of a certificate, a JWK, or a secret; usually `${file:PATH}`.
+    pub key: Secret,
+    /// What it is for, such as `RS256`; all that its kind is for if none is listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub algorithms: Vec<String>,
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,

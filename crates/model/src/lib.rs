@@ -42,7 +42,7 @@ pub use alerts::{AlertFormat, AlertHook, AlertKind, AlertTimes};
 pub use breaker::{AdaptiveLimit, Breaker, ServiceLimits};
 pub use consumer::{
     CertificateCredential, Consumer, Directory, KeyCredential, PasswordCredential,
-    SecretCredential, SecretEncoding,
+    SecretCredential, SecretEncoding, TokenKeyCredential,
 };
 pub use explain::{DebugHeader, Explain, Keep};
 pub use fallback::Fallback;

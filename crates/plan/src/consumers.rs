@@ -1,5 +1,9 @@
 //! Who calls, as the configuration says: consumers, checked, and where more of them are written.
 
+mod certificate;
+mod secret;
+mod token_keys;
+
 use std::sync::Arc;
 
 use yumen_directory::{Digest, Entry, Material, Pepper, Proof, Stated};
@@ -9,9 +13,6 @@ use yumen_model::{Consumer, Directory, KeyCredential, Model, Moment, PasswordCre
 use yumen_seal::{KEY_MIN as KEY_LEAST, SealingKey};
 
 use crate::names::check_unique;
-
-mod certificate;
-mod secret;
 
 /// The longest name, external id, group, tag or label.
 const TEXT_MAX: usize = 256;
@@ -113,6 +114,7 @@ pub fn compile_consumer(
         passwords,
         certificates,
         secrets,
+        token_keys,
     } = consumer;
     check_text(name, &format!("{at}.name"), report);
     if let Some(id) = external_id {
@@ -125,6 +127,7 @@ pub fn compile_consumer(
     check_count(certificates.len(), &format!("{at}.certificates"), report);
     check_count(secrets.len(), &format!("{at}.secrets"), report);
     let mut credentials = Vec::with_capacity(keys.len() + passwords.len());
+    check_count(token_keys.len(), &format!("{at}.token_keys"), report);
     for (index, key) in keys.iter().enumerate() {
         credentials.extend(compile_key(key, pepper, &format!("{at}.keys[{index}]"), report));
     }
@@ -140,6 +143,8 @@ pub fn compile_consumer(
         let at = format!("{at}.secrets[{index}]");
         credentials.extend(secret::compile(one, (pepper, sealing), &at, report));
     }
+    let at = format!("{at}.token_keys");
+    credentials.extend(token_keys::compile(name, token_keys, pepper, &at, report));
     let words = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
     let entry = Entry {
         name: name.as_str().into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use yumen_directory::Directory;
+use yumen_key_sets::KeySets;
 use yumen_model::document::Node;
 use yumen_model::report::Report;
 use yumen_password::Checker;
@@ -39,6 +40,8 @@ pub struct Scope {
     pub passwords: Arc<Checker>,
     /// Signatures that were used.
     pub replays: Arc<Replays>,
+    /// Keys of issuers that are fetched and kept. They outlive plans.
+    pub key_sets: Arc<KeySets>,
 }
 
 /// The typed config of one kind of policy. Its doc comments are the schema and the reference.

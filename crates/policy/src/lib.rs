@@ -10,6 +10,7 @@ mod exchange;
 mod failure;
 mod identity;
 mod kind;
+mod places;
 mod principal;
 pub mod realm;
 pub mod testing;
@@ -21,6 +22,7 @@ pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
 pub use failure::{Challenge, Failure, FailureKind};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
+pub use places::{Found, Places};
 pub use principal::Principal;
 pub use trace::{Trace, derived};
 /// What a principal is made of.
@@ -30,11 +32,15 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use yumen_http::Response;
+use yumen_http::{Fields, Response};
 
 /// One compiled policy. It is shared by all workers and never changes; what it must remember
 /// belongs to the rooms that outlive a plan.
 pub trait Policy: fmt::Debug + Send + Sync {
+    /// Of a policy that identifies: takes out of a request what only this policy may say in it. Called
+    /// before any of them is asked, also if another one knows who calls then. The default does nothing.
+    fn clear(&self, _fields: &mut Fields) {}
+
     /// Called once per exchange on the way in, after the route is known and before any service is
     /// asked. May change the request. The default does nothing.
     fn on_request<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {

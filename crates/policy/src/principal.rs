@@ -1,35 +1,61 @@
 //! Who calls, as a policy found out, and how services are told.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use yumen_directory::{Consumer, Credential};
 use yumen_http::{Fields, Malformed};
 
 /// Who calls.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Principal {
     /// Who they are in the directory, if they are there.
     pub consumer: Option<Arc<Consumer>>,
     /// What they proved it with, if that is in the directory.
     pub credential: Option<Arc<Credential>>,
+    /// What the token claims that they brought, if it was one that is signed.
+    pub claims: Option<Arc<Map<String, Value>>>,
     /// The kind of the policy that found out.
     pub by: &'static str,
     /// Nothing was proved: whoever brings no credential is let in like this.
     pub is_anonymous: bool,
 }
 
+/// Without what a token claims: that is nobody's business.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("consumer", &self.consumer)
+            .field("credential", &self.credential)
+            .field("by", &self.by)
+            .field("is_anonymous", &self.is_anonymous)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Principal {
+    /// Somebody who brought a signed token that claims this, and is this consumer if there is one.
+    #[must_use]
+    pub fn claiming(
+        claims: Arc<Map<String, Value>>,
+        consumer: Option<Arc<Consumer>>,
+        by: &'static str,
+    ) -> Self {
+        Self { consumer, credential: None, claims: Some(claims), by, is_anonymous: false }
+    }
+
     /// Somebody who proved to be a consumer.
     #[must_use]
     pub fn proved(credential: Arc<Credential>, by: &'static str) -> Self {
         let consumer = Some(Arc::clone(&credential.consumer));
-        Self { consumer, credential: Some(credential), by, is_anonymous: false }
+        Self { consumer, credential: Some(credential), claims: None, by, is_anonymous: false }
     }
 
     /// Somebody who proved nothing, and is treated like this consumer if there is one.
     #[must_use]
     pub fn anonymous(consumer: Option<Arc<Consumer>>, by: &'static str) -> Self {
-        Self { consumer, credential: None, by, is_anonymous: true }
+        Self { consumer, credential: None, claims: None, by, is_anonymous: true }
     }
 
     /// The consumer's name; empty if there is none.

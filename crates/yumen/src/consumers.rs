@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yumen_directory::{Change, Conflict, Count, Directory, Pepper};
+use yumen_key_sets::KeySets;
 use yumen_model::document::Environment;
 use yumen_model::report::Report;
 use yumen_password::Checker;
@@ -19,6 +20,7 @@ use yumen_replay::Replays;
 
 use self::file::{Lines, Reader};
 use crate::config::{Look, look_again, look_at};
+use crate::say;
 
 /// The name of what the configuration says itself, among the sources of the directory.
 const CONFIGURATION: &str = "";
@@ -29,6 +31,7 @@ pub(crate) struct Consumers {
     directory: Arc<Directory>,
     passwords: Arc<Checker>,
     replays: Arc<Replays>,
+    key_sets: Arc<KeySets>,
     files: Mutex<Files>,
 }
 
@@ -67,18 +70,24 @@ impl Reading {
 }
 
 impl Consumers {
-    /// With so many threads that check passwords.
+    /// With so many threads that check passwords, and one that fetches key sets.
     ///
     /// # Errors
     /// What the system says when it cannot start one.
     pub(crate) fn start(threads: usize) -> io::Result<Self> {
-        Ok(Self { passwords: Arc::new(Checker::start(threads)?), ..Self::default() })
+        let passwords = Arc::new(Checker::start(threads)?);
+        let (key_sets, keeper) = KeySets::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("key sets".to_owned());
+        thread.spawn(move || runtime.block_on(keeper.run(|news: &str| say::say(news))))?;
+        Ok(Self { passwords, key_sets: Arc::new(key_sets), ..Self::default() })
     }
 
     /// What policies are given of it.
     pub(crate) fn scope(&self) -> Scope {
         let (directory, passwords) = (Arc::clone(&self.directory), Arc::clone(&self.passwords));
-        Scope { directory, passwords, replays: Arc::clone(&self.replays) }
+        let (replays, key_sets) = (Arc::clone(&self.replays), Arc::clone(&self.key_sets));
+        Scope { directory, passwords, replays, key_sets }
     }
 
     /// How many are known.

@@ -14,6 +14,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_hmac_auth::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_jwt::Config>(),
         Kind::of::<yumen_policy_key_auth::Config>(),
         Kind::of::<yumen_policy_mtls_auth::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),

@@ -51,6 +51,8 @@ impl Default for Directory {
 struct Index {
     pepper: Pepper,
     consumers: Table<Arc<Consumer>>,
+    /// By what they are called elsewhere, where several may have the same name.
+    external: Table<Vec<Arc<Consumer>>>,
     credentials: Table<Arc<Credential>>,
 }
 
@@ -120,6 +122,16 @@ impl Directory {
         index.consumers.get(&index.pepper.consumer(name)).map(Arc::clone)
     }
 
+    /// The consumer that is called so elsewhere, if there is exactly one.
+    #[must_use]
+    pub fn consumer_by_external_id(&self, id: &str) -> Option<Arc<Consumer>> {
+        let index = self.index.load();
+        match index.external.get(&index.pepper.consumer(id)).map(Vec::as_slice) {
+            Some([only]) => Some(Arc::clone(only)),
+            _ => None,
+        }
+    }
+
     /// How many are known.
     #[must_use]
     pub fn count(&self) -> Count {
@@ -184,7 +196,8 @@ pub const CONFLICTS_MAX: usize = 20;
 
 impl Index {
     fn new(pepper: Pepper) -> Self {
-        Self { pepper, consumers: Table::default(), credentials: Table::default() }
+        let (consumers, external) = (Table::default(), Table::default());
+        Self { pepper, consumers, external, credentials: Table::default() }
     }
 
     fn remove(&mut self, name: &str) {
@@ -192,12 +205,24 @@ impl Index {
             for handle in consumer.handles() {
                 self.credentials.remove(handle);
             }
+            self.forget_external(&consumer);
+        }
+    }
+
+    fn forget_external(&mut self, consumer: &Consumer) {
+        let Some(id) = &consumer.external_id else { return };
+        let handle = self.pepper.consumer(id);
+        let mut others = self.external.remove(&handle).unwrap_or_default();
+        others.retain(|other| other.name != consumer.name);
+        if !others.is_empty() {
+            self.external.insert(handle, others);
         }
     }
 
     /// Puts consumers in, none of whom is there if all is well.
     fn put_all(&mut self, put: Vec<Entry>, before: &Self, conflicts: &mut Vec<Conflict>) {
         self.consumers.reserve(put.len());
+        self.external.reserve(put.iter().filter(|entry| entry.external_id.is_some()).count());
         self.credentials.reserve(put.iter().map(|entry| entry.credentials.len()).sum());
         for entry in put {
             if conflicts.len() >= CONFLICTS_MAX {
@@ -212,6 +237,12 @@ impl Index {
         let (consumer, credentials) = entry.into_parts();
         if self.consumers.insert(handle, Arc::clone(&consumer)).is_some() {
             conflicts.push(Conflict::Consumer(Arc::clone(&consumer.name)));
+        }
+        if let Some(id) = &consumer.external_id {
+            let handle = self.pepper.consumer(id);
+            let mut same = self.external.remove(&handle).unwrap_or_default();
+            same.push(Arc::clone(&consumer));
+            self.external.insert(handle, same);
         }
         for stated in credentials {
             let handle = stated.handle();

@@ -175,3 +175,24 @@ fn readers_never_see_half_a_change() {
     assert!(reader.join().unwrap() > 0);
     assert_eq!(directory.count(), Count { consumers: 5001, credentials: 5001 });
 }
+
+#[test]
+fn a_consumer_is_found_by_what_it_is_called_elsewhere_if_it_is_the_only_one() {
+    let (directory, pepper) = (Directory::default(), Pepper::new("salt"));
+    let called =
+        |name: &str, id: &str| Entry { external_id: Some(id.into()), ..entry(&pepper, name, &[]) };
+    let found =
+        |id: &str| directory.consumer_by_external_id(id).map(|consumer| consumer.name.to_string());
+    let put =
+        |put| change(&directory, "file", &pepper, Change { put, ..Change::default() }).unwrap();
+    put(vec![called("a", "1"), called("b", "2"), entry(&pepper, "3", &[])]);
+    assert_eq!([found("1"), found("2"), found("3")], [Some("a".into()), Some("b".into()), None]);
+    put(vec![called("b", "1")]);
+    assert_eq!([found("1"), found("2")], [None, None], "which one is not clear");
+    put(vec![called("a", "2")]);
+    assert_eq!([found("1"), found("2")], [Some("b".into()), Some("a".into())]);
+    change(&directory, "file", &pepper, whole(vec![called("c", "2")])).unwrap();
+    assert_eq!([found("1"), found("2")], [None, Some("c".into())]);
+    change(&directory, "file", &Pepper::new("other"), Change::default()).unwrap();
+    assert_eq!(found("2"), None);
+}

@@ -66,8 +66,10 @@ mod public;
 mod refused;
 mod roca;
 mod signer;
+mod stated;
 mod token;
 mod unusable;
+mod unverified;
 mod verifier;
 
 pub use algorithm::{Algorithm, Algorithms};
@@ -79,8 +81,10 @@ pub use pem::PEM_BYTES_MAX;
 pub use public::{RSA_BITS_MAX, RSA_BITS_MIN};
 pub use refused::Refused;
 pub use signer::{SIGNED_LIFETIME_MAX, SigningKey, Unsigned, key_set_document};
+pub use stated::stated;
 pub use token::{TIME_MAX, Token};
 pub use unusable::{Unusable, UnusableSet};
+pub use unverified::Unverified;
 pub use verifier::{
     Problem, SKEW_MAX, Signed, TOKEN_BYTES, TOKEN_BYTES_MAX, Verifier, WANTED_MAX, Wanted,
 };

@@ -1,6 +1,7 @@
 //! A token that was verified: its claims, and when it is good.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 
@@ -14,7 +15,7 @@ pub const TIME_MAX: u64 = 253_402_300_799;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     pub(crate) header: Header,
-    pub(crate) claims: Map<String, Value>,
+    pub(crate) claims: Arc<Map<String, Value>>,
     pub(crate) times: Times,
     pub(crate) skew: u64,
 }
@@ -94,6 +95,12 @@ impl Token {
     #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
         &self.claims
+    }
+
+    /// The same, to be kept by others.
+    #[must_use]
+    pub fn share_claims(&self) -> Arc<Map<String, Value>> {
+        Arc::clone(&self.claims)
     }
 
     /// Whom it is about (`sub`): a text without control characters.

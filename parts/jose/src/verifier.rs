@@ -1,6 +1,7 @@
 //! What a token has to be, and whether it is.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -191,7 +192,8 @@ impl Verifier {
         if !self.wanted.claims.iter().all(is_there) {
             return Err(Refused::ClaimMissing);
         }
-        let token = Token { header: signed.header, claims, times, skew: self.wanted.skew };
+        let (claims, skew) = (Arc::new(claims), self.wanted.skew);
+        let token = Token { header: signed.header, claims, times, skew };
         token.check_times(now)?;
         if let Some(longest) = self.wanted.lifetime_max {
             times.check_lifetime(now, longest)?;

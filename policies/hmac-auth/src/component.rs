@@ -112,7 +112,8 @@ mod tests {
     fn check(head: &str, name: &str, parameter: Option<&str>) -> Option<String> {
         let mut exchange = exchange(head);
         let peer = Ipv4Addr::LOCALHOST.to_string();
-        exchange.client.forwarding = Forwarding::direct(peer.into(), "https", false);
+        let forwarding = Forwarding::direct(peer.into(), "https", false);
+        std::rc::Rc::make_mut(&mut exchange.client).forwarding = forwarding;
         let parameters = parameter.map(|name| ("name".to_owned(), Bare::Text(name.to_owned())));
         let parameters = parameters.into_iter().collect();
         let value = value(&exchange, &Item { text: name.to_owned(), parameters });

@@ -6,15 +6,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use yumen_directory::Directory;
-use yumen_http::{Known, Malformed, RequestHead, cookie, is_token, query};
 use yumen_model::report::Report;
 use yumen_policy::{
-    Challenge, Exchange, Failure, FailureKind, Phase, Policy, Principal, Scope, Settings, Step,
-    Verdict, realm,
+    Challenge, Exchange, Failure, FailureKind, Found, Phase, Places, Policy, Principal, Scope,
+    Settings, Step, Verdict, realm,
 };
 
-/// Places that one use of it looks at.
-const PLACES_MAX: usize = 16;
 /// The longest key that is looked up.
 const KEY_BYTES_MAX: usize = 512;
 
@@ -55,99 +52,24 @@ impl Settings for Config {
 
     fn compile(self, at: &str, report: &mut Report, scope: &Scope) -> Option<Arc<dyn Policy>> {
         let before = report.problems().len();
-        self.check(at, report);
-        let scheme = if self.bearer { "Bearer" } else { "Key" };
-        let challenge = realm::challenge(scheme, &self.realm, &format!("{at}.realm"), report);
+        let Self { headers, bearer, query, cookies, strip, realm } = self;
+        let places = Places { headers, bearer, query, cookies };
+        places.check("keys", at, report);
+        let scheme = if bearer { "Bearer" } else { "Key" };
+        let challenge = realm::challenge(scheme, &realm, &format!("{at}.realm"), report);
         if report.problems().len() > before {
             return None;
         }
         let directory = Arc::clone(&scope.directory);
-        let places = [&self.headers, &self.query, &self.cookies];
-        let secrets = places.into_iter().flatten().cloned().collect();
-        Some(Arc::new(KeyAuth { config: self, challenge, directory, secrets }))
+        let secrets = places.secrets();
+        Some(Arc::new(KeyAuth { places, strip, challenge, directory, secrets }))
     }
-}
-
-impl Config {
-    fn check(&self, at: &str, report: &mut Report) {
-        let Self { headers, query, cookies, bearer, .. } = self;
-        let places = headers.len() + query.len() + cookies.len() + usize::from(*bearer);
-        if places == 0 {
-            report.error(at, "keys are looked for nowhere").hint("such as `headers: [X-API-Key]`");
-        }
-        if places > PLACES_MAX {
-            report
-                .error(at, format!("keys are looked for in more than {PLACES_MAX} places"))
-                .hint("leave some out");
-        }
-        for (index, name) in headers.iter().enumerate() {
-            let at = format!("{at}.headers[{index}]");
-            match Known::of(name.as_bytes()) {
-                _ if !is_token(name.as_bytes()) => {
-                    report
-                        .error(at, format!("`{name}` is no name of a header field"))
-                        .hint("letters, digits and dashes");
-                }
-                Known::Other => {}
-                _ => {
-                    report
-                        .error(
-                            at,
-                            format!(
-                                "no key can come in `{name}`: that belongs to HTTP or the gateway"
-                            ),
-                        )
-                        .hint("such as `X-API-Key`");
-                }
-            }
-        }
-        for (index, name) in query.iter().enumerate().filter(|(_, name)| name.is_empty()) {
-            report
-                .error(format!("{at}.query[{index}]"), format!("`{name}` is no name"))
-                .hint("such as `api_key`");
-        }
-        for (index, name) in cookies.iter().enumerate() {
-            if !is_token(name.as_bytes()) {
-                report
-                    .error(format!("{at}.cookies[{index}]"), format!("`{name}` is no name"))
-                    .hint("letters, digits and dashes");
-            }
-        }
-    }
-
-    /// All keys that a request brings.
-    fn keys<'a>(&'a self, head: &'a RequestHead) -> impl Iterator<Item = Cow<'a, [u8]>> {
-        let fields = head.fields();
-        let headers = self.headers.iter().flat_map(|name| fields.all(name));
-        let bearer = self.bearer.then(|| fields.all("authorization").filter_map(bearer));
-        let cookies = self.cookies.iter().flat_map(|name| cookie::values(fields, name));
-        let query = head.query_bytes().unwrap_or_default();
-        let query = self.query.iter().flat_map(|name| query::values(query, name));
-        let plain = headers.chain(bearer.into_iter().flatten()).chain(cookies);
-        plain.map(Cow::Borrowed).chain(query)
-    }
-
-    fn strip(&self, head: &mut RequestHead) -> Result<(), Malformed> {
-        self.query.iter().for_each(|name| head.remove_parameter(name));
-        let fields = head.fields_mut();
-        self.headers.iter().for_each(|name| fields.remove(name));
-        if self.bearer && fields.all("authorization").any(|value| bearer(value).is_some()) {
-            fields.remove("authorization");
-        }
-        self.cookies.iter().try_for_each(|name| cookie::remove(fields, name))
-    }
-}
-
-/// The credentials behind the scheme `Bearer` (RFC 6750 section 2.1; schemes are compared without
-/// case, RFC 9110 section 11.1).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, credentials) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| credentials.trim_ascii_start())
 }
 
 #[derive(Debug)]
 struct KeyAuth {
-    config: Config,
+    places: Places,
+    strip: bool,
     challenge: Challenge,
     directory: Arc<Directory>,
     secrets: Vec<String>,
@@ -159,36 +81,26 @@ impl Policy for KeyAuth {
     }
 
     fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        let mut keys = self.config.keys(&exchange.request.head);
-        let Some(key) = keys.next() else {
-            return Verdict::Unknown(self.challenge.clone()).into();
+        let found = match self.places.find(&exchange.request.head) {
+            Found::Nothing => return Verdict::Unknown(self.challenge.clone()).into(),
+            Found::One(key) => self.principal(&key, exchange.now),
+            Found::Several => Err("the request brings several keys".into()),
         };
-        let is_only = keys.next().is_none();
-        let found = self.principal(&key, is_only, exchange.now);
-        drop((keys, key));
         match found {
             Ok(principal) => exchange.principal = Some(Box::new(principal)),
             Err(why) => return Verdict::Fail(self.refuse(why)).into(),
         }
-        if !self.config.strip {
+        if !self.strip {
             return Verdict::Next.into();
         }
-        let stripped = self.config.strip(&mut exchange.request.head);
+        let stripped = self.places.strip(&mut exchange.request.head);
         stripped.map_err(|wrong| Failure::new(FailureKind::Internal).because(wrong.0)).into()
     }
 }
 
 impl KeyAuth {
     /// Whose key it is, or why it is not good.
-    fn principal(
-        &self,
-        key: &[u8],
-        is_only: bool,
-        now: u64,
-    ) -> Result<Principal, Cow<'static, str>> {
-        if !is_only {
-            return Err("the request brings several keys".into());
-        }
+    fn principal(&self, key: &[u8], now: u64) -> Result<Principal, Cow<'static, str>> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err("the key is empty, or too long".into());
         }
