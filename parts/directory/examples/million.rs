@@ -1,5 +1,6 @@
 //! What a directory of a million consumers takes: memory, the time to fill it, to find somebody, and
 //! to change one of them. `cargo run --release -p yumen-directory --example million KEYS`
+#![expect(clippy::print_stdout, reason = "it is there to be read")]
 
 use std::error::Error;
 use std::fs;
@@ -9,8 +10,8 @@ use std::time::Instant;
 use yumen_directory::{Change, Directory, Entry, Material, Pepper, Proof, Stated};
 
 const CONSUMERS: usize = 1_000_000;
-const LOOKS: usize = 1_000_000;
-const CHANGES: usize = 1_000;
+const LOOKS: u32 = 1_000_000;
+const CHANGES: u32 = 1_000;
 
 fn entry(pepper: &Pepper, number: usize, keys: usize) -> Entry {
     let key = |key: usize| Stated {
@@ -44,7 +45,7 @@ fn fill(keys: usize) -> Result<Directory, Box<dyn Error>> {
     for part in 0..CONSUMERS / 10_000 {
         let put = (part * 10_000..(part + 1) * 10_000).map(|number| entry(&pepper, number, keys));
         let change = Change { put: put.collect(), ..Change::default() };
-        directory.change(&pepper, vec![change]).map_err(|_| "a conflict")?;
+        directory.change(&pepper, vec![change]).map_err(|_conflicts| "a conflict")?;
     }
     let took = began.elapsed();
     let bytes = memory()?.saturating_sub(before);
@@ -58,19 +59,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = fill(keys)?;
     let began = Instant::now();
     for look in 0..LOOKS {
-        let number = look.wrapping_mul(7_919) % CONSUMERS;
+        let number = usize::try_from(look)?.wrapping_mul(7_919) % CONSUMERS;
         black_box(directory.key(format!("key {number} 0").as_bytes()).ok_or("nobody")?);
     }
-    println!(
-        "somebody is found in {:?}, their key written included",
-        began.elapsed() / LOOKS as u32
-    );
+    println!("somebody is found in {:?}, their key written included", began.elapsed() / LOOKS);
     let pepper = Pepper::new("salt");
     let began = Instant::now();
     for number in 0..CHANGES {
-        let change = Change { put: vec![entry(&pepper, number, 2)], ..Change::default() };
-        directory.change(&pepper, vec![change]).map_err(|_| "a conflict")?;
+        let change =
+            Change { put: vec![entry(&pepper, usize::try_from(number)?, 2)], ..Change::default() };
+        directory.change(&pepper, vec![change]).map_err(|_conflicts| "a conflict")?;
     }
-    println!("one of them is changed in {:?}", began.elapsed() / CHANGES as u32);
+    println!("one of them is changed in {:?}", began.elapsed() / CHANGES);
     Ok(())
 }
