@@ -42,7 +42,7 @@ def probe(port: int, workload: Workload, route: int) -> str:
         method = "POST" if workload.post else "GET"
         body = b"x" * workload.post if workload.post else None
         fields = dict(field.replace("#", str(route)).split(": ", 1) for field in workload.fields)
-        connection.request(method, prefix(route) + workload.answer, body, fields)
+        connection.request(method, prefix(route) + workload.answer, body, {"User-Agent": "bench"} | fields)
         answer = connection.getresponse()
         length = len(answer.read())
     except (OSError, http.client.HTTPException) as error:
@@ -57,7 +57,7 @@ def probe(port: int, workload: Workload, route: int) -> str:
 def first_answer(port: int, path: str, gateway: Process, patience: float, fields: tuple[str, ...] = ()) -> float:
     """Waits for the first 200; says when it came. Asks anew every millisecond."""
     lines = "".join(f"{field}\r\n" for field in fields)
-    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n{lines}\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nConnection: close\r\n{lines}\r\n".encode()
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
