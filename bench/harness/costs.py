@@ -46,6 +46,8 @@ class Variant:
 
 ASKED_WITH = re.compile(r"^# Asked with: (.+)$", re.MULTILINE)
 """How an example says what requests must bring."""
+REFUSES = "# Answers: "
+"""What stands in an example for which no request that is good can be written down."""
 CONSUMERS = 1_000_000
 
 JSON_LOG = "access_log: {to: {file: access.log}}"
@@ -92,6 +94,8 @@ def policy_variants() -> list[Variant]:
     for example in sorted((tools.ROOT / "policies").glob("*/example.yaml")):
         name, text = example.parent.name, example.read_text()
         asked = tuple(ASKED_WITH.findall(text))
+        if REFUSES in text:
+            continue
         found.append(Variant(f"{name}-not", f"the example of `{name}` without it", "yumen", f"{name}-not",
                              _serving(without_policies(text)), asked=asked))
         found.append(Variant(name, f"`{name}`", "yumen", f"{name}-not", _serving(text), asked=asked))
