@@ -23,7 +23,8 @@ class Missing(Exception):
     """A program is not there and could not be installed; says why."""
 
 
-def _run(command: list[str], why: str, cwd: Path = ROOT) -> None:
+def _run(command: list[str], why: str, cwd: Path = ROOT) -> str:
+    """What it printed."""
     print(f"  {why}: {' '.join(command)}", flush=True)
     try:
         outcome = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=1800)
@@ -31,6 +32,7 @@ def _run(command: list[str], why: str, cwd: Path = ROOT) -> None:
         raise Missing(f"{why}: {error}") from error
     if outcome.returncode != 0:
         raise Missing(f"{why} failed: {(outcome.stderr or outcome.stdout).strip()[-600:]}")
+    return outcome.stdout
 
 
 def apt(package: str, program: str = "") -> Finder:
@@ -103,15 +105,14 @@ def crate(name: str) -> Finder:
 
 
 def yumen() -> tuple[str, str]:
-    """What `YUMEN_BIN` names, or else a release build of this tree."""
+    """What `YUMEN_BIN` names, or else what is shipped: `scripts/release` of this tree."""
     named = os.environ.get("YUMEN_BIN")
     if named:
         if not Path(named).is_file():
             raise Missing(f"YUMEN_BIN names {named}, which is no file")
         return str(Path(named).resolve()), ""
-    _run(["cargo", "build", "--release", "--quiet", "--locked", "--package", "yumen"], "building yumen")
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return str(ROOT / target / "release/yumen"), ""
+    said = _run([str(ROOT / "scripts/release")], "building yumen by what runs of it (some ten minutes)")
+    return said.strip().splitlines()[-1], ""
 
 
 def commit() -> str:
