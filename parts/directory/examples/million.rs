@@ -9,6 +9,10 @@ use std::time::Instant;
 
 use yumen_directory::{Change, Directory, Entry, Material, Pepper, Proof, Stated};
 
+/// The gateway's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CONSUMERS: usize = 1_000_000;
 const LOOKS: u32 = 1_000_000;
 const CHANGES: u32 = 1_000;

@@ -83,7 +83,7 @@ impl Digest {
 }
 
 /// What an entry of the index is found by: 128 bits that look drawn at random.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Handle([u64; 2]);
 
 impl Handle {
@@ -92,8 +92,9 @@ impl Handle {
         self.0[0]
     }
 
-    /// Chooses the place there.
-    pub(crate) fn back(self) -> u64 {
-        self.0[1]
+    /// One of many that are spread as drawn ones are.
+    #[cfg(test)]
+    pub(crate) fn of(number: u64) -> Self {
+        Self([number.wrapping_mul(0x9e37_79b9_7f4a_7c15), number])
     }
 }
