@@ -18,7 +18,7 @@ pub struct Consumer {
     /// The groups that it is in, for policies that ask for some.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// Words for people and programs; the gateway does not look at them.
+    /// Words for people and programs; of the policies only `rules` can look at them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Whether none of its credentials is good.

@@ -22,6 +22,8 @@ const KEY_MIN: usize = 8;
 /// What one consumer may have of groups and tags, and of credentials of one kind.
 const GROUPS_MAX: usize = 64;
 const CREDENTIALS_MAX: usize = 64;
+/// The shortest pepper: shorter ones are found by trying.
+const PEPPER_MIN: usize = 16;
 /// Files of consumers.
 const FILES_MAX: usize = 16;
 /// How hashes of keys are written: this, the pepper's mark, a colon, the digest.
@@ -72,9 +74,9 @@ fn sealing_key(settings: Option<&Directory>, report: &mut Report) -> Option<Arc<
 fn pepper(settings: Option<&Directory>, report: &mut Report) -> Pepper {
     let secret = settings.and_then(|settings| settings.pepper.as_ref());
     let secret = secret.map(yumen_model::Secret::text);
-    if secret.is_some_and(|secret| secret.len() < 16) {
+    if secret.is_some_and(|secret| secret.len() < PEPPER_MIN) {
         report
-            .error("directory.pepper", "it is shorter than 16 characters")
+            .error("directory.pepper", format!("it is shorter than {PEPPER_MIN} characters"))
             .hint("such as what `openssl rand -hex 32` prints");
     }
     Pepper::new(secret.unwrap_or_default())

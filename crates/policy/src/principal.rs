@@ -64,25 +64,26 @@ impl Principal {
         self.consumer.as_ref().map_or("", |consumer| &consumer.name)
     }
 
-    /// Says in a request's fields who calls. What the client wrote there itself is long gone.
+    /// Says in a request's fields who calls. What the client wrote there itself was taken out when the
+    /// head was read.
     ///
     /// # Errors
     /// When a value breaks the head, which none does: names are checked when they are configured.
     pub fn tell(&self, fields: &mut Fields) -> Result<(), Malformed> {
         if self.is_anonymous {
-            fields.set("X-Anonymous-Consumer", b"true")?;
+            fields.add("X-Anonymous-Consumer", b"true")?;
         }
         if let Some(consumer) = &self.consumer {
-            fields.set("X-Consumer-Username", consumer.name.as_bytes())?;
+            fields.add("X-Consumer-Username", consumer.name.as_bytes())?;
             if let Some(id) = &consumer.external_id {
-                fields.set("X-Consumer-Custom-ID", id.as_bytes())?;
+                fields.add("X-Consumer-Custom-ID", id.as_bytes())?;
             }
             if !consumer.groups.is_empty() {
-                fields.set("X-Consumer-Groups", consumer.groups.join(", ").as_bytes())?;
+                fields.add("X-Consumer-Groups", consumer.groups.join(", ").as_bytes())?;
             }
         }
         match &self.credential {
-            Some(credential) => fields.set("X-Credential-Identifier", credential.id().as_bytes()),
+            Some(credential) => fields.add("X-Credential-Identifier", credential.id().as_bytes()),
             None => Ok(()),
         }
     }

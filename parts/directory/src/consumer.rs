@@ -15,7 +15,7 @@ pub struct Consumer {
     pub external_id: Option<Box<str>>,
     /// The groups that they are in.
     pub groups: Box<[Box<str>]>,
-    /// Words for people and programs; the gateway does not look at them.
+    /// Words for people and programs, and for expressions.
     pub tags: Box<[Box<str>]>,
     /// Whether none of their credentials is good.
     pub is_disabled: bool,

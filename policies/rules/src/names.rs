@@ -3,13 +3,15 @@
 use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 
-use yumen_expr::{Entries, Facts, List, Schema, Text, Type, Value};
+use serde_json::Value as Json;
+use yumen_expr::{Entries, Facts, List, Map, Schema, Text, Type, Value};
 use yumen_http::{Fields, RequestHead, query};
 use yumen_policy::{Consumer, Exchange, Shown};
 
 /// One of the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
+    Claims,
     ClientAddress,
     ConsumerExternalId,
     ConsumerGroups,
@@ -35,6 +37,7 @@ pub(crate) enum Name {
 pub(crate) fn schema() -> Schema<Name> {
     let texts = || Type::map(Type::String);
     [
+        ("claims", Type::map(Type::Dyn), Name::Claims),
         ("client.address", Type::Ip, Name::ClientAddress),
         ("consumer.external_id", Type::String, Name::ConsumerExternalId),
         ("consumer.groups", Type::list(Type::String), Name::ConsumerGroups),
@@ -66,6 +69,7 @@ pub(crate) struct Asked<'e> {
     exchange: &'e Exchange,
     headers: Headers<'e>,
     parameters: Parameters<'e>,
+    claims: Claims<'e>,
 }
 
 impl<'e> Asked<'e> {
@@ -76,6 +80,7 @@ impl<'e> Asked<'e> {
             exchange,
             headers: Headers { fields, is_ambiguous: Cell::new(false) },
             parameters: Parameters { query, is_ambiguous: Cell::new(false) },
+            claims: Claims(exchange.principal.as_ref().and_then(|one| one.claims.as_deref())),
         }
     }
 
@@ -109,6 +114,7 @@ impl Facts<Name> for Asked<'_> {
         let Exchange { client, principal, now, .. } = self.exchange;
         let (principal, consumer) = (principal.as_deref(), self.consumer());
         Some(match name {
+            Name::Claims => Value::from(&self.claims as &dyn Entries),
             Name::ClientAddress => client.address.into(),
             Name::ConsumerExternalId => {
                 consumer.and_then(|one| one.external_id.as_deref()).unwrap_or_default().into()
@@ -175,6 +181,42 @@ impl Entries for Headers<'_> {
 
     fn key(&self, at: usize) -> Option<Value<'_>> {
         self.fields.iter().nth(at).map(|(name, _)| name.into())
+    }
+}
+
+/// What a token claims; nothing if there was none.
+#[derive(Debug)]
+struct Claims<'e>(Option<&'e serde_json::Map<String, Json>>);
+
+impl Entries for Claims<'_> {
+    fn size(&self) -> usize {
+        self.0.map_or(0, serde_json::Map::len)
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Value<'_>> {
+        self.0?.get(std::str::from_utf8(key).ok()?).map(claim)
+    }
+
+    fn key(&self, at: usize) -> Option<Value<'_>> {
+        self.0?.keys().nth(at).map(|key| key.as_str().into())
+    }
+}
+
+/// A claim as expressions know values. It is no deeper than tokens may be.
+fn claim(json: &Json) -> Value<'_> {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(holds) => Value::Bool(*holds),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Int(whole),
+            None => Value::Double(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::String(text) => text.as_str().into(),
+        Json::Array(items) => Value::List(List::Made(items.iter().map(claim).collect())),
+        Json::Object(members) => {
+            let pairs = members.iter().map(|(key, value)| (key.as_str().into(), claim(value)));
+            Value::Map(Map::Made(pairs.collect()))
+        }
     }
 }
 

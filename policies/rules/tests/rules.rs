@@ -54,6 +54,35 @@ fn names_say_what_there_is() {
 }
 
 #[test]
+fn claims_of_a_token_are_asked() {
+    let claims = serde_json::json!({
+        "scope": "orders:read orders:write", "roles": ["admin", 7], "level": 3, "share": 0.5,
+        "realm": { "deep": { "yes": true } }, "nothing": null,
+    });
+    let claims = Arc::new(claims.as_object().unwrap().clone());
+    for (when, holds) in [
+        (r#""orders:write" in claims["scope"].split(" ")"#, true),
+        (r#""write" in claims["scope"].split(" ")"#, false),
+        (r#""admin" in claims["roles"] && 7 in claims["roles"]"#, true),
+        (r#"claims["level"] >= 3 && claims["share"] == 0.5 && claims["nothing"] == null"#, true),
+        (r#"claims["realm"]["deep"]["yes"]"#, true),
+        (r#""nothing" in claims && !("none" in claims)"#, true),
+        // What is not there, or of another type, lets nobody in.
+        (r#"claims["none"] == 1"#, false),
+        (r#"claims["scope"] > 3"#, false),
+    ] {
+        let policy = compile::<Config>(&format!("allow: [{{ when: '{when}' }}]"));
+        let policy = policy.unwrap_or_else(|report| panic!("{report}"));
+        let mut exchange = exchange(HEAD);
+        let principal = Principal::claiming(Arc::clone(&claims), None, "jwt");
+        exchange.principal = Some(Box::new(principal));
+        assert_eq!(verdict(&policy, &mut exchange).is_none(), holds, "{when}");
+        let mut without = asked(HEAD);
+        assert!(!holds || verdict(&policy, &mut without).is_some(), "{when}");
+    }
+}
+
+#[test]
 fn what_is_denied_or_not_allowed_is_refused() {
     const USUAL: &str = "The request is not allowed.";
     for (yaml, expect) in [
