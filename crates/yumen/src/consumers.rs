@@ -176,11 +176,12 @@ impl Consumers {
         now != read && now != tried && look_again(&read) == now
     }
 
-    /// Writes down that the files are read as they are now.
-    pub(crate) fn try_again(&self) {
+    /// Writes down that the files are read as they are now, and says how many bytes they have.
+    pub(crate) fn try_again(&self) -> u64 {
         let mut files = self.files();
         let looks: Look = files.read.values().flat_map(|seen| seen.look.clone()).collect();
         files.tried = look_again(&looks);
+        files.tried.iter().filter_map(|(_, seen)| seen.map(|(_, length)| length)).sum()
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {

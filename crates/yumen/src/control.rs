@@ -264,13 +264,16 @@ impl Control {
 
     /// Takes up what is new in files of consumers. What is wrong changes nothing.
     fn read_consumers(&mut self) {
-        /// How long reading may take aside.
-        const PATIENCE: Duration = Duration::from_secs(10);
+        /// How long reading may take aside, for any file and for each byte: whoever is no longer let in is
+        /// not to wait for it.
+        const PATIENCE: Duration = Duration::from_millis(300);
+        const PATIENCE_PER_BYTE: Duration = Duration::from_nanos(20);
         let plan = self.equipment.present.plan();
-        self.place.consumers.try_again();
+        let bytes = u32::try_from(self.place.consumers.try_again()).unwrap_or(u32::MAX);
+        let patience = PATIENCE + PATIENCE_PER_BYTE.saturating_mul(bytes);
         let (origin, known) = (self.place.origin.clone(), Arc::clone(&self.place.consumers));
         let read = move || read_consumers(&origin, &known, &plan);
-        let (reading, report) = self.aside.work(PATIENCE, read);
+        let (reading, report) = self.aside.work(patience, read);
         let (fresh, gone) = reading.size();
         let taken_up = match report.has_errors() {
             true => Err(report.to_string()),
