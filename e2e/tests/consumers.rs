@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use yumen_e2e::client::{Answer, Client};
+use yumen_e2e::client::{Answer, Client, get};
 use yumen_e2e::gateway::{Launch, fresh_folder, yumen};
 use yumen_e2e::{Backend, Gateway};
 
@@ -411,5 +411,90 @@ fn a_name_and_a_password_are_asked_for() {
     assert_eq!(answer.all("www-authenticate"), asked);
     let refused = gateway.reload(&yaml.replace(hashed.trim(), hash)).unwrap_err();
     assert!(refused.contains("consumers[0].passwords[0].hash"), "{refused}");
+    let _left = fs::remove_dir_all(folder);
+}
+
+#[test]
+fn as_many_consumers_as_are_wanted_are_counted_each_for_itself() {
+    let backend = Backend::answering("ok");
+    let with = |names: &[&str]| {
+        let one =
+            |name: &&str| format!("  - {{ name: {name}, keys: [{{ key: the-{name}-key }}] }}\n");
+        let consumers: String = names.iter().map(one).collect();
+        config(&backend, &format!("metrics: {{ consumers: 2 }}\nconsumers:\n{consumers}"))
+    };
+    let gateway = Gateway::start(&with(&["a", "b", "c", "d"]));
+    let call = |name: &str, times: usize| {
+        for _ in 0..times {
+            assert_eq!(ask(gateway.web(), "/", &key(&format!("the-{name}-key"))).status(), 200);
+        }
+    };
+    // Counted when the exchange has ended, which the client need not know yet.
+    let counted = |expect: &[&str]| {
+        let begins = "yumen_consumer_requests_total{";
+        let shown = || -> Vec<String> {
+            let page = get(gateway.status(), "/metrics").text();
+            page.lines().filter_map(|line| line.strip_prefix(begins)).map(str::to_owned).collect()
+        };
+        let until = Instant::now() + LATER;
+        while shown() != expect && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(shown(), expect);
+    };
+    for (name, times) in [("b", 3), ("a", 2), ("c", 1), ("d", 4), ("b", 1)] {
+        call(name, times);
+    }
+    let others = r#"consumer="",code="200"} 5"#;
+    counted(&[r#"consumer="a",code="200"} 2"#, r#"consumer="b",code="200"} 4"#, others]);
+    gateway.reload(&with(&["b", "c", "d"])).unwrap();
+    call("d", 2);
+    counted(&[r#"consumer="b",code="200"} 4"#, r#"consumer="d",code="200"} 2"#, others]);
+}
+
+#[test]
+fn secrets_that_are_written_in_place_are_not_shown() {
+    const MARK: &str = "not-to-be-seen";
+    let folder = fresh_folder("secrets");
+    let path = folder.join("yumen.yaml");
+    let backend = Backend::answering("ok");
+    let more = format!(
+        "
+directory: {{ pepper: {MARK}-with-the-pepper, sealing_key: {MARK}-with-the-sealing-key }}
+alerts: [{{ name: hook, url: 'http://127.0.0.1:1/{MARK}', headers: {{ X-Key: {MARK} }} }}]
+consumers:
+  - name: a
+    keys: [{{ key: {MARK}-key }}]
+    passwords: [{{ password: {MARK}-password }}]
+    secrets: [{{ id: a, secret: {MARK}-as-a-secret }}]
+    token_keys: [{{ key: {MARK}-as-a-long-enough-secret-for-tokens }}]
+policies:
+  - {{ kind: jwt, config: {{ keys: [{MARK}-as-a-long-enough-secret-for-tokens] }} }}
+"
+    );
+    let check = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let (code, shown, problem) = yumen(&["check", &path.display().to_string(), "--effective"]);
+        assert!(!shown.contains(MARK) && !problem.contains(MARK), "{shown}\n{problem}");
+        (code, shown, problem)
+    };
+    let good = config(&backend, &more);
+    let (code, shown, problem) = check(&good);
+    assert_eq!(code, 0, "{problem}");
+    assert!(shown.matches("(a secret that is not shown)").count() >= 9, "{shown}");
+    // What is wrong beside it is told without showing it.
+    for (of, wrong) in [
+        ("-key }]", "-key, unknown: 1 }]"),
+        ("-with-the-pepper,", "-with-the-pepper, unknown: 1,"),
+        ("url: 'http", "unknown: 1, url: 'http"),
+        ("config: { keys: [", "config: { unknown: 1, keys: ["),
+    ] {
+        assert!(good.contains(of), "{of}");
+        let (code, _, problem) = check(&good.replacen(of, wrong, 1));
+        assert!(
+            code == 1 && problem.contains("unknown key") && problem.contains("***"),
+            "{problem}"
+        );
+    }
     let _left = fs::remove_dir_all(folder);
 }

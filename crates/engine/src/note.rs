@@ -101,6 +101,9 @@ impl Engine {
             return;
         };
         ends.meter.count(*counted);
+        if let Some(consumer) = exchange.principal.as_ref().and_then(|one| one.consumer.as_ref()) {
+            self.metrics.consumer(&consumer.name, counted);
+        }
         let Some(service) = &ends.service else { return };
         let service = &service.meter;
         let trail = &exchange.trail;

@@ -1,7 +1,7 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Status, Version, grpc};
 use yumen_listen::Door;
@@ -48,7 +48,9 @@ impl Engine {
         exchange.path = path.map_err(malformed)?;
         // Here, and not there: who has no policies does not even step in.
         let has_policies = !offer.chain.links.is_empty();
-        if has_policies && let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {
+        if has_policies
+            && let Some(answer) = self.inward(&offer.chain, ends, exchange, mark).await?
+        {
             return outward((&offer.chain, ends), exchange, answer, mark).await;
         }
         let response = match &route.action {
@@ -84,6 +86,24 @@ impl Engine {
             return Ok(response);
         }
         outward((&offer.chain, ends), exchange, response, mark).await
+    }
+
+    /// Through the policies, until one answers or refuses; the time is taken.
+    async fn inward(
+        &self,
+        chain: &Chain,
+        ends: &Ends,
+        exchange: &mut Exchange,
+        mark: &mut Mark,
+    ) -> Result<Option<Response>, Failure> {
+        let since = Instant::now();
+        exchange.now = self.outbound.worker().unix_seconds();
+        let alternatives = chain.links.get(chain.identify.clone()).unwrap_or_default();
+        let fields = exchange.request.head.fields_mut();
+        alternatives.iter().for_each(|link| link.policy.clear(fields));
+        let decided = decide(chain, ends, exchange, mark).await;
+        exchange.trail.policies = since.elapsed();
+        decided
     }
 
     /// Does what is to be done instead, after a failure that stays in the log.
@@ -189,25 +209,7 @@ fn answer(fixed: &Fixed) -> Result<Response, Failure> {
     Ok(Response::new(head, body))
 }
 
-/// Through the policies, until one answers or refuses.
-async fn inward(
-    chain: &Chain,
-    ends: &Ends,
-    exchange: &mut Exchange,
-    mark: &mut Mark,
-) -> Result<Option<Response>, Failure> {
-    let since = Instant::now();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    exchange.now = now.map_or(0, |now| now.as_secs());
-    let alternatives = chain.links.get(chain.identify.clone()).unwrap_or_default();
-    let fields = exchange.request.head.fields_mut();
-    alternatives.iter().for_each(|link| link.policy.clear(fields));
-    let decided = decide(chain, ends, exchange, mark).await;
-    exchange.trail.policies = since.elapsed();
-    decided
-}
-
-/// As [`inward`], and writes down who decided.
+/// Through the policies, until one answers or refuses, and writes down who decided.
 async fn decide(
     chain: &Chain,
     ends: &Ends,

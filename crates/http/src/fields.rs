@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::grammar::{name_run, trim, value_run};
+use crate::grammar::{is_field_value, is_token, name_run, trim, value_run};
 use crate::refusal::Malformed;
 
 /// Field names that the gateway itself knows.
@@ -121,6 +121,32 @@ impl Known {
             _ => Self::Other,
         };
         if found == Self::Other && has_underscore { Self::Underscore } else { found }
+    }
+}
+
+/// A field's name that was looked at before it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Name<'n> {
+    text: &'n str,
+    known: Known,
+}
+
+impl<'n> Name<'n> {
+    /// Looks at a name.
+    ///
+    /// # Errors
+    /// If it is no token.
+    pub fn read(text: &'n str) -> Result<Self, Malformed> {
+        if !is_token(text.as_bytes()) {
+            return Err(Malformed("a field would break the head"));
+        }
+        Ok(Self { text, known: Known::of(text.as_bytes()) })
+    }
+
+    /// One of those that only the gateway writes ([`Known::Owned`]), as it stands in the code.
+    #[must_use]
+    pub const fn owned(text: &'n str) -> Self {
+        Self { text, known: Known::Owned }
     }
 }
 
@@ -471,27 +497,41 @@ impl Fields {
     /// # Errors
     /// If the name is no token or the value holds a control character: nothing is put in then.
     pub fn add(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
-        if !crate::is_token(name.as_bytes()) || !crate::is_field_value(value) {
-            return Err(Malformed("a field would break the head"));
-        }
-        let position =
-            |at: usize| u32::try_from(at).map_err(|_too_long| Malformed("the head is too long"));
+        let name = Name::read(name)?;
+        self.put(&name, |out| out.extend_from_slice(value))
+    }
+
+    /// Puts a line of a name that was looked at before at the end, with the value that is written.
+    ///
+    /// # Errors
+    /// If the value holds a control character: nothing is put in then.
+    pub fn put(
+        &mut self,
+        name: &Name<'_>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Malformed> {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(name.text.as_bytes());
         self.bytes.extend_from_slice(b": ");
         let value_start = self.bytes.len();
-        self.bytes.extend_from_slice(value);
+        write(&mut self.bytes);
         let value_end = self.bytes.len();
         self.bytes.extend_from_slice(b"\r\n");
-        let known = Known::of(name.as_bytes());
-        self.kinds.add(known);
+        let value = self.bytes.get(value_start..value_end).unwrap_or_default();
+        let (true, Ok(end)) = (is_field_value(value), u32::try_from(self.bytes.len())) else {
+            self.bytes.truncate(start);
+            return Err(Malformed("a field would break the head"));
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "the end is the farthest, and it fits")]
+        let position = |at: usize| at as u32;
+        self.kinds.add(name.known);
         self.lines.push(Line {
-            start: position(start)?,
-            name_end: position(start + name.len())?,
-            value_start: position(value_start)?,
-            value_end: position(value_end)?,
-            end: position(self.bytes.len())?,
-            known,
+            start: position(start),
+            name_end: position(start + name.text.len()),
+            value_start: position(value_start),
+            value_end: position(value_end),
+            end,
+            known: name.known,
             gone: false,
         });
         Ok(())

@@ -5,6 +5,9 @@ use crate::grammar::line_feed;
 use crate::refusal::{Malformed, Refusal};
 use crate::request::LINE_EXTRA;
 
+/// Room behind a head for fields that are put in, so that it is not copied once more for the first one.
+const ROOM_BEHIND: usize = 256;
+
 /// How large a head may be, in bytes, and how many fields it may have.
 #[derive(Debug, Clone, Copy)]
 pub struct HeadLimits {
@@ -101,6 +104,8 @@ impl HeadIndex {
 
     /// The fields of the head that was indexed.
     pub(crate) fn into_fields(self, head: &[u8]) -> Fields {
-        Fields::indexed(head.to_vec(), self.lines)
+        let mut bytes = Vec::with_capacity(head.len() + ROOM_BEHIND);
+        bytes.extend_from_slice(head);
+        Fields::indexed(bytes, self.lines)
     }
 }

@@ -35,7 +35,7 @@ pub use authority::{Authority, canonical_host};
 pub use body::{Body, BodyError, BodyRead, Flow, Tunnel};
 pub use connection::Connection;
 pub use date::{Date, civil};
-pub use fields::{Fields, Known};
+pub use fields::{Fields, Known, Name};
 pub use forwarded::{Forwarding, address_text};
 pub use framing::{Decoder, Framing, Step};
 pub use grammar::{is_field_value, is_token};

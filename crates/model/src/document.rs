@@ -17,6 +17,7 @@ mod yaml;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::hide::visit;
 use crate::path::{self, Step};
 use crate::report::{Place, Report};
 
@@ -29,6 +30,8 @@ pub const SOURCE_BYTES: usize = 64 << 20;
 pub const DEPTH: usize = 64;
 /// What anchors and aliases of one file may copy: text, and [`NODE_BYTES`] for every node.
 pub const ALIASED_BYTES: usize = 16 << 20;
+/// Parts of a secret that are shorter are not looked for in a line.
+const CONCEALED_LEAST: usize = 4;
 /// What one node counts for in [`ALIASED_BYTES`].
 pub const NODE_BYTES: usize = 64;
 
@@ -87,6 +90,8 @@ impl<F: Fn(&str) -> Option<String>> Environment for F {
 pub struct Document {
     root: Node,
     files: Vec<(Arc<str>, String)>,
+    /// Texts that are not shown, with where they are written.
+    concealed: Vec<(Box<str>, Option<Place>)>,
 }
 
 /// Without the files' text, for it may hold secrets.
@@ -112,7 +117,7 @@ impl Document {
         let start = files.first().map(|(file, _)| start_of(file));
         let mut root = merge::merge(roots, start, report);
         resolve::resolve(&mut root, environment, report);
-        Self { root, files }
+        Self { root, files, concealed: Vec::new() }
     }
 
     /// The tree.
@@ -133,10 +138,36 @@ impl Document {
         node.place().cloned()
     }
 
-    /// The text of the line that a place is in.
-    pub fn line(&self, place: &Place) -> Option<&str> {
+    /// From now on no line shows what is a secret by this schema. That is only known of files that could
+    /// be read.
+    pub fn conceal(&mut self, schema: &serde_json::Value) {
+        let concealed = &mut self.concealed;
+        visit(&mut self.root, (schema, schema), &mut |secret, place| {
+            concealed.push((secret.text.clone(), place.cloned()));
+        });
+    }
+
+    /// The text of the line that a place is in, with stars for what is concealed.
+    pub fn line(&self, place: &Place) -> Option<String> {
         let (_, text) = self.files.iter().find(|(file, _)| *file == place.file)?;
-        text.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)
+        let line = text.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+        let mut shown = line.to_owned();
+        for (secret, at) in &self.concealed {
+            let before = shown.clone();
+            // A text may go over several lines.
+            let pieces = secret.lines().map(str::trim);
+            for piece in pieces.filter(|piece| piece.len() >= CONCEALED_LEAST) {
+                shown = shown.replace(piece, &"*".repeat(piece.chars().count()));
+            }
+            let at = at.as_ref().filter(|at| at.file == place.file && at.line == place.line);
+            if let Some(at) = at.filter(|_| shown == before) {
+                // It is short, or written in another way than it reads.
+                let column = usize::try_from(at.column.saturating_sub(1)).unwrap_or(0);
+                let star = |(index, letter)| if index < column { letter } else { '*' };
+                shown = before.chars().enumerate().map(star).collect();
+            }
+        }
+        Some(shown)
     }
 }
 

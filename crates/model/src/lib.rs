@@ -16,6 +16,7 @@ pub mod document;
 mod explain;
 mod fallback;
 mod health;
+mod hide;
 mod listener;
 mod log_sink;
 mod measure;

@@ -8,6 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::document::{Node, Value};
+use crate::hide::HIDDEN;
 
 /// PEM text. It is shown as the reference that it was written as, such as `${file:key.pem}`; an
 /// inline key is not shown at all.
@@ -93,7 +94,7 @@ impl Secret {
     }
 
     fn shown(&self) -> &str {
-        self.0.written.as_deref().unwrap_or("(a secret that is not shown)")
+        self.0.written.as_deref().unwrap_or(HIDDEN)
     }
 }
 
@@ -136,6 +137,7 @@ impl JsonSchema for Secret {
         json_schema!({
             "description": "A secret: `${file:PATH}` or `${env:NAME}`, or the text itself.",
             "type": "string",
+            "writeOnly": true,
             "examples": ["${file:secret.txt}"],
         })
     }

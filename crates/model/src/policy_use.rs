@@ -1,5 +1,7 @@
 //! One use of a policy: which kind, with which settings.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,7 @@ use crate::document::Node;
 /// One policy where it is used. Kinds run in the fixed order of their phases (guard, identify,
 /// authorize, limit, shape, answer), inside a phase from the broadest attachment to the
 /// narrowest and there in written order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyUse {
     /// Which policy, such as `headers`.
@@ -20,6 +22,13 @@ pub struct PolicyUse {
     #[serde(default)]
     #[schemars(with = "serde_json::Value")]
     pub config: Node,
+}
+
+/// Without its settings, for they may hold secrets.
+impl fmt::Debug for PolicyUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyUse").field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 /// What happens to policies of the same kind from broader places.

@@ -113,6 +113,9 @@ pub struct Metrics {
     /// They are shown to whoever asks for the exposition in Protocol Buffers, as a Prometheus with
     /// native histograms does. Counting them costs a little more for each exchange.
     pub native_histograms: bool,
+    /// How many consumers are counted each for itself, at most: those who call first. All others are
+    /// counted together, under an empty name. 0: none is counted.
+    pub consumers: u16,
 }
 
 /// A gateway whose names of metrics are known.

@@ -4,6 +4,7 @@
 //! for a value from a client. Counting costs a few plain loads and stores; finding the cells of a
 //! name takes a lock for a moment and is done once for each plan and worker.
 
+mod consumers;
 mod count;
 mod exposition;
 mod format;
@@ -29,6 +30,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use consumers::Consumers;
 pub use format::Format;
 use meter::{ListenerCells, NativeCells, PolicyCells, RouteCells, ServiceCells};
 pub use meter::{ListenerMeter, PolicyMeter, RouteMeter, ServiceMeter, WorkerMetrics};
@@ -55,6 +57,7 @@ pub struct Registry {
     natives: Table<(String, String), NativeCells>,
     services: Table<String, ServiceCells>,
     listeners: Table<String, ListenerCells>,
+    consumers: Consumers,
     policies: Table<&'static str, PolicyCells>,
     kong: AtomicBool,
     native: AtomicBool,
@@ -171,6 +174,8 @@ pub struct Names {
     pub kong: bool,
     /// Whether native histograms are counted, for each service on each listener.
     pub native: bool,
+    /// How many consumers are counted each for itself; 0: none is counted.
+    pub consumers: usize,
 }
 
 #[derive(Debug, Default)]
@@ -218,6 +223,7 @@ impl Registry {
             natives: Table::default(),
             services: Table::default(),
             listeners: Table::default(),
+            consumers: Consumers::default(),
             policies: Table::default(),
             kong: AtomicBool::default(),
             native: AtomicBool::default(),
@@ -257,6 +263,7 @@ impl Registry {
         self.services.keep(names.services);
         self.listeners.keep(names.listeners);
         self.policies.keep(names.policies);
+        self.consumers.configure(names.consumers);
         self.kong.store(names.kong, Ordering::Relaxed);
         self.sweep(now);
     }
@@ -267,8 +274,10 @@ impl Registry {
         self.config.refused().get_or_insert(now);
     }
 
-    /// How many consumers and credentials are known.
-    pub fn known(&self, consumers: usize, credentials: usize) {
+    /// How many consumers and credentials are known, and whether somebody is: whoever is not is counted
+    /// no more.
+    pub fn known(&self, consumers: usize, credentials: usize, is_known: impl Fn(&str) -> bool) {
+        self.consumers.forget(is_known);
         self.config.consumers.store(consumers as u64, Ordering::Relaxed);
         self.config.credentials.store(credentials as u64, Ordering::Relaxed);
     }

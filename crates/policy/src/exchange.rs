@@ -32,7 +32,7 @@ pub struct Exchange {
     pub response: Option<Response>,
     /// Who calls, once a policy has found out. In a box, for most routes do not ask.
     pub principal: Option<Box<Principal>>,
-    /// When its policies began, in seconds since 1970; 0 before that.
+    /// When its policies began, in seconds since 1970, a tick of the worker old at most; 0 before that.
     pub now: u64,
     /// What happened so far.
     pub trail: Trail,

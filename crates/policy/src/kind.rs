@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use yumen_directory::Directory;
 use yumen_key_sets::KeySets;
@@ -71,7 +71,7 @@ pub struct Kind {
     phase: Phase,
     needs_principal: bool,
     answers: &'static [&'static str],
-    schema: fn(&mut SchemaGenerator) -> Schema,
+    schema: fn() -> Schema,
     compile: Compile,
 }
 
@@ -87,7 +87,7 @@ impl Kind {
             phase: S::PHASE,
             needs_principal: S::NEEDS_PRINCIPAL,
             answers: S::ANSWERS,
-            schema: S::json_schema,
+            schema: || schema_for!(S),
             compile: |node, at, report, scope| {
                 yumen_model::read::<S>(node, at, report)?.compile(at, report, scope)
             },
@@ -118,10 +118,10 @@ impl Kind {
         self.answers
     }
 
-    /// The schema of its config.
+    /// The schema of its config, with all that it refers to.
     #[must_use]
     pub fn schema(&self) -> Schema {
-        (self.schema)(&mut SchemaGenerator::default())
+        (self.schema)()
     }
 
     /// Reads and compiles one use of it. `None` when the report has got a reason.

@@ -5,7 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use yumen_directory::{Consumer, Credential};
-use yumen_http::{Fields, Malformed};
+use yumen_http::{Fields, Malformed, Name};
+
+const ANONYMOUS: Name<'_> = Name::owned("X-Anonymous-Consumer");
+const USERNAME: Name<'_> = Name::owned("X-Consumer-Username");
+const CUSTOM_ID: Name<'_> = Name::owned("X-Consumer-Custom-ID");
+const GROUPS: Name<'_> = Name::owned("X-Consumer-Groups");
+const CREDENTIAL: Name<'_> = Name::owned("X-Credential-Identifier");
 
 /// Who calls.
 #[derive(Clone)]
@@ -71,19 +77,25 @@ impl Principal {
     /// When a value breaks the head, which none does: names are checked when they are configured.
     pub fn tell(&self, fields: &mut Fields) -> Result<(), Malformed> {
         if self.is_anonymous {
-            fields.add("X-Anonymous-Consumer", b"true")?;
+            fields.put(&ANONYMOUS, |out| out.extend_from_slice(b"true"))?;
         }
         if let Some(consumer) = &self.consumer {
-            fields.add("X-Consumer-Username", consumer.name.as_bytes())?;
+            fields.put(&USERNAME, |out| out.extend_from_slice(consumer.name.as_bytes()))?;
             if let Some(id) = &consumer.external_id {
-                fields.add("X-Consumer-Custom-ID", id.as_bytes())?;
+                fields.put(&CUSTOM_ID, |out| out.extend_from_slice(id.as_bytes()))?;
             }
-            if !consumer.groups.is_empty() {
-                fields.add("X-Consumer-Groups", consumer.groups.join(", ").as_bytes())?;
+            if let Some((first, others)) = consumer.groups.split_first() {
+                fields.put(&GROUPS, |out| {
+                    out.extend_from_slice(first.as_bytes());
+                    for group in others {
+                        out.extend_from_slice(b", ");
+                        out.extend_from_slice(group.as_bytes());
+                    }
+                })?;
             }
         }
         match &self.credential {
-            Some(credential) => fields.add("X-Credential-Identifier", credential.id().as_bytes()),
+            Some(credential) => fields.put(&CREDENTIAL, |out| credential.put_id(out)),
             None => Ok(()),
         }
     }

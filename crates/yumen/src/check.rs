@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use yumen_policy::Kind;
+
 use crate::config::{Compiled, Origin, WrongLines, compile};
 use crate::consumers::Consumers;
+use crate::policies::kinds;
 use crate::say;
 
 /// Checks a configuration; prints it with all defaults if asked.
@@ -24,12 +27,15 @@ pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
     } else {
         say::tell(report.render(&document));
     }
-    let (Some(model), Some(plan)) = (model, plan) else { return ExitCode::FAILURE };
+    let (Some(mut model), Some(plan)) = (model, plan) else { return ExitCode::FAILURE };
     if let Some(Err(problem)) = consumers.map(|reading| nobody.take_up(reading)) {
         say::say(problem);
         return ExitCode::FAILURE;
     }
     if effective {
+        let kinds = kinds();
+        let kind = |name: &str| kinds.iter().find(|kind| kind.name() == name).map(Kind::schema);
+        model.hide_secrets(kind);
         // By way of JSON, which has no tags: the configuration reader refuses those.
         let text = serde_json::to_value(&model).map(|model| yaml_serde::to_string(&model));
         match text {

@@ -81,8 +81,6 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn schema() -> ExitCode {
-    let kinds = policies::kinds();
-    let kinds: Vec<_> = kinds.iter().map(|kind| (kind.name(), kind.schema())).collect();
-    say::print(format_args!("{:#}\n", yumen_model::schema::schema(&kinds)));
+    say::print(format_args!("{:#}\n", policies::schema()));
     ExitCode::SUCCESS
 }

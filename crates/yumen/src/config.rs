@@ -166,7 +166,7 @@ pub(crate) fn compile(
     revision: u64,
 ) -> Compiled {
     let environment = Surroundings::default();
-    let (model, mut report, document) = Model::read(sources, &environment);
+    let (model, mut report, mut document) = Model::read(sources, &environment);
     let (mut plan, mut reading) = (None, None);
     if let Some(model) = &model {
         let scope = consumers.scope();
@@ -187,6 +187,9 @@ pub(crate) fn compile(
         (plan, reading) = (None, None);
     }
     report.locate(&document);
+    if !report.problems().is_empty() {
+        document.conceal(&policies::schema());
+    }
     let referenced = environment.referenced.into_inner();
     Compiled { model, plan, report, document, referenced, consumers: reading }
 }

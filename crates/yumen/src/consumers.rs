@@ -95,6 +95,11 @@ impl Consumers {
         self.directory.count()
     }
 
+    /// Whether there is a consumer of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.directory.consumer(name).is_some()
+    }
+
     /// Reads what a plan says, and of the files what is new in them. Relative paths start in this
     /// folder. What is wrong goes to the report, and is left out.
     pub(crate) fn read(

@@ -259,7 +259,8 @@ impl Control {
 
     fn count_consumers(&self) {
         let Count { consumers, credentials } = self.place.consumers.count();
-        self.equipment.registry.known(consumers, credentials);
+        let is_known = |name: &str| self.place.consumers.has(name);
+        self.equipment.registry.known(consumers, credentials, is_known);
     }
 
     /// Takes up what is new in files of consumers. What is wrong changes nothing.

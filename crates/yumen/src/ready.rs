@@ -33,6 +33,7 @@ impl Ready {
             Some(RouteName { listener: listener.to_owned(), service, route })
         };
         let counted = Names {
+            consumers: usize::from(plan.metrics.consumers),
             native: plan.metrics.native_histograms,
             kong: plan.metrics.compat.contains(&Compat::Kong),
             listeners: plan.listeners.iter().map(|one| one.listener.name.clone()).collect(),

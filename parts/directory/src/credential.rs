@@ -123,18 +123,20 @@ impl Credential {
     /// Tells it apart in logs, without telling what it is: its kind and twelve hexadecimal digits.
     #[must_use]
     pub fn id(&self) -> String {
+        let mut id = Vec::new();
+        self.put_id(&mut id);
+        String::from_utf8(id).unwrap_or_default()
+    }
+
+    /// Appends its [id](Credential::id).
+    pub fn put_id(&self, out: &mut Vec<u8>) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let word = self.proof.word();
-        let mut id = String::with_capacity(word.len() + 1 + 2 * self.id.len());
-        id.push_str(word);
-        id.push('-');
+        let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+        out.extend_from_slice(self.proof.word().as_bytes());
+        out.push(b'-');
         // By hand: services are told it with every request.
-        for byte in self.id {
-            for half in [byte >> 4, byte & 15] {
-                id.push(char::from(DIGITS.get(usize::from(half)).copied().unwrap_or_default()));
-            }
-        }
-        id
+        let digits = self.id.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        out.extend_from_slice(digits.as_flattened());
     }
 
     /// What people call it.

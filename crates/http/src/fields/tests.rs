@@ -129,7 +129,7 @@ fn a_known_name_is_known_in_any_case_and_with_no_other_character() {
         assert_ne!(known, Known::Other, "{name}");
         assert_eq!(Known::of(name.to_ascii_uppercase().as_bytes()), known, "{name}");
         for place in 0..name.len() {
-            for byte in (0..=u8::MAX).filter(|byte| crate::is_token(&[*byte])) {
+            for byte in (0..=u8::MAX).filter(|byte| is_token(&[*byte])) {
                 let mut other = name.as_bytes().to_vec();
                 other[place] = byte;
                 let same = other.eq_ignore_ascii_case(name.as_bytes());

@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 
 use super::reference::{BadReference, expand};
 use super::{Document, Environment, NoEnvironment, Node, REFERENCED_BYTES, Source};
-use crate::report::Report;
+use crate::report::{Place, Report};
 
 fn source(name: &str, text: &str) -> Source {
     Source { name: name.to_owned(), text: text.to_owned() }
@@ -187,4 +187,30 @@ fn a_file_has_a_longest_length() {
     let text = " ".repeat(super::SOURCE_BYTES + 1);
     Document::read(&[source("a.yaml", &text)], &environment, &mut report);
     assert_eq!(report.to_string(), "a.yaml:1:1: error: the file is longer than 64 MiB\n");
+}
+
+#[test]
+fn lines_do_not_show_what_is_concealed() {
+    let schema = json!({"properties": {
+        "open": {},
+        "secret": {"writeOnly": true},
+        "several": {"items": {"writeOnly": true}},
+    }});
+    let text = "open: plain\n\
+                secret: hush-hush\n\
+                several: [one-of-them, xy, \"a\\tb\\\"c\", '${env:A}']\n\
+                other: hush-hush\n\
+                block: { secret: kept }\n\
+                ";
+    let mut document = document("a.yaml", text);
+    document.conceal(&schema);
+    let shown: Vec<String> = (1..=5)
+        .map(|line| document.line(&Place { file: "a.yaml".into(), line, column: 1 }).unwrap())
+        .collect();
+    assert_eq!(shown[0], "open: plain");
+    assert_eq!(shown[1], "secret: *********");
+    assert!(shown[2].starts_with("several: [***********, **"), "{}", shown[2]);
+    assert!(!shown[2].contains(['x', 'b', 'c']), "{}", shown[2]);
+    assert_eq!(shown[3], "other: *********", "wherever it stands");
+    assert_eq!(shown[4], "block: { secret: kept }");
 }

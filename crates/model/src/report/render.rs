@@ -52,8 +52,8 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// The report sorted by place, each problem with the line it is about. A line of the file may
-    /// hold a secret: this is for the person who wrote the file, not for a log.
+    /// The report sorted by place, each problem with the line it is about. A line may hold a secret,
+    /// unless the document was told to [conceal](Document::conceal) them.
     pub fn render(&self, document: &Document) -> String {
         let mut text = String::new();
         for problem in self.sorted() {
@@ -61,7 +61,7 @@ impl Report {
             // Writing to a string cannot fail.
             let written: fmt::Result = problem
                 .write_first_line(&mut text)
-                .and_then(|()| line.map_or(Ok(()), |(at, line)| excerpt(&mut text, at, line)))
+                .and_then(|()| line.map_or(Ok(()), |(at, line)| excerpt(&mut text, at, &line)))
                 .and_then(|()| problem.write_hint(&mut text));
             debug_assert!(written.is_ok(), "a string takes everything");
         }

@@ -230,7 +230,9 @@ impl Object<'_> {
         let Some(principal) = principal else { return };
         self.text(r#","consumer":""#, principal.consumer_name().as_bytes());
         if let Some(credential) = &principal.credential {
-            self.text(r#","credential":""#, credential.id().as_bytes());
+            self.key(r#","credential":""#);
+            credential.put_id(self.out);
+            self.out.push(b'"');
             self.text(
                 r#","credential_label":""#,
                 credential.label().unwrap_or_default().as_bytes(),

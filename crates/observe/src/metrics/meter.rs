@@ -4,6 +4,7 @@
 //! `Send`): the compiler keeps the promise that lets counting do without locks.
 
 use std::{
+    cell::RefCell,
     marker::PhantomData,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
@@ -13,6 +14,7 @@ use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
 use super::{
     Registry, RouteName,
+    consumers::Found,
     count::Count,
     histogram::{Histogram, LATENCY, OVERHEAD},
     native::NativeHistogram,
@@ -30,6 +32,7 @@ type OneThread = PhantomData<Rc<()>>;
 pub struct WorkerMetrics {
     registry: Arc<Registry>,
     worker: u64,
+    consumers: RefCell<Found>,
     one_thread: OneThread,
 }
 
@@ -116,7 +119,8 @@ pub(super) struct PolicyCells {
 
 impl WorkerMetrics {
     pub(super) fn new(registry: Arc<Registry>, worker: u64) -> Self {
-        Self { registry, worker, one_thread: PhantomData }
+        let consumers = RefCell::default();
+        Self { registry, worker, consumers, one_thread: PhantomData }
     }
 
     /// The cells of a route on a listener. The names of service and route are empty for exchanges
@@ -130,6 +134,14 @@ impl WorkerMetrics {
         let name = RouteName { listener, service, route };
         let cells = self.registry.routes.cells(self.worker, name);
         RouteMeter { cells, natives, one_thread: PhantomData }
+    }
+
+    /// Counts an exchange of a consumer after its end, if they are counted.
+    pub fn consumer(&self, name: &str, counted: &Counted<'_>) {
+        let all = &self.registry.consumers;
+        if all.are_counted() {
+            self.consumers.borrow_mut().count(all, self.worker, name, counted);
+        }
     }
 
     /// The cells of a kind of policy.

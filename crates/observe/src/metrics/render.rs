@@ -11,6 +11,7 @@ use yumen_policy::{AttemptEnd, Decided, FailureKind};
 
 use super::{
     AcmeFigures, AttemptFigures, HookFigures, Registry, RouteName, TargetHealth,
+    consumers::{self, ConsumerSum},
     count::Count,
     exposition::{Exposition, Unit, Value, label},
     format::Format,
@@ -76,6 +77,7 @@ pub struct Sums {
     listeners: Vec<(String, ListenerSum)>,
     routes: Vec<(RouteName, RouteSum)>,
     natives: Vec<((String, String), NativeSums)>,
+    consumers: Vec<(String, ConsumerSum)>,
     policies: Vec<(&'static str, PolicySum)>,
     services: Vec<(String, ServiceSum)>,
 }
@@ -92,6 +94,7 @@ pub(super) fn sums(registry: &Registry) -> Sums {
         listeners: registry.listeners.sums(add_listener),
         routes: registry.routes.sums(add_route),
         natives: registry.natives.sums(add_natives),
+        consumers: registry.consumers.sums(),
         policies: registry.policies.sums(add_policy),
         services: registry.services.sums(add_service),
     }
@@ -115,6 +118,7 @@ pub(super) fn render(
     listeners(text, &labelled(sums.listeners, |name| label("listener", name)))?;
     routes(text, &labelled(sums.routes, route_labels))?;
     natives(text, &labelled(sums.natives, native_labels));
+    consumers::render(text, &sums.consumers)?;
     policies(text, &labelled(sums.policies, |kind| label("policy", kind)))?;
     services(text, &labelled(sums.services, |name| label("service", name)))?;
     targets(text, registry)?;

@@ -158,6 +158,14 @@ pub(super) const CONFIG_STALE: Series = gauge(
 pub(super) const CONSUMERS: Series = gauge("yumen_consumers", "Consumers that are known.");
 pub(super) const CREDENTIALS: Series =
     gauge("yumen_credentials", "Credentials of all consumers together.");
+pub(super) const CONSUMER_REQUESTS: Series = counter(
+    "yumen_consumer_requests_total",
+    "Exchanges of consumers that ended, by status; only if consumers are counted.",
+);
+pub(super) const CONSUMER_BYTES: Series = counter(
+    "yumen_consumer_bytes_total",
+    "Bytes of heads and bodies, in from consumers and out to them; only if consumers are counted.",
+);
 pub(super) const POLICY_DECISIONS: Series = counter(
     "yumen_policy_decisions_total",
     "What policies decided, by kind; refusals by the code of the failure too.",
@@ -206,7 +214,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 55] = [
+pub(super) const ALL: [Series; 57] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -227,6 +235,8 @@ pub(super) const ALL: [Series; 55] = [
     UPSTREAM_DURATION,
     OVERHEAD,
     BYTES,
+    CONSUMER_REQUESTS,
+    CONSUMER_BYTES,
     POLICY_DECISIONS,
     UPSTREAM_ATTEMPTS,
     UPSTREAM_CONNECTIONS,

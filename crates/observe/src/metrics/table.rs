@@ -37,7 +37,17 @@ impl<K, C> Default for Table<K, C> {
 impl<K: Ord + Clone, C: Default> Table<K, C> {
     /// The cells of `worker` for `key`, made if there are none.
     pub(super) fn cells(&self, worker: u64, key: K) -> Arc<C> {
+        Self::find(&mut lock(&self.rows), worker, key)
+    }
+
+    /// As [`Table::cells`]; `None` if there is no row for the key and as many rows as may be.
+    pub(super) fn cells_within(&self, worker: u64, key: K, most: usize) -> Option<Arc<C>> {
         let mut rows = lock(&self.rows);
+        let has_room = rows.len() < most || rows.contains_key(&key);
+        has_room.then(|| Self::find(&mut rows, worker, key))
+    }
+
+    fn find(rows: &mut BTreeMap<K, Row<C>>, worker: u64, key: K) -> Arc<C> {
         let row = rows.entry(key).or_insert_with(|| Row { cells: Vec::new(), retired: None });
         if let Some((_, cells)) = row.cells.iter().find(|(owner, _)| *owner == worker) {
             return Arc::clone(cells);
@@ -45,6 +55,14 @@ impl<K: Ord + Clone, C: Default> Table<K, C> {
         let cells = Arc::new(C::default());
         row.cells.push((worker, Arc::clone(&cells)));
         cells
+    }
+
+    /// Forgets rows at once, unless they are wanted; says whether there were any.
+    pub(super) fn retain(&self, is_wanted: impl Fn(&K) -> bool) -> bool {
+        let mut rows = lock(&self.rows);
+        let before = rows.len();
+        rows.retain(|key, _| is_wanted(key));
+        rows.len() < before
     }
 
     /// From now on these keys are in use and no others.

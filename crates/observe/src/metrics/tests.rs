@@ -62,7 +62,7 @@ fn one_route_as_prometheus_reads_it() {
     let shown: Vec<&str> = text
         .lines()
         .skip_while(|line| !line.starts_with("# HELP yumen_http_requests_total"))
-        .take_while(|line| !line.starts_with("# HELP yumen_policy_decisions_total "))
+        .take_while(|line| !line.starts_with("# HELP yumen_consumer_requests_total "))
         .filter(|line| !line.starts_with("# HELP"))
         .collect();
     assert_eq!(shown.join("\n") + "\n", include_str!("tests/route.golden"));
@@ -85,7 +85,7 @@ fn every_metric_is_listed_and_every_listed_metric_is_shown() {
 #[test]
 fn whoever_is_known_is_counted() {
     let registry = registry();
-    registry.known(3, 5);
+    registry.known(3, 5, |_| true);
     let samples = samples(&registry);
     assert_eq!((samples["yumen_consumers{}"], samples["yumen_credentials{}"]), (3.0, 5.0));
 }
