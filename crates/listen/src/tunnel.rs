@@ -104,14 +104,12 @@ impl Way {
             if cut {
                 self.part();
             }
-            while !self.unsent.is_empty() {
-                let written = ready!(destination.poll_write(context, &self.unsent));
-                let written = written.map_err(|_gone| unwritten)?;
-                if let Some(frames) = &mut self.written {
-                    frames.pass(self.unsent.get(..written).unwrap_or_default());
+            if !self.unsent.is_empty() {
+                let unsent = std::mem::take(&mut self.unsent);
+                self.write(context, &unsent, destination).map_err(|Gone| unwritten)?;
+                if !self.unsent.is_empty() {
+                    return Poll::Pending;
                 }
-                self.unsent.drain(..written);
-                self.moved = true;
             }
             if self.heard.is_some() {
                 return self.listen(context, source).map_err(|Gone| unread);
@@ -119,16 +117,42 @@ impl Way {
             if self.ended {
                 return destination.poll_close(context).map(Ok);
             }
-            // An idle direction holds no buffer.
-            self.unsent = Vec::new();
-            let read = ready!(yumen_worker::with_scratch(|buffer| {
-                let read = source.poll_read(context, buffer);
-                self.unsent.extend_from_slice(buffer);
-                read
-            }));
-            read.map_err(|_gone| unread)?;
-            self.ended = self.unsent.is_empty();
+            ready!(yumen_worker::with_scratch(|buffer| {
+                let read = ready!(source.poll_read(context, buffer));
+                Poll::Ready(read.map_err(|_gone| unread).and_then(|()| {
+                    self.ended = buffer.is_empty();
+                    if cut {
+                        // A goodbye may have to go between them.
+                        self.unsent.extend_from_slice(buffer);
+                        return Ok(());
+                    }
+                    self.write(context, buffer, destination).map_err(|Gone| unwritten)
+                }))
+            }))?;
         }
+    }
+
+    /// Writes as much of the bytes as is taken now, and keeps the rest: an idle direction holds no
+    /// buffer.
+    fn write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+        destination: &mut dyn Tunnel,
+    ) -> Result<(), Gone> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Poll::Ready(written) = destination.poll_write(context, rest) else { break };
+            let (gone_by, left) =
+                rest.split_at_checked(written.map_err(|_gone| Gone)?).unwrap_or((rest, &[]));
+            if let Some(frames) = &mut self.written {
+                frames.pass(gone_by);
+            }
+            self.moved = true;
+            rest = left;
+        }
+        self.unsent.extend_from_slice(rest);
+        Ok(())
     }
 
     /// Puts a goodbye behind the frame under way, unless that goes on in bytes that have not come
