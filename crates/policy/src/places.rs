@@ -33,6 +33,12 @@ pub enum Found<'a> {
     Several,
 }
 
+impl<'a> Found<'a> {
+    fn add(&mut self, value: Cow<'a, [u8]>) {
+        *self = if *self == Self::Nothing { Self::One(value) } else { Self::Several };
+    }
+}
+
 impl Places {
     /// Tells what is wrong with them. `what` is looked for, such as `keys`.
     pub fn check(&self, what: &str, at: &str, report: &mut Report) {
@@ -75,18 +81,22 @@ impl Places {
     #[must_use]
     pub fn find<'a>(&'a self, head: &'a RequestHead) -> Found<'a> {
         let fields = head.fields();
-        let headers = self.headers.iter().flat_map(|name| fields.all(name));
-        let bearers = self.bearer.then(|| fields.all(AUTHORIZATION).filter_map(bearer));
-        let cookies = self.cookies.iter().flat_map(|name| cookie::values(fields, name));
-        let query = head.query_bytes().unwrap_or_default();
-        let query = self.query.iter().flat_map(|name| query::values(query, name));
-        let plain = headers.chain(bearers.into_iter().flatten()).chain(cookies);
-        let mut all = plain.map(Cow::Borrowed).chain(query);
-        match (all.next(), all.next()) {
-            (None, _) => Found::Nothing,
-            (Some(one), None) if !self.has_rival(head) => Found::One(one),
-            (Some(_), _) => Found::Several,
+        let mut found = Found::Nothing;
+        for name in &self.headers {
+            fields.all(name).for_each(|value| found.add(Cow::Borrowed(value)));
         }
+        if self.bearer {
+            let bearers = fields.all(AUTHORIZATION).filter_map(bearer);
+            bearers.for_each(|value| found.add(Cow::Borrowed(value)));
+        }
+        for name in &self.cookies {
+            cookie::values(fields, name).for_each(|value| found.add(Cow::Borrowed(value)));
+        }
+        let parameters = head.query_bytes().unwrap_or_default();
+        for name in &self.query {
+            query::values(parameters, name).for_each(|value| found.add(value));
+        }
+        if found != Found::Nothing && self.has_rival(head) { Found::Several } else { found }
     }
 
     /// Whether something else stands beside `Authorization: Bearer` in a field of the same name: of the

@@ -196,3 +196,33 @@ fn a_consumer_is_found_by_what_it_is_called_elsewhere_if_it_is_the_only_one() {
     change(&directory, "file", &Pepper::new("other"), Change::default()).unwrap();
     assert_eq!(found("2"), None);
 }
+
+/// The time of a search in vain says nothing of how much of a key was right: sought is a digest. Compared
+/// are medians of searches that take turns, so that a busy machine slows both alike; a comparison of the
+/// keys themselves, letter by letter, would tell 4,096 right ones from none many times over.
+#[test]
+fn how_much_of_a_key_is_right_takes_no_time() {
+    const ROUNDS: usize = 400;
+    let (directory, pepper) = (Directory::default(), Pepper::new("salt"));
+    let right = "k".repeat(4096);
+    let others: Vec<String> = (0..1_000).map(|number| format!("key-{number}")).collect();
+    let mut entries: Vec<Entry> =
+        others.iter().map(|one| entry(&pepper, one, &[one.as_str()])).collect();
+    entries.push(entry(&pepper, "a", &[&right]));
+    change(&directory, "file", &pepper, whole(entries)).unwrap();
+    let nearly = format!("{}x", &right[1..]);
+    let far = format!("x{}", &right[1..]);
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (wrong, times) in [&nearly, &far].into_iter().zip(&mut times) {
+            let began = std::time::Instant::now();
+            assert!(directory.key(wrong.as_bytes()).is_none());
+            times.push(began.elapsed());
+        }
+    }
+    let [nearly, far] = times.map(|mut times| {
+        times.sort();
+        times[ROUNDS / 2].as_secs_f64()
+    });
+    assert!((0.5..2.0).contains(&(nearly / far)), "{nearly} {far}");
+}

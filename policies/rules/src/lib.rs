@@ -113,10 +113,18 @@ impl Policy for Rules {
 }
 
 impl Rules {
+    /// Some services cut parameters off the segments of a path: what they see must be allowed too.
     fn decide(&self, exchange: &Exchange) -> Result<(), Failure> {
-        let asked = Asked::new(exchange);
+        let head = &exchange.request.head;
+        self.decide_for(&Asked::new(exchange, head.path_bytes()))?;
+        let Some(plain) = head.path_without_parameters() else { return Ok(()) };
+        let decided = self.decide_for(&Asked::new(exchange, &plain));
+        decided.map_err(|failure| failure.because("path parameters lead around a rule"))
+    }
+
+    fn decide_for(&self, asked: &Asked<'_>) -> Result<(), Failure> {
         for rule in &self.deny {
-            let holds = rule.condition.holds(&asked);
+            let holds = rule.condition.holds(asked);
             if asked.is_ambiguous() {
                 return Err(ambiguous(&rule.when));
             }
@@ -130,7 +138,7 @@ impl Rules {
             return Ok(());
         }
         for rule in &self.allow {
-            let holds = rule.condition.holds(&asked).unwrap_or(false);
+            let holds = rule.condition.holds(asked).unwrap_or(false);
             if asked.is_ambiguous() {
                 return Err(ambiguous(&rule.when));
             }

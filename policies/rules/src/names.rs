@@ -67,17 +67,20 @@ pub(crate) fn schema() -> Schema<Name> {
 #[derive(Debug)]
 pub(crate) struct Asked<'e> {
     exchange: &'e Exchange,
+    path: &'e [u8],
     headers: Headers<'e>,
     parameters: Parameters<'e>,
     claims: Claims<'e>,
 }
 
 impl<'e> Asked<'e> {
-    pub(crate) fn new(exchange: &'e Exchange) -> Self {
+    /// With this path, which may be another one than the request's own.
+    pub(crate) fn new(exchange: &'e Exchange, path: &'e [u8]) -> Self {
         let head = &exchange.request.head;
         let (fields, query) = (head.fields(), head.query_bytes().unwrap_or_default());
         Self {
             exchange,
+            path,
             headers: Headers { fields, is_ambiguous: Cell::new(false) },
             parameters: Parameters { query, is_ambiguous: Cell::new(false) },
             claims: Claims(exchange.principal.as_ref().and_then(|one| one.claims.as_deref())),
@@ -132,7 +135,7 @@ impl Facts<Name> for Asked<'_> {
             Name::RequestHost => self.head().host().into(),
             Name::RequestMethod => self.head().method().as_str().into(),
             Name::RequestParameters => Value::from(&self.parameters as &dyn Entries),
-            Name::RequestPath => self.head().path_bytes().into(),
+            Name::RequestPath => self.path.into(),
             Name::RequestProtocol => protocol(self.head()).into(),
             Name::RequestQuery => self.head().query_bytes().unwrap_or_default().into(),
             Name::RequestScheme => client.forwarding.proto().into(),

@@ -120,6 +120,24 @@ fn what_came_several_times_deceives_nobody() {
 }
 
 #[test]
+fn parameters_of_a_path_lead_around_no_rule() {
+    let deny = r#"deny: [{ when: 'request.path.startsWith("/admin/")', message: No. }]"#;
+    let allow = r#"allow: [{ when: 'request.path.startsWith("/open/")' }]"#;
+    for (yaml, path, passes) in [
+        (deny, "/admin/x", false),
+        (deny, "/admin;a=1/x", false),
+        (deny, "/;a/admin/x", false),
+        (deny, "/x;a=1/y", true),
+        (allow, "/open/x;a", true),
+        (allow, "/open;a/x", false),
+    ] {
+        let policy = compile::<Config>(yaml).unwrap();
+        let head = format!("GET {path} HTTP/1.1\nHost: x");
+        assert_eq!(verdict(&policy, &mut asked(&head)).is_none(), passes, "{path}");
+    }
+}
+
+#[test]
 fn mistakes_are_told_with_their_place() {
     for (yaml, path) in [
         ("{}", "config"),
