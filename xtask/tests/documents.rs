@@ -47,10 +47,35 @@ fn paths_in_documents_exist() {
         let plain =
             paths.filter(|path| !path.contains([' ', '*', '<', '{']) && !path.contains("NAME"));
         plain
+            .map(|path| path.split("::").next().unwrap_or_default())
             .filter(|path| !house.has(path.trim_end_matches('/')))
             .map(|path| format!("{} names `{path}`, which is not there", document.path))
             .collect::<Vec<_>>()
     }));
+}
+
+#[test]
+fn tests_that_documents_name_are_there() {
+    let house = House::open().unwrap();
+    let mut named = 0;
+    expect_none(documents(&house).flat_map(|document| {
+        let words = in_backticks(&document.text).into_iter();
+        let functions: Vec<_> = words
+            .filter_map(|word| word.split_once(".rs::"))
+            .filter(|(file, _)| FOLDERS.iter().any(|folder| file.starts_with(folder)))
+            .collect();
+        named += functions.len();
+        let is_there = |file: &str, function: &str| {
+            let text = std::fs::read_to_string(house.root.join(format!("{file}.rs")));
+            text.is_ok_and(|text| text.contains(&format!("fn {function}(")))
+        };
+        functions
+            .into_iter()
+            .filter(|(file, function)| !is_there(file, function))
+            .map(|(file, function)| format!("{}: no `{function}` in {file}.rs", document.path))
+            .collect::<Vec<_>>()
+    }));
+    assert!(named > 50, "{named}");
 }
 
 #[test]
