@@ -51,6 +51,7 @@ const PURE: &[&str] = &[
     "origin",
     "protobuf",
     "directory",
+    "kept",
     "replay",
     "seal",
 ];
@@ -79,6 +80,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         {
             true
         }
+        // What was good is remembered in the bounded way of the house.
+        Some(("parts", "password")) if other == "parts/kept" => true,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

@@ -1,7 +1,6 @@
 //! `jwt`: knows callers by a signed token (RFC 7519).
 
 mod config;
-mod kept;
 mod keys;
 mod told;
 
@@ -17,12 +16,12 @@ use serde_json::Value;
 use yumen_directory::{Consumer, Credential, Directory};
 use yumen_http::Fields;
 use yumen_jose::{Refused, Token, Verifier};
+use yumen_kept::{Kept, Room, Ticket};
 use yumen_policy::{
     Challenge, Exchange, Failure, FailureKind, Found, Places, Policy, Principal, Settings, Step,
     Verdict,
 };
 
-use crate::kept::{Kept, Room, Ticket};
 use crate::keys::{Keys, Missed, Origin};
 use crate::told::Told;
 
@@ -62,7 +61,7 @@ struct Jwt {
     /// For who brings no token, a wrong one, and several.
     challenges: [Challenge; 3],
     strip: bool,
-    remembered: Kept<Known>,
+    remembered: Kept<Arc<Known>>,
     /// Names of what logs do not show.
     secrets: Vec<String>,
 }
