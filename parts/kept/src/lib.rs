@@ -116,6 +116,25 @@ impl<V: Clone> Kept<V> {
         shard.put(ticket, value, bytes);
     }
 
+    /// Keeps this in place of what is kept, if it still is; it weighs as much.
+    pub fn replace(&self, ticket: &Ticket, value: V) {
+        let mut shard = self.shard(ticket);
+        let shard = &mut *shard;
+        let place = shard.young.get_mut(ticket).or_else(|| shard.old.get_mut(ticket));
+        if let Some((before, _)) = place {
+            *before = value;
+        }
+    }
+
+    /// Keeps nothing of this.
+    pub fn forget(&self, ticket: &Ticket) {
+        let mut shard = self.shard(ticket);
+        shard.old.remove(ticket);
+        if let Some((_, bytes)) = shard.young.remove(ticket) {
+            shard.bytes -= bytes;
+        }
+    }
+
     /// How many values are kept.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -221,6 +240,23 @@ mod tests {
         kept.put(ticket, 0, 1, 1000);
         kept.put(ticket, 1, 1, 1000 + LIFETIME);
         assert_eq!((kept.get(&ticket, 1000 + LIFETIME), kept.len()), (Some(1), 1));
+    }
+
+    #[test]
+    fn what_is_kept_is_replaced_or_forgotten() {
+        let kept = Kept::new(ROOM);
+        let ticket = kept.ticket(b"one");
+        kept.replace(&ticket, 1);
+        assert_eq!(kept.get(&ticket, 1), None, "there was nothing to be replaced");
+        for at in [1, 1 + LIFETIME] {
+            kept.put(ticket, 1, 50, 1);
+            // In the second round it is in the older generation.
+            kept.shard(&ticket).grow_old(at, ROOM);
+            kept.replace(&ticket, 2);
+            assert_eq!(kept.get(&ticket, at), Some(2));
+            kept.forget(&ticket);
+            assert_eq!((kept.get(&ticket, at), kept.shard(&ticket).bytes), (None, 0));
+        }
     }
 
     #[test]
