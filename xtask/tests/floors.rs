@@ -6,7 +6,10 @@ use yumen_xtask::{House, Room, expect_none};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
-    ("policy", &["model", "http", "courier", "directory", "key-sets", "password", "replay", "tls"]),
+    (
+        "policy",
+        &["model", "http", "courier", "directory", "jose", "key-sets", "password", "replay", "tls"],
+    ),
     ("route", &["model", "http"]),
     ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),

@@ -15,6 +15,7 @@ mod places;
 mod principal;
 pub mod realm;
 mod server;
+pub mod signers;
 pub mod testing;
 mod trace;
 mod who;
@@ -28,6 +29,7 @@ pub use kind::{Kind, Phase, Scope, Settings};
 pub use places::{Found, Places};
 pub use principal::Principal;
 pub use server::{Server, Way};
+pub use signers::{Signer, Signers};
 pub use trace::{Trace, derived};
 pub use who::{ConsumerId, UnknownConsumer, Who};
 /// What a principal is made of.

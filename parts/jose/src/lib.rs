@@ -62,6 +62,7 @@ mod json;
 mod key;
 mod key_set;
 mod pem;
+mod private;
 mod public;
 mod refused;
 mod roca;

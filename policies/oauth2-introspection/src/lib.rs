@@ -7,6 +7,7 @@ mod endpoint;
 pub use config::{Client, Config, Send};
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -83,7 +84,6 @@ struct Known {
 }
 
 /// What does not change about a token.
-#[derive(Debug)]
 struct Facts {
     claims: Arc<Map<String, Value>>,
     /// What services are told of it.
@@ -92,6 +92,13 @@ struct Facts {
     is_lacking: bool,
     /// Bytes of what the server said of it.
     size: usize,
+}
+
+/// Without what is claimed: that is nobody's business.
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts").field("is_lacking", &self.is_lacking).finish_non_exhaustive()
+    }
 }
 
 /// Why a token is not good, for the log only.

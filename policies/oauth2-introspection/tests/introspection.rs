@@ -213,12 +213,25 @@ fn tokens_are_looked_for_where_it_is_said_and_nothing_else_is_sent_on() {
     assert_eq!(server.count(), 1);
 }
 
+/// With each config and answer, what comes of it.
+fn check(table: Vec<(&str, Value, &str)>) {
+    for (config, answer, expect) in table {
+        let server = Asked::saying(&answer);
+        let policy = server.policy(config);
+        // The second time it is remembered, but for those whose end was before now.
+        for _ in 0..2 {
+            assert_eq!(bring(&policy, "t", 0), expect, "{config} {answer}");
+        }
+        let is_over = answer.get("exp") == Some(&json!(NOW - 29));
+        assert_eq!(server.count(), if is_over { 2 } else { 1 }, "{config} {answer}");
+    }
+}
+
 #[test]
 fn what_the_server_says_decides() {
-    let claim = "a claim of the token is not one of those that it may be";
     let lacking = "the token has not all of the scopes";
     let scopes = "scopes: [read, write]";
-    for (config, answer, expect) in [
+    check(vec![
         ("", json!({ "active": true, "sub": "ada" }), "ada"),
         (
             "",
@@ -258,6 +271,13 @@ fn what_the_server_says_decides() {
         (scopes, json!({ "active": true, "sub": "ada", "scope": "readwrite" }), lacking),
         (scopes, json!({ "active": true, "sub": "ada", "scope": ["read write"] }), lacking),
         (scopes, json!({ "active": true, "sub": "ada" }), lacking),
+    ]);
+}
+
+#[test]
+fn what_the_server_has_to_say_is_asked_for() {
+    let claim = "a claim of the token is not one of those that it may be";
+    check(vec![
         ("issuers: [a]", json!({ "active": true, "sub": "ada", "iss": "a" }), "ada"),
         (
             "issuers: [a]",
@@ -306,16 +326,7 @@ fn what_the_server_says_decides() {
             json!({ "active": true, "sub": "ada", "client_id": "c" }),
             claim,
         ),
-    ] {
-        let server = Asked::saying(&answer);
-        let policy = server.policy(config);
-        // The second time it is remembered, but for those whose end was before now.
-        for _ in 0..2 {
-            assert_eq!(bring(&policy, "t", 0), expect, "{config} {answer}");
-        }
-        let is_over = answer["exp"] == NOW - 29;
-        assert_eq!(server.count(), if is_over { 2 } else { 1 }, "{config} {answer}");
-    }
+    ]);
 }
 
 #[test]
@@ -495,11 +506,26 @@ fn services_are_told_what_is_wanted_and_no_token() {
     assert!(exchange.request.head.fields().first("x-name").is_none());
 }
 
+/// Each config is refused with a problem at the path, that has the words.
+fn check_problems(table: Vec<(String, &str, &str)>) {
+    for (config, path, words) in table {
+        let report = compile_in::<Config>(&config, &scope()).map(|_| ()).unwrap_err();
+        let found = report
+            .problems()
+            .iter()
+            .any(|problem| problem.path.starts_with(path) && problem.message.contains(words));
+        assert!(found, "{config}: {report}");
+        assert!(!report.to_string().contains("s3cret"), "{report}");
+    }
+}
+
+fn with(more: &str) -> String {
+    format!("{{ endpoint: 'https://id.example/x', client: {{ id: a, secret: s3cret }}, {more} }}")
+}
+
 #[test]
-fn what_cannot_be_is_told_with_its_place() {
-    let good = "endpoint: 'https://id.example/x', client: { id: a, secret: s3cret }";
-    let with = |more: &str| format!("{{ {good}, {more} }}");
-    for (config, path, words) in [
+fn whom_to_ask_is_told_if_it_cannot_be() {
+    check_problems(vec![
         ("{}".to_owned(), "config", "endpoint"),
         ("{ endpoint: 'https://a/x' }".to_owned(), "config", "not told who asks"),
         (with("endpoint_token: x"), "config.endpoint_token", "twice"),
@@ -530,6 +556,19 @@ fn what_cannot_be_is_told_with_its_place() {
             "empty",
         ),
         (with("ca: x"), "config.ca", "certificate"),
+    ]);
+    for good in [
+        "{ endpoint: 'http://localhost:1/x', endpoint_token: x, consumer_by: client_id }",
+        "{ endpoint: 'http://id.example/x', endpoint_token: x, insecure: true, cache: off }",
+        "{ endpoint: 'http+unix://%2Frun%2Fx', endpoint_token: x }",
+    ] {
+        compile_in::<Config>(good, &scope()).unwrap_or_else(|report| panic!("{good}: {report}"));
+    }
+}
+
+#[test]
+fn what_cannot_be_wanted_is_told_with_its_place() {
+    check_problems(vec![
         (with("timeout: off"), "config.timeout", "for ever"),
         (with("timeout: 2m"), "config.timeout", "more than 1m"),
         (with("cache: 25h"), "config.cache", "more than 24h"),
@@ -555,20 +594,5 @@ fn what_cannot_be_is_told_with_its_place() {
             "belongs to HTTP",
         ),
         (with("extra: 1"), "config", "unknown key `extra`"),
-    ] {
-        let report = compile_in::<Config>(&config, &scope()).map(|_| ()).unwrap_err();
-        let found = report
-            .problems()
-            .iter()
-            .any(|problem| problem.path.starts_with(path) && problem.message.contains(words));
-        assert!(found, "{config}: {report}");
-        assert!(!report.to_string().contains("s3cret"), "{report}");
-    }
-    for good in [
-        "{ endpoint: 'http://localhost:1/x', endpoint_token: x, consumer_by: client_id }",
-        "{ endpoint: 'http://id.example/x', endpoint_token: x, insecure: true, cache: off }",
-        "{ endpoint: 'http+unix://%2Frun%2Fx', endpoint_token: x }",
-    ] {
-        compile_in::<Config>(good, &scope()).unwrap_or_else(|report| panic!("{good}: {report}"));
-    }
+    ]);
 }
