@@ -28,15 +28,18 @@ pub fn check(data: &[u8]) {
 }
 
 /// The policies of the binary.
-fn kinds() -> [Kind; 7] {
+fn kinds() -> [Kind; 10] {
     [
         Kind::of::<yumen_policy_bot_filter::Config>(),
         Kind::of::<yumen_policy_cors::Config>(),
         Kind::of::<yumen_policy_csrf::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_key_set::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
+        Kind::of::<yumen_policy_scopes::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
+        Kind::of::<yumen_policy_signed_identity::Config>(),
     ]
 }
 

@@ -6,7 +6,10 @@ use yumen_xtask::{House, Room, expect_none};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
-    ("policy", &["model", "http", "directory", "password", "replay", "key-sets"]),
+    (
+        "policy",
+        &["model", "http", "courier", "directory", "jose", "key-sets", "password", "replay", "tls"],
+    ),
     ("route", &["model", "http"]),
     ("alert", &["model", "http"]),
     ("acme", &["http", "tls", "courier"]),
@@ -51,6 +54,7 @@ const PURE: &[&str] = &[
     "origin",
     "protobuf",
     "directory",
+    "kept",
     "replay",
     "seal",
 ];
@@ -79,6 +83,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         {
             true
         }
+        // What was good is remembered in the bounded way of the house.
+        Some(("parts", "password")) if other == "parts/kept" => true,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

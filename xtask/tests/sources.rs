@@ -102,6 +102,7 @@ fn the_clock_enters_as_a_value() {
             || path.starts_with("policies/")
             || path.starts_with("parts/expr/")
             || path.starts_with("parts/jose/")
+            || path.starts_with("parts/kept/")
             || path.starts_with("parts/otlp/")
             || path.starts_with("parts/replay/")
     };

@@ -31,6 +31,7 @@ mod retries;
 mod route;
 pub mod schema;
 mod service;
+mod signing_keys;
 mod stream;
 mod tls;
 mod tracing;
@@ -61,6 +62,7 @@ pub use resolver::Resolver;
 pub use retries::{Backoff, GrpcStatus, Retries, RetryBudget, RetryOn};
 pub use route::{Answer, HostHeader, Match, Redirect, Route, RouteLimits, ValueMatch};
 pub use service::{Balance, HashOn, Pool, Service, ServiceTimeouts, Target, Upstream};
+pub use signing_keys::{SigningKey, SigningKeys};
 pub use stream::{ListenerProtocol, Stream};
 pub use tls::{
     CertificateAndKey, CertificateField, ClientCertificateMode, ClientCertificates, HostTls, Hsts,
@@ -90,6 +92,9 @@ pub struct Model {
     /// How consumers are kept, and where more of them are written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<Directory>,
+    /// Private keys that the gateway signs tokens with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<SigningKeys>,
     /// Where this gateway runs, such as `eu-west-1a`: targets of the same zone come first. None if
     /// left out. Usually it is `${env:NAME}`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,6 +135,7 @@ impl Default for Model {
             policies: Vec::new(),
             consumers: Vec::new(),
             directory: None,
+            signing_keys: Vec::new(),
             zone: None,
             resolver: Resolver::default(),
             acme: None,

@@ -160,6 +160,11 @@ impl Report {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
+    /// How many of the problems make it so; warnings keep nothing from being used.
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
     /// Finds the place of every problem that has none yet by its path.
     pub fn locate(&mut self, document: &Document) {
         for problem in self.problems.iter_mut().filter(|problem| problem.at.is_none()) {

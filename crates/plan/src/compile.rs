@@ -19,7 +19,9 @@ use crate::names::{check_listener_names, check_names};
 use crate::route::{self, Rewrite, RoutePlan};
 use crate::stream::Streams;
 use crate::{ListenerPlan, Offer, Plan, by_name, limited};
-use crate::{acme, alerts, consumers, http2, http3, log, remember, resolver, tracing};
+use crate::{
+    acme, alerts, consumers, http2, http3, log, remember, resolver, signing_keys, tracing,
+};
 
 /// A route as it was written, and where.
 pub(crate) struct Written<'a> {
@@ -48,8 +50,9 @@ impl Plan {
         scope: &Scope,
         revision: u64,
     ) -> (Option<Self>, Report) {
-        let kinds = (kinds, scope);
         let mut report = Report::default();
+        let signers = Arc::new(signing_keys::compile(model, &mut report));
+        let kinds = (kinds, &Scope { signers, ..scope.clone() });
         let written = gather(model);
         check_names(model, &written, &mut report);
         let destinations =

@@ -21,6 +21,7 @@ mod remember;
 mod resolver;
 mod route;
 mod server;
+mod signing_keys;
 mod stream;
 mod tls;
 mod tracing;

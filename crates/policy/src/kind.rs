@@ -11,7 +11,7 @@ use yumen_model::report::Report;
 use yumen_password::Checker;
 use yumen_replay::Replays;
 
-use crate::Policy;
+use crate::{Policy, Signers};
 
 /// When a policy runs. The order is fixed and has names; inside a phase policies run from the
 /// broadest attachment to the narrowest, and there in written order.
@@ -42,6 +42,8 @@ pub struct Scope {
     pub replays: Arc<Replays>,
     /// Keys of issuers that are fetched and kept. They outlive plans.
     pub key_sets: Arc<KeySets>,
+    /// Keys that the gateway signs tokens with, as the plan has them.
+    pub signers: Arc<Signers>,
 }
 
 /// The typed config of one kind of policy. Its doc comments are the schema and the reference.

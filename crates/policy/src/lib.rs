@@ -5,6 +5,7 @@
 //! answer at once ([`Verdict`]) and only one that must wait returns a future ([`Step`]).
 
 mod attempts;
+pub mod claims;
 mod decision;
 mod exchange;
 mod failure;
@@ -13,8 +14,11 @@ mod kind;
 mod places;
 mod principal;
 pub mod realm;
+mod server;
+pub mod signers;
 pub mod testing;
 mod trace;
+mod who;
 
 pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
@@ -24,7 +28,10 @@ pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
 pub use places::{Found, Places};
 pub use principal::Principal;
+pub use server::{Server, Way};
+pub use signers::{Signer, Signers};
 pub use trace::{Trace, derived};
+pub use who::{ConsumerId, UnknownConsumer, Who};
 /// What a principal is made of.
 pub use yumen_directory::{Consumer, Credential};
 

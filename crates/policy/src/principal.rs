@@ -20,7 +20,7 @@ pub struct Principal {
     pub consumer: Option<Arc<Consumer>>,
     /// What they proved it with, if that is in the directory.
     pub credential: Option<Arc<Credential>>,
-    /// What the token claims that they brought, if it was one that is signed.
+    /// What is claimed of them by a token that they brought, or by the server that knows it.
     pub claims: Option<Arc<Map<String, Value>>>,
     /// The kind of the policy that found out.
     pub by: &'static str,
@@ -41,7 +41,7 @@ impl fmt::Debug for Principal {
 }
 
 impl Principal {
-    /// Somebody who brought a signed token that claims this, and is this consumer if there is one.
+    /// Somebody who brought a good token, of which this is claimed, and is this consumer if there is one.
     #[must_use]
     pub fn claiming(
         claims: Arc<Map<String, Value>>,

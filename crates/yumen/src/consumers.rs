@@ -87,7 +87,7 @@ impl Consumers {
     pub(crate) fn scope(&self) -> Scope {
         let (directory, passwords) = (Arc::clone(&self.directory), Arc::clone(&self.passwords));
         let (replays, key_sets) = (Arc::clone(&self.replays), Arc::clone(&self.key_sets));
-        Scope { directory, passwords, replays, key_sets }
+        Scope { directory, passwords, replays, key_sets, ..Scope::default() }
     }
 
     /// How many are known.

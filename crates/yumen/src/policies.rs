@@ -17,10 +17,14 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_ip_restriction::Config>(),
         Kind::of::<yumen_policy_jwt::Config>(),
         Kind::of::<yumen_policy_key_auth::Config>(),
+        Kind::of::<yumen_policy_key_set::Config>(),
         Kind::of::<yumen_policy_mtls_auth::Config>(),
+        Kind::of::<yumen_policy_oauth2_introspection::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
         Kind::of::<yumen_policy_rules::Config>(),
+        Kind::of::<yumen_policy_scopes::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
+        Kind::of::<yumen_policy_signed_identity::Config>(),
     ]
 }
 

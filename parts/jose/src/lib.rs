@@ -62,6 +62,7 @@ mod json;
 mod key;
 mod key_set;
 mod pem;
+mod private;
 mod public;
 mod refused;
 mod roca;
@@ -74,7 +75,7 @@ mod verifier;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use compact::Header;
-pub use json::DEPTH_MAX;
+pub use json::{DEPTH_MAX, object};
 pub use key::{JWK_BYTES_MAX, KID_BYTES_MAX, Key, SECRET_BYTES_MAX};
 pub use key_set::{KEYS_MAX, KeySet, SET_BYTES_MAX, Skipped, TRIES_MAX};
 pub use pem::PEM_BYTES_MAX;
@@ -82,7 +83,7 @@ pub use public::{RSA_BITS_MAX, RSA_BITS_MIN};
 pub use refused::Refused;
 pub use signer::{SIGNED_LIFETIME_MAX, SigningKey, Unsigned, key_set_document};
 pub use stated::stated;
-pub use token::{TIME_MAX, Token};
+pub use token::{TIME_MAX, Times, Token};
 pub use unusable::{Unusable, UnusableSet};
 pub use unverified::Unverified;
 pub use verifier::{

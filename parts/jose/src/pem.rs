@@ -53,6 +53,11 @@ pub(crate) fn public(text: &str) -> Result<Public, Unusable> {
 
 /// The bytes of a private key in PKCS #8.
 pub(crate) fn private(text: &str) -> Result<Vec<u8>, Unusable> {
+    const NONE: Unusable =
+        Unusable::Pem("there is no PEM text, such as `-----BEGIN PRIVATE KEY-----`");
+    if !text.contains("-----BEGIN ") {
+        return Err(NONE);
+    }
     match block(text)? {
         ("PRIVATE KEY", bytes) => Ok(bytes),
         ("ENCRYPTED PRIVATE KEY", _) => Err(Unusable::Pem("the key has a password")),

@@ -29,7 +29,7 @@ pub struct SigningKey {
     verifying: Key,
 }
 
-enum Pair {
+pub(crate) enum Pair {
     Secret(Box<hmac::Key>),
     Rsa(RsaKeyPair),
     Ecdsa(EcdsaKeyPair),
@@ -85,6 +85,11 @@ impl SigningKey {
             }
             _ => return Err(Unusable::Algorithm),
         };
+        Self::of(pair, public, algorithm)
+    }
+
+    /// A pair, under the thumbprint of its public key.
+    pub(crate) fn of(pair: Pair, public: Public, algorithm: Algorithm) -> Result<Self, Unusable> {
         let kid = public.thumbprint();
         let verifying = Key::from_public(public.clone())?;
         let verifying = verifying.only(Algorithms::of(&[algorithm]))?.with_kid(&kid)?;

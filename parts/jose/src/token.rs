@@ -20,9 +20,9 @@ pub struct Token {
     pub(crate) skew: u64,
 }
 
-/// When a token is good, in seconds since 1970.
+/// When a token is good, in seconds since 1970: its `exp`, `nbf` and `iat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Times {
+pub struct Times {
     expires: Option<u64>,
     begins: Option<u64>,
     issued: Option<u64>,
@@ -38,7 +38,18 @@ impl Times {
         Ok(Self { expires: time("exp")?, begins: time("nbf")?, issued: time("iat")? })
     }
 
-    fn check(self, now: u64, skew: u64) -> Result<(), Refused> {
+    /// When it ends, if it does.
+    #[must_use]
+    pub fn expires(self) -> Option<u64> {
+        self.expires
+    }
+
+    /// Whether it is good at this time, if clocks may differ by so many seconds.
+    ///
+    /// # Errors
+    ///
+    /// It is over, or not good yet.
+    pub fn check(self, now: u64, skew: u64) -> Result<(), Refused> {
         let later = now.saturating_add(skew);
         if self.expires.is_some_and(|expires| now >= expires.saturating_add(skew)) {
             Err(Refused::Expired)

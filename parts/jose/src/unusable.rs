@@ -16,7 +16,7 @@ pub enum Unusable {
     Private,
     /// Its `alg` is not known, or not for keys of its kind; or none is left of those that it is for.
     Algorithm,
-    /// It is not for verifying signatures (`use`, `key_ops`).
+    /// It is not for signatures (`use`, `key_ops`).
     Use,
     /// An RSA key has so many bits, and that is too few or too many.
     Bits(usize),
@@ -44,7 +44,7 @@ impl fmt::Display for Unusable {
             Self::Member(name) => write!(f, "`{name}` is missing or cannot be read"),
             Self::Private => f.write_str("it has private parts, which do not belong here"),
             Self::Algorithm => f.write_str("no algorithm is left that it could be for"),
-            Self::Use => f.write_str("it is not for verifying signatures"),
+            Self::Use => f.write_str("it is not for signatures"),
             Self::Bits(bits) => write!(f, "an RSA key of {bits} bits is not taken"),
             Self::Exponent => f.write_str("the exponent of the RSA key cannot be"),
             Self::Roca => f.write_str("the RSA key can be broken (CVE-2017-15361)"),

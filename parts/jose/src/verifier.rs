@@ -186,19 +186,29 @@ impl Verifier {
     /// Why it is refused.
     pub fn read(&self, signed: Signed, now: u64) -> Result<Token, Refused> {
         let claims = json::object(&signed.payload).ok_or(Refused::Claims)?;
-        let times = Times::read(&claims)?;
-        self.check_who(&claims)?;
+        let times = self.judge(&claims, now)?;
+        let (claims, skew) = (Arc::new(claims), self.wanted.skew);
+        Ok(Token { header: signed.header, claims, times, skew })
+    }
+
+    /// Judges claims that somebody vouches for in another way than by a signature, such as the server
+    /// that a token was shown to, at this time, in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// Why they are refused.
+    pub fn judge(&self, claims: &Map<String, Value>, now: u64) -> Result<Times, Refused> {
+        let times = Times::read(claims)?;
+        self.check_who(claims)?;
         let is_there = |name: &String| claims.get(name).is_some_and(|value| !value.is_null());
         if !self.wanted.claims.iter().all(is_there) {
             return Err(Refused::ClaimMissing);
         }
-        let (claims, skew) = (Arc::new(claims), self.wanted.skew);
-        let token = Token { header: signed.header, claims, times, skew };
-        token.check_times(now)?;
+        times.check(now, self.wanted.skew)?;
         if let Some(longest) = self.wanted.lifetime_max {
             times.check_lifetime(now, longest)?;
         }
-        Ok(token)
+        Ok(times)
     }
 
     /// Who issued it, for whom, and about whom.

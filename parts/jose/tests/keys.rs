@@ -13,7 +13,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Map, Value, json};
 use yumen_jose::{
     Algorithm, Algorithms, Key, KeySet, PEM_BYTES_MAX, SET_BYTES_MAX, SigningKey, Unusable,
-    UnusableSet, key_set_document,
+    UnusableSet, Verifier, Wanted, key_set_document,
 };
 
 /// Private keys in PKCS #8: RSA, P-256, P-384, Ed25519.
@@ -248,6 +248,71 @@ fn a_private_key_signs_in_its_own_way_only() {
     let encrypted = rsa.replace("PRIVATE", "ENCRYPTED PRIVATE");
     assert!(matches!(SigningKey::from_pem(&encrypted, Rs256), Err(Unusable::Pem(_))));
     assert!(SigningKey::from_secret(&[7; 31]).is_err());
+}
+
+/// Private keys as JWKs, as PyJWT writes them. They were made for this test, and open nothing.
+const PRIVATE_JWKS: &str = include_str!("private_jwks.json");
+
+#[test]
+fn a_private_key_is_read_as_what_it_looks_like() {
+    use Algorithm::{EdDsa, Es256, Hs256, Ps256, Rs256};
+    let [rsa, p256, p384, edwards] = &*PAIRS;
+    for (text, algorithm, expect) in [
+        (rsa, None, Ok(Rs256)),
+        (rsa, Some(Ps256), Ok(Ps256)),
+        (p256, None, Ok(Es256)),
+        (edwards, None, Ok(EdDsa)),
+        (p384, None, Err(Unusable::Kind)),
+        (rsa, Some(Es256), Err(Unusable::Kind)),
+    ] {
+        let key = SigningKey::from_text(text, algorithm).map(|key| key.algorithm());
+        assert_eq!(key, expect, "{algorithm:?}");
+    }
+    assert!(matches!(SigningKey::from_text("secret", None), Err(Unusable::Pem(_))));
+    let jwks: Value = serde_json::from_str(PRIVATE_JWKS).unwrap();
+    let with = |name: &str, member: &str, value: Value| {
+        let mut jwk = jwks[name].clone();
+        match value {
+            Value::Null => drop(jwk.as_object_mut().unwrap().remove(member)),
+            value => jwk[member] = value,
+        }
+        SigningKey::from_text(&jwk.to_string(), None).map(|key| key.algorithm())
+    };
+    let other = |name: &str| jwks[format!("other {name}")]["d"].clone();
+    for (name, usual) in [("rsa", Rs256), ("ec", Es256), ("okp", EdDsa)] {
+        let plain = SigningKey::from_text(&jwks[name].to_string(), None).unwrap();
+        assert_eq!(plain.algorithm(), usual);
+        assert_eq!(plain.kid(), plain.verifying().thumbprint().as_deref());
+        // What it signs is good with the public half alone.
+        let token = plain.sign(Map::new(), None, 1000, 60).unwrap();
+        let document = key_set_document(&[&plain]);
+        let public = KeySet::from_json(document.as_bytes()).unwrap();
+        assert!(!document.contains("\"d\"") && !document.contains("\"p\""));
+        let algorithms = Algorithms::of(&[usual]);
+        let verifier = Verifier::new(Wanted { algorithms, ..Wanted::default() }).unwrap();
+        verifier.verify(&public, &token, 1000).unwrap();
+        assert!(!format!("{plain:?}").contains(jwks[name]["d"].as_str().unwrap()));
+
+        assert_eq!(with(name, "use", "sig".into()), Ok(usual));
+        assert_eq!(with(name, "use", "enc".into()), Err(Unusable::Use));
+        assert_eq!(with(name, "key_ops", json!(["sign"])), Ok(usual));
+        assert_eq!(with(name, "key_ops", json!(["verify"])), Err(Unusable::Use));
+        assert_eq!(with(name, "alg", "HS256".into()), Err(Unusable::Algorithm));
+        assert_eq!(with(name, "alg", "none".into()), Err(Unusable::Algorithm));
+        assert_eq!(with(name, "kid", "".into()), Err(Unusable::Member("kid")));
+        assert_eq!(with(name, "d", Value::Null), Err(Unusable::Member("d")));
+        assert_eq!(with(name, "d", other(name)), Err(Unusable::Numbers), "of another key: {name}");
+        assert_eq!(with(name, "oth", json!([])), Err(Unusable::Member("oth")));
+        let text = jwks[name].to_string();
+        let named = SigningKey::from_text(&text.replacen('{', "{\"kid\":\"2026\",", 1), None);
+        assert_eq!(named.unwrap().kid(), Some("2026"));
+        let hashed = SigningKey::from_text(&text, Some(Hs256));
+        assert_eq!(hashed.err(), Some(Unusable::Algorithm));
+    }
+    assert_eq!(with("rsa", "alg", "PS256".into()), Ok(Ps256));
+    assert_eq!(with("rsa", "qi", Value::Null), Err(Unusable::Member("qi")));
+    let secret = r#"{"kty":"oct","k":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#;
+    assert_eq!(SigningKey::from_text(secret, None).err(), Some(Unusable::Kind));
 }
 
 #[test]

@@ -5,7 +5,6 @@
 //! wait. What was good is remembered as a keyed digest of everything that it depended on, so that a
 //! changed hash is checked anew.
 
-mod remembered;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +21,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 use tokio::sync::oneshot;
-
-use crate::remembered::{Remembered, Ticket};
+use yumen_kept::{Kept, Room, Ticket};
 
 /// Checks that may wait for a thread; further ones are not made.
 pub const WAITING_MAX: usize = 64;
@@ -31,6 +29,9 @@ pub const WAITING_MAX: usize = 64;
 pub const MEMORY_MAX: u32 = 256 << 10;
 /// See [`MEMORY_MAX`].
 pub const ROUNDS_MAX: u32 = 16;
+
+/// Claims that are remembered once they were good.
+const REMEMBERED: Room = Room::of(8192);
 
 /// What is checked for users who do not exist, so that it takes as long: a hash with the parameters
 /// that [`hash`] uses, of nobody's password.
@@ -88,6 +89,9 @@ impl Future for Pending {
     }
 }
 
+/// Claims that were good.
+type Remembered = Kept<()>;
+
 /// Checks passwords.
 pub struct Checker {
     remembered: Arc<Remembered>,
@@ -104,7 +108,7 @@ impl fmt::Debug for Checker {
 /// Without threads: for those who check nothing, and for tests.
 impl Default for Checker {
     fn default() -> Self {
-        Self { remembered: Arc::default(), jobs: None }
+        Self { remembered: Arc::new(Kept::new(REMEMBERED)), jobs: None }
     }
 }
 
@@ -113,6 +117,8 @@ struct Job {
     password: Vec<u8>,
     hash: Option<String>,
     ticket: Ticket,
+    /// When it was asked for.
+    now: u64,
     reply: oneshot::Sender<Checked>,
 }
 
@@ -123,7 +129,8 @@ impl Checker {
     /// What the system says when it cannot start one.
     pub fn start(threads: usize) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(WAITING_MAX);
-        let (remembered, waiting) = (Arc::<Remembered>::default(), Arc::new(Mutex::new(waiting)));
+        let remembered = Arc::new(Kept::new(REMEMBERED));
+        let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads.max(1) {
             let (remembered, waiting) = (Arc::clone(&remembered), Arc::clone(&waiting));
             let thread = thread::Builder::new().name("passwords".to_owned());
@@ -135,20 +142,20 @@ impl Checker {
     /// Checks a claim, at this second since 1970.
     #[must_use]
     pub fn check(&self, claim: Claim<'_>, now: u64) -> Check {
-        let ticket = self.remembered.ticket(&claim);
-        if claim.hash.is_some() && self.remembered.has(&ticket, now) {
+        let ticket = ticket(&self.remembered, &claim);
+        if claim.hash.is_some() && self.remembered.get(&ticket, now).is_some() {
             return Check::Now(Checked::Good);
         }
         let Some(jobs) = &self.jobs else {
             let checked = verify(claim.password, claim.hash);
             if checked == Checked::Good {
-                self.remembered.add(ticket);
+                self.remembered.put(ticket, (), 0, now);
             }
             return Check::Now(checked);
         };
         let (reply, checked) = oneshot::channel();
         let hash = claim.hash.map(str::to_owned);
-        let job = Job { password: claim.password.to_vec(), hash, ticket, reply };
+        let job = Job { password: claim.password.to_vec(), hash, ticket, now, reply };
         match jobs.try_send(job) {
             Ok(()) => Check::Later(Pending(checked)),
             Err(_full) => Check::Now(Checked::Busy),
@@ -156,18 +163,24 @@ impl Checker {
     }
 }
 
+/// Stands for everything that a check depends on.
+fn ticket(remembered: &Remembered, claim: &Claim<'_>) -> Ticket {
+    let hash = claim.hash.unwrap_or_default();
+    remembered.ticket_of(&[claim.user, claim.password, hash.as_bytes()])
+}
+
 fn serve(remembered: &Remembered, waiting: &Mutex<Receiver<Job>>) {
     loop {
         // The lock is held while a thread waits, so that the others wait for it.
         let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { password, hash, ticket, reply }) = job else { return };
+        let Ok(Job { password, hash, ticket, now, reply }) = job else { return };
         // Nobody wants to know any more.
         if reply.is_closed() {
             continue;
         }
         let checked = verify(&password, hash.as_deref());
         if checked == Checked::Good {
-            remembered.add(ticket);
+            remembered.put(ticket, (), 0, now);
         }
         let _gone = reply.send(checked);
     }

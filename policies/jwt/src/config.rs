@@ -1,22 +1,21 @@
 //! What is configured, and whether it can be.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use yumen_courier::{Target, Url};
 use yumen_jose::{Algorithm, Algorithms, Key, KeySet, Verifier, Wanted};
 use yumen_key_sets::{REMOTES_MAX, Remote, Source};
-use yumen_model::report::{Report, Severity};
+use yumen_model::report::Report;
 use yumen_model::{Pem, Secret, Span};
-use yumen_policy::{Phase, Places, Policy, Scope, Settings, realm};
-use yumen_tls::{Client, ClientText};
+use yumen_policy::claims::Told;
+use yumen_policy::{
+    ConsumerId, Phase, Places, Policy, Scope, Server, Settings, UnknownConsumer, Who, realm,
+};
 
+use crate::Jwt;
 use crate::keys::{Keys, OfConsumers};
-use crate::told::Told;
-use crate::{ConsumerId, Jwt, Who};
 
 /// Keys that one use of it may have written with it.
 const KEYS_MAX: usize = 64;
@@ -84,16 +83,6 @@ pub struct Config {
     pub realm: String,
 }
 
-/// What happens to somebody with a good token who is no consumer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UnknownConsumer {
-    /// They are refused.
-    Refuse,
-    /// They are let in, as nobody whom the directory knows.
-    LetIn,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -132,7 +121,7 @@ impl Settings for Config {
     const PHASE: Phase = Phase::Identify;
 
     fn compile(mut self, at: &str, report: &mut Report, scope: &Scope) -> Option<Arc<dyn Policy>> {
-        let errors_before = errors(report);
+        let errors_before = report.errors();
         let challenge = realm::challenge("Bearer", &self.realm, &format!("{at}.realm"), report);
         let verifier = self.verifier(at, report);
         let keys = self.keys(at, scope, report);
@@ -146,9 +135,12 @@ impl Settings for Config {
             directory: Arc::clone(&scope.directory),
             by: self.consumer_by,
             id: self.consumer_id,
-            lets_in: self.unknown_consumer == UnknownConsumer::LetIn,
+            unknown: self.unknown_consumer,
         };
-        if errors(report) > errors_before {
+        if !self.consumer_keys {
+            who.check(at, report);
+        }
+        if report.errors() > errors_before {
             return None;
         }
         let claims = self.claims.into_iter().collect();
@@ -283,57 +275,25 @@ impl Config {
             }
             return None;
         };
-        let url_at = format!("{at}.jwks_url");
-        let url = match Url::read(url) {
-            Ok(url) => url,
-            Err(problem) => {
-                report.error(url_at, problem.0).hint("such as `https://id.example.com/jwks.json`");
-                return None;
-            }
+        let server = Server {
+            url,
+            ca: self.jwks_ca.as_ref(),
+            is_insecure: self.jwks_insecure,
+            keys: ["jwks_url", "jwks_ca", "jwks_insecure"],
+            danger: "whoever is on the way could give the gateway keys of their own",
+            example: "https://id.example.com/jwks.json",
         };
-        if !url.target.is_secure() && !self.jwks_insecure && !is_here(&url.target) {
-            report
-                .error(
-                    url_at.as_str(),
-                    "whoever is on the way could give the gateway keys of their own",
-                )
-                .hint("`https://`; or say `jwks_insecure: true` if nobody can be");
-        }
-        let client = self.client(&url.target, at, report)?;
+        let (url, client) = server.compile(at, report)?;
         let remote = scope.key_sets.follow(&Source { url, client });
         if remote.is_none() {
             report
-                .error(url_at, format!("more than {REMOTES_MAX} key sets are followed"))
+                .error(
+                    format!("{at}.jwks_url"),
+                    format!("more than {REMOTES_MAX} key sets are followed"),
+                )
                 .hint("leave some out");
         }
         remote
-    }
-
-    /// Whose word is taken for the server.
-    fn client(
-        &self,
-        target: &Target,
-        at: &str,
-        report: &mut Report,
-    ) -> Option<Option<Arc<Client>>> {
-        if !target.is_secure() {
-            if self.jwks_ca.is_some() {
-                report
-                    .error(format!("{at}.jwks_ca"), "the server is asked in clear text")
-                    .hint("write `https://` in `jwks_url`, or leave it out");
-            }
-            return Some(None);
-        }
-        let ca = self.jwks_ca.as_ref().map(|ca| ca.text().to_owned());
-        match Client::compile(ClientText { ca, ..ClientText::default() }) {
-            Ok(client) => Some(Some(Arc::new(client))),
-            Err(problems) => {
-                for problem in problems {
-                    report.error(format!("{at}.jwks_ca"), problem.message).hint(problem.hint);
-                }
-                None
-            }
-        }
     }
 
     fn check_claims(&self, at: &str, report: &mut Report) {
@@ -353,22 +313,7 @@ impl Config {
                     .hint("such as `role: [admin]`");
             }
         }
-        let names_nobody = self.consumer_by.as_ref().is_none_or(String::is_empty);
-        let is_lost = names_nobody && self.unknown_consumer == UnknownConsumer::Refuse;
-        if is_lost && !self.consumer_keys {
-            report
-                .error(
-                    format!("{at}.consumer_by"),
-                    "no token names a consumer: all would be refused",
-                )
-                .hint("name a claim, or say `unknown_consumer: let_in`");
-        }
     }
-}
-
-/// How many errors are told; warnings keep nothing from being used.
-fn errors(report: &Report) -> usize {
-    report.problems().iter().filter(|one| one.severity == Severity::Error).count()
 }
 
 fn read_jwks(jwks: &Secret, at: &str, report: &mut Report) -> Vec<Key> {
@@ -388,14 +333,4 @@ fn read_jwks(jwks: &Secret, at: &str, report: &mut Report) -> Vec<Key> {
         report.error(at, "it has no key that can be used").hint("give the document of the issuer");
     }
     set.keys().to_vec()
-}
-
-/// Whether a server is on this machine.
-fn is_here(target: &Target) -> bool {
-    match target.host() {
-        None => true,
-        Some(host) => {
-            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-        }
-    }
 }

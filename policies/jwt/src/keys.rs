@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use yumen_directory::{Credential, Directory, Material, Proof};
 use yumen_jose::{Key, KeySet, Refused, Signed, TOKEN_BYTES, Unverified, Verifier};
+use yumen_kept::{Kept, Room};
 use yumen_key_sets::Remote;
-
-use crate::kept::{Kept, Room};
 
 /// Keys of consumers that are kept ready.
 const READY: Room = Room { entries: 1024, bytes: 1 << 20 };
@@ -30,7 +29,7 @@ pub(crate) struct OfConsumers {
     directory: Arc<Directory>,
     /// Which claim names the key, or `kid`.
     named_by: String,
-    ready: Kept<KeySet>,
+    ready: Kept<Arc<KeySet>>,
 }
 
 /// Whose key made a signature.

@@ -1,54 +1,30 @@
 //! `jwt`: knows callers by a signed token (RFC 7519).
 
 mod config;
-mod kept;
 mod keys;
-mod told;
 
-pub use config::{Config, UnknownConsumer};
+pub use config::Config;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::Value;
-use yumen_directory::{Consumer, Credential, Directory};
+use yumen_directory::Credential;
 use yumen_http::Fields;
 use yumen_jose::{Refused, Token, Verifier};
+use yumen_kept::{Kept, Room, Ticket};
+use yumen_policy::claims::{Told, is_one_of};
 use yumen_policy::{
     Challenge, Exchange, Failure, FailureKind, Found, Places, Policy, Principal, Settings, Step,
-    Verdict,
+    Verdict, Who,
 };
 
-use crate::kept::{Kept, Room, Ticket};
 use crate::keys::{Keys, Missed, Origin};
-use crate::told::Told;
 
 /// Tokens that are remembered once they were good, of one use of the policy.
 const REMEMBERED: Room = Room { entries: 4096, bytes: 4 << 20 };
 /// When somebody may try again whose key is not known yet.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// By what a consumer is found that a claim names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConsumerId {
-    /// Its name.
-    Name,
-    /// Its `external_id`, if no other consumer has the same.
-    ExternalId,
-}
-
-/// Which consumer somebody is who brings a token.
-#[derive(Debug)]
-struct Who {
-    directory: Arc<Directory>,
-    by: Option<String>,
-    id: ConsumerId,
-    lets_in: bool,
-}
 
 #[derive(Debug)]
 struct Jwt {
@@ -62,7 +38,7 @@ struct Jwt {
     /// For who brings no token, a wrong one, and several.
     challenges: [Challenge; 3],
     strip: bool,
-    remembered: Kept<Known>,
+    remembered: Kept<Arc<Known>>,
     /// Names of what logs do not show.
     secrets: Vec<String>,
 }
@@ -221,7 +197,7 @@ impl Jwt {
 
     fn decide(&self, found: Result<Good, Why>, exchange: &mut Exchange) -> Verdict {
         let entered = found.and_then(|good| {
-            let principal = self.who.principal(&good, exchange.now)?;
+            let principal = principal(&self.who, &good, exchange.now)?;
             Ok((principal, good.known))
         });
         let (principal, known) = match entered {
@@ -260,38 +236,13 @@ impl Jwt {
     }
 }
 
-impl Who {
-    fn principal(&self, good: &Good, now: u64) -> Result<Principal, Why> {
-        let claims = good.known.token.share_claims();
-        if let Some(credential) = &good.credential {
-            credential.used(now);
-            let principal = Principal::proved(Arc::clone(credential), Config::NAME);
-            return Ok(Principal { claims: Some(claims), ..principal });
-        }
-        let consumer = self.consumer(&good.known.token);
-        if consumer.as_ref().is_some_and(|one| one.is_disabled) {
-            return Err(Why::Wrong("the consumer that the token names is disabled".into()));
-        }
-        if consumer.is_none() && !self.lets_in {
-            return Err(Why::Wrong("the token names no consumer that is known".into()));
-        }
-        Ok(Principal::claiming(claims, consumer, Config::NAME))
-    }
-
-    fn consumer(&self, token: &Token) -> Option<Arc<Consumer>> {
-        let name = token.claims().get(self.by.as_deref()?)?.as_str()?;
-        match self.id {
-            ConsumerId::Name => self.directory.consumer(name),
-            ConsumerId::ExternalId => self.directory.consumer_by_external_id(name),
-        }
-    }
-}
-
-/// Whether a claim is one of these values, or a list that has one of them.
-fn is_one_of(claim: &Value, values: &[String]) -> bool {
-    let is = |one: &Value| told::plain(one).is_some_and(|own| values.contains(&own));
-    match claim {
-        Value::Array(list) => list.iter().any(is),
-        one => is(one),
-    }
+/// Who brings a good token.
+fn principal(who: &Who, good: &Good, now: u64) -> Result<Principal, Why> {
+    let claims = good.known.token.share_claims();
+    let Some(credential) = &good.credential else {
+        return who.principal(claims, Config::NAME).map_err(|why| Why::Wrong(why.into()));
+    };
+    credential.used(now);
+    let principal = Principal::proved(Arc::clone(credential), Config::NAME);
+    Ok(Principal { claims: Some(claims), ..principal })
 }
