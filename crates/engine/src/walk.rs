@@ -236,6 +236,11 @@ async fn decide(
                 }
                 continue;
             }
+            Verdict::Report(failure) => {
+                meter.reported(failure.kind());
+                exchange.trail.report(&failure);
+                continue;
+            }
             Verdict::Answer(response) => {
                 meter.answered();
                 Ok(Some(*response))
@@ -291,7 +296,7 @@ async fn outward(
         };
         mark.step(place, true, since, &verdict);
         match verdict {
-            Verdict::Next => {}
+            Verdict::Next | Verdict::Report(_) => {}
             Verdict::Answer(response) => {
                 meter.answered();
                 exchange.trail.decided_by(link.decider());
