@@ -28,7 +28,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// The policies of the binary.
-fn kinds() -> [Kind; 7] {
+fn kinds() -> [Kind; 9] {
     [
         Kind::of::<yumen_policy_bot_filter::Config>(),
         Kind::of::<yumen_policy_cors::Config>(),
@@ -36,7 +36,9 @@ fn kinds() -> [Kind; 7] {
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
+        Kind::of::<yumen_policy_request_validation::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
+        Kind::of::<yumen_policy_threat_limits::Config>(),
     ]
 }
 

@@ -47,6 +47,7 @@ const PURE: &[&str] = &[
     "plan",
     "expr",
     "jose",
+    "json",
     "otlp",
     "origin",
     "protobuf",

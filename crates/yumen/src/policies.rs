@@ -18,7 +18,9 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_key_auth::Config>(),
         Kind::of::<yumen_policy_mtls_auth::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
+        Kind::of::<yumen_policy_request_validation::Config>(),
         Kind::of::<yumen_policy_rules::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
+        Kind::of::<yumen_policy_threat_limits::Config>(),
     ]
 }
