@@ -121,11 +121,27 @@ impl<'d> Reader<'d> {
             if self.out.items.len() >= PATHS_MAX {
                 return findings.wrong("/paths", format!("there are more than {PATHS_MAX} paths"));
             }
-            match self.out.paths.add(&format!("{base}{path}"), self.out.items.len()) {
-                Ok(found) => names = found,
+            let next = self.out.items.len();
+            let number = match self.out.paths.add(&format!("{base}{path}"), next) {
+                Ok((number, found)) => {
+                    names = found;
+                    number
+                }
                 Err(why) => return findings.wrong(&at, why),
+            };
+            match self.out.items.get_mut(number) {
+                None => self.out.items.push(methods.clone()),
+                // The names of parameters tell nothing: such paths are one, if their methods are not the same.
+                Some(known) => {
+                    let is_same =
+                        |(method, _): &&(&str, usize)| known.iter().any(|(own, _)| own == method);
+                    if let Some((method, _)) = methods.iter().find(is_same) {
+                        let message = format!("nothing tells its {method} from another one");
+                        return findings.wrong(&at, message);
+                    }
+                    known.extend_from_slice(&methods);
+                }
             }
-            self.out.items.push(methods.clone());
         }
         for operation in self.out.operations.iter_mut().skip(first) {
             operation.in_path.clone_from(&names);

@@ -40,11 +40,16 @@ pub(crate) struct Match<'p> {
 }
 
 impl Paths {
-    /// Adds a path; returns the names of its parameters, in their order.
+    /// Adds a path; returns the number of the one that nothing tells from it, which is the new one if there
+    /// was none, and the names of its own parameters, in their order.
     ///
     /// # Errors
-    /// Why it is none, or that there is one already that nothing tells from it.
-    pub(crate) fn add(&mut self, path: &str, number: usize) -> Result<Vec<String>, String> {
+    /// Why it is none.
+    pub(crate) fn add(
+        &mut self,
+        path: &str,
+        number: usize,
+    ) -> Result<(usize, Vec<String>), String> {
         let Some(rest) = path.strip_prefix('/') else {
             return Err("a path begins with a slash".to_owned());
         };
@@ -59,14 +64,10 @@ impl Paths {
                 Some(pattern) => node.child(pattern)?,
             };
         }
-        if node.end.is_some() {
-            return Err("nothing tells the path from another one".to_owned());
-        }
-        node.end = Some(number);
         let is_twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
         match names.iter().find(|name| is_twice(name)) {
             Some(name) => Err(format!("the path has `{{{name}}}` twice")),
-            None => Ok(names),
+            None => Ok((*node.end.get_or_insert(number), names)),
         }
     }
 
@@ -241,8 +242,8 @@ mod tests {
             assert!(Paths::default().add(path, 0).is_err(), "{path}");
         }
         let mut paths = paths(&["/a/{b}"]);
-        assert!(paths.add("/a/{c}", 1).is_err());
-        assert_eq!(paths.add("/a/{c}/{d}", 1).unwrap(), ["c", "d"]);
+        assert_eq!(paths.add("/a/{c}", 1).unwrap(), (0, vec!["c".to_owned()]));
+        assert_eq!(paths.add("/a/{c}/{d}", 1).unwrap().1, ["c", "d"]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) fn read(config: &Config, at: &str, report: &mut Report) -> Option<Rul
     let mut paths = Paths::default();
     if let Some(path) = &config.path {
         match paths.add(path, 0) {
-            Ok(names) => operation.in_path = names,
+            Ok((_, names)) => operation.in_path = names,
             Err(why) => {
                 report.error(format!("{at}.path"), why).hint("such as `/orders/{id}`");
             }

@@ -1,9 +1,5 @@
 //! The JSON Schema Test Suite, asked as requests would be: each schema is one of a body, each instance is
 //! a body.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
-
-mod asking;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +8,7 @@ use serde_json::Value;
 use yumen_policy::testing::compile;
 use yumen_policy_request_validation::Config;
 
-use asking::post;
+use crate::asking::post;
 
 /// What is not for this policy: file, group (all if it is empty), and why.
 const NOT_OURS: &[(&str, &str, &str)] = &[

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
 mod asking;
+mod suite;
 
 use std::sync::Arc;
 
@@ -164,6 +165,26 @@ fn operations_are_found_by_path_and_method() {
     assert_eq!(get(&one, "PUT /v1/orders/7", ""), "method_refused");
     assert_eq!(get(&one, "GET /v1/orders/mine", ""), "path id: value is not of type \"integer\"");
     assert_eq!(get(&one, "GET /v1/orders", ""), "no_operation");
+}
+
+/// Paths that differ in the names of their parameters only are one, with the methods of both.
+#[test]
+fn paths_that_nothing_tells_apart_are_joined() {
+    let policy = compile::<Config>(
+        "
+openapi:
+  openapi: 3.1.0
+  paths:
+    /a/{id}: { get: { parameters: [{ name: id, in: path, schema: { type: integer } }] } }
+    /a/{name}: { delete: { parameters: [{ name: name, in: path, schema: { enum: [x] } }] } }
+",
+    )
+    .unwrap();
+    assert_eq!(get(&policy, "GET /a/7", ""), "");
+    assert_eq!(get(&policy, "DELETE /a/x", ""), "");
+    assert_eq!(get(&policy, "DELETE /a/7", ""), "path name: value is not one of \"x\"");
+    let failure = ask(&policy, "PUT /a/7 HTTP/1.1\nHost: a", Body::Empty).unwrap_err();
+    assert_eq!(failure.allowed(), ["GET", "DELETE"]);
 }
 
 #[test]
@@ -475,7 +496,7 @@ fn what_cannot_be_looked_at_is_said() {
         (
             "openapi: { openapi: 3.1.0, paths: { '/{a}': { get: {} }, '/{b}': { get: {} } } }"
                 .to_owned(),
-            "nothing tells the path",
+            "nothing tells its GET",
         ),
         ("openapi: 'openapi: [3'".to_owned(), "cannot be read"),
         (
