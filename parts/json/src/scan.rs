@@ -47,7 +47,11 @@ impl<'t> Scan<'t> {
     pub(crate) fn whole(mut self) -> Result<usize, Wrong> {
         match self.run() {
             Ok(()) => Ok(self.nodes),
-            Err(what) => Err(Wrong { what, pointer: self.pointer(), at: self.at }),
+            // What ends too early is wrong at its end.
+            Err(what) => {
+                let at = self.at.min(self.text.len());
+                Err(Wrong { what, pointer: self.pointer(), at })
+            }
         }
     }
 

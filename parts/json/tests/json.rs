@@ -25,7 +25,8 @@ fn plain_texts_are_read_as_they_are() {
 
 #[test]
 fn what_is_no_json_is_refused() {
-    let bad: [&[u8]; 37] = [
+    let bad: [&[u8]; 38] = [
+        b"\"\\",
         b"",
         b" ",
         b"nul",
