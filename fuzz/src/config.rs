@@ -29,6 +29,7 @@ pub fn check(data: &[u8]) {
 
 /// The policies of the binary.
 fn kinds() -> [Kind; 10] {
+fn kinds() -> [Kind; 9] {
     [
         Kind::of::<yumen_policy_bot_filter::Config>(),
         Kind::of::<yumen_policy_cors::Config>(),
@@ -40,6 +41,8 @@ fn kinds() -> [Kind; 10] {
         Kind::of::<yumen_policy_scopes::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
         Kind::of::<yumen_policy_signed_identity::Config>(),
+        Kind::of::<yumen_policy_request_validation::Config>(),
+        Kind::of::<yumen_policy_threat_limits::Config>(),
     ]
 }
 

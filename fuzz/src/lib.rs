@@ -10,9 +10,11 @@ pub mod authority;
 pub mod chunked;
 pub mod config;
 pub mod expression;
+pub mod graphql;
 pub mod grpc;
 pub mod http2_guard;
 pub mod http2_head;
+pub mod json;
 pub mod origin;
 pub mod path;
 mod pieces;
@@ -25,20 +27,24 @@ mod strict;
 pub mod tls_hello;
 pub mod token;
 pub mod trace;
+pub mod validation;
 pub mod websocket;
+pub mod xml;
 
 /// Panics when something does not hold for the input.
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 18] = [
+pub const TARGETS: [(&str, Check); 22] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
     ("expression", expression::check),
+    ("graphql", graphql::check),
     ("grpc", grpc::check),
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),
+    ("json", json::check),
     ("origin", origin::check),
     ("path", path::check),
     ("protobuf", protobuf::check),
@@ -49,5 +55,7 @@ pub const TARGETS: [(&str, Check); 18] = [
     ("tls_hello", tls_hello::check),
     ("token", token::check),
     ("trace", trace::check),
+    ("validation", validation::check),
     ("websocket", websocket::check),
+    ("xml", xml::check),
 ];

@@ -183,3 +183,23 @@ fn every_target_is_everywhere() {
     let targets = fs::read_dir(root.join("fuzz_targets")).expect("a folder").count();
     assert_eq!(targets, TARGETS.len());
 }
+
+#[test]
+fn json() {
+    replay("json");
+}
+
+#[test]
+fn graphql() {
+    replay("graphql");
+}
+
+#[test]
+fn xml() {
+    replay("xml");
+}
+
+#[test]
+fn validation() {
+    replay("validation");
+}

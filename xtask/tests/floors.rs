@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "plan",
     "expr",
     "jose",
+    "json",
     "otlp",
     "origin",
     "protobuf",

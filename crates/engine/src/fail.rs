@@ -2,7 +2,7 @@
 //! with a stable code, a sentence, and the request's id.
 
 use yumen_http::{Body, Response, ResponseHead, Status, grpc};
-use yumen_policy::Failure;
+use yumen_policy::{Failure, Violation};
 
 /// A form of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub(crate) fn respond(failure: &Failure, accept: Option<&[u8]>, id: &str) -> Res
     }
     for challenge in failure.challenges() {
         head.fields_mut().add("WWW-Authenticate", challenge.0.as_bytes()).unwrap_or_default();
+    }
+    if !failure.allowed().is_empty() {
+        let methods = failure.allowed().join(", ");
+        head.fields_mut().add("Allow", methods.as_bytes()).unwrap_or_default();
     }
     if let Some(wait) = failure.retry_after() {
         let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
@@ -68,22 +72,48 @@ fn write(form: Form, failure: &Failure, id: &str) -> String {
     let quoted = quote(sentence);
     match form {
         Form::Json => {
-            format!("{{\"code\":\"{code}\",\"message\":{quoted},\"request_id\":\"{id}\"}}\n")
+            let more = violations(failure);
+            format!("{{\"code\":\"{code}\",\"message\":{quoted},{more}\"request_id\":\"{id}\"}}\n")
         }
         Form::Problem => format!(
-            "{{\"type\":\"about:blank\",\"title\":\"{reason}\",\"status\":{},\"detail\":{quoted},\"code\":\"{code}\",\"request_id\":\"{id}\"}}\n",
-            status.code()
+            "{{\"type\":\"about:blank\",\"title\":\"{reason}\",\"status\":{},\"detail\":{quoted},\"code\":\"{code}\",{}\"request_id\":\"{id}\"}}\n",
+            status.code(),
+            violations(failure)
         ),
-        Form::Plain => format!("{sentence}\ncode: {code}\nrequest id: {id}\n"),
+        Form::Plain => {
+            let lines = failure.violations().iter().map(|one| format!("{}\n", plain(one)));
+            let lines: String = lines.collect();
+            format!("{sentence}\n{lines}code: {code}\nrequest id: {id}\n")
+        }
         Form::Html => {
-            let sentence = sentence.replace('&', "&amp;").replace('<', "&lt;");
+            let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+            let sentence = escape(sentence);
+            let lines = failure.violations().iter();
+            let lines: String =
+                lines.map(|one| format!("<li>{}</li>", escape(&plain(one)))).collect();
+            let list = if lines.is_empty() { lines } else { format!("<ul>{lines}</ul>") };
             format!(
                 "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0} {reason}</title>\
-                 <h1>{0} {reason}</h1><p>{sentence}</p><p><small>{code} &middot; {id}</small></p></html>\n",
+                 <h1>{0} {reason}</h1><p>{sentence}</p>{list}<p><small>{code} &middot; {id}</small></p></html>\n",
                 status.code()
             )
         }
     }
+}
+
+/// What of the request is wrong, as a member of an object, with a comma behind it; nothing if that is
+/// not known.
+fn violations(failure: &Failure) -> String {
+    let all = failure.violations().iter().map(|Violation { part, at, message }| {
+        format!("{{\"in\":\"{part}\",\"at\":{},\"message\":{}}}", quote(at), quote(message))
+    });
+    let all: Vec<String> = all.collect();
+    if all.is_empty() { String::new() } else { format!("\"violations\":[{}],", all.join(",")) }
+}
+
+/// A violation on one line.
+fn plain(violation: &Violation) -> String {
+    violation.to_string().replace(|one: char| one.is_control(), " ")
 }
 
 /// A text as a JSON string.
@@ -173,6 +203,26 @@ mod tests {
         ];
         assert_eq!(fields, expect);
         assert!(head.status() == Status::OK && body.is_empty());
+    }
+
+    #[test]
+    fn violations_are_told_in_every_form() {
+        let bad = Violation::new("body", "/a\"<b>\n", "it is <i>wrong</i>");
+        let failure = Failure::new(FailureKind::Invalid).violating([bad.clone(), bad]);
+        for form in [Form::Json, Form::Problem] {
+            let body = write(form, &failure, "i");
+            let one = r#"{"in":"body","at":"/a\"<b>\u000a","message":"it is <i>wrong</i>"}"#;
+            assert!(
+                body.contains(&format!(r#","violations":[{one},{one}],"request_id""#)),
+                "{body}"
+            );
+        }
+        let plain = write(Form::Plain, &failure, "i");
+        assert_eq!(plain.lines().filter(|line| line.starts_with("body /a\"<b> : it")).count(), 2);
+        let html = write(Form::Html, &failure, "i");
+        assert!(html.contains("<li>body /a\"&lt;b> : it is &lt;i>wrong&lt;/i></li>"), "{html}");
+        let head = respond(&failure.allowing(["GET", "PUT"]), None, "i").head;
+        assert_eq!(head.fields().only("allow"), Some(&b"GET, PUT"[..]));
     }
 
     #[test]

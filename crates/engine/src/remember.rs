@@ -85,6 +85,7 @@ impl Mark {
                 Verdict::Answer(_) => "answered",
                 Verdict::Fail(failure) => failure.kind().code(),
                 Verdict::Unknown(_) => "unknown",
+                Verdict::Report(_) => "reported",
             };
             recorder.steps.push(PolicyStep { place, outward, took: since.elapsed(), decided });
         }

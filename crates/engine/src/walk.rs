@@ -238,6 +238,11 @@ async fn decide(
                 }
                 continue;
             }
+            Verdict::Report(failure) => {
+                meter.reported(failure.kind());
+                exchange.trail.report(&failure);
+                continue;
+            }
             Verdict::Answer(response) => {
                 meter.answered();
                 Ok(Some(*response))
@@ -293,7 +298,7 @@ async fn outward(
         };
         mark.step(place, true, since, &verdict);
         match verdict {
-            Verdict::Next => {}
+            Verdict::Next | Verdict::Report(_) => {}
             Verdict::Answer(response) => {
                 meter.answered();
                 exchange.trail.decided_by(link.decider());

@@ -52,12 +52,25 @@ impl Body {
     /// # Errors
     /// As [`BodyRead::poll_read`], and when it is longer.
     pub async fn collect(self, max: usize) -> Result<Vec<u8>, BodyError> {
-        if self.length().is_some_and(|length| length > max as u64) {
-            return Err(BodyError::TooLarge);
+        match self.collect_or_leave(max).await? {
+            Ok(bytes) => Ok(bytes),
+            Err(_longer) => Err(BodyError::TooLarge),
         }
+    }
+
+    /// As [`Body::collect`], and gives it back as it was if it is longer: with what was read of it in
+    /// front.
+    ///
+    /// # Errors
+    /// As [`BodyRead::poll_read`].
+    pub async fn collect_or_leave(self, max: usize) -> Result<Result<Vec<u8>, Self>, BodyError> {
+        if self.length().is_some_and(|length| length > max as u64) {
+            return Ok(Err(self));
+        }
+        let length = self.length();
         let mut stream = match self {
-            Self::Empty => return Ok(Vec::new()),
-            Self::Full(bytes) => return Ok(bytes),
+            Self::Empty => return Ok(Ok(Vec::new())),
+            Self::Full(bytes) => return Ok(Ok(bytes)),
             Self::Stream(stream, _) => stream,
         };
         let mut bytes = Vec::new();
@@ -66,12 +79,46 @@ impl Body {
             let flow =
                 poll_fn(|context| stream.poll_read(context, &mut bytes, COLLECT_STEP)).await?;
             if bytes.len() > max {
-                return Err(BodyError::TooLarge);
+                let begun =
+                    Begun { read: bytes, given: 0, is_over: flow == Flow::End, rest: stream };
+                return Ok(Err(Self::Stream(Box::new(begun), length)));
             }
             if flow == Flow::End {
-                return Ok(bytes);
+                return Ok(Ok(bytes));
             }
         }
+    }
+}
+
+/// A body of which some was read already.
+#[derive(Debug)]
+struct Begun {
+    read: Vec<u8>,
+    given: usize,
+    is_over: bool,
+    rest: Box<dyn BodyRead>,
+}
+
+impl BodyRead for Begun {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<Result<Flow, BodyError>> {
+        let left = self.read.get(self.given..).unwrap_or_default();
+        if left.is_empty() && !self.is_over {
+            return self.rest.poll_read(context, out, room);
+        }
+        let piece = left.get(..room).unwrap_or(left);
+        out.extend_from_slice(piece);
+        self.given += piece.len();
+        let is_end = self.is_over && self.given == self.read.len();
+        Poll::Ready(Ok(if is_end { Flow::End } else { Flow::More }))
+    }
+
+    fn trailers(&mut self) -> Option<Fields> {
+        self.rest.trailers()
     }
 }
 
@@ -226,6 +273,28 @@ mod tests {
                 Poll::Pending => None,
             })
             .expect("it ends")
+    }
+
+    #[test]
+    fn a_body_that_is_longer_is_given_back_whole() {
+        let text: &[u8] = b"0123456789";
+        for (pieces, max) in
+            [(vec![text], 4), (vec![&text[..5], &text[5..]], 4), (vec![&text[..5], &text[5..]], 9)]
+        {
+            for length in [None, Some(10)] {
+                let stream = Pieces(pieces.iter().map(|piece| Ok(*piece)).collect(), false);
+                let body = Body::Stream(Box::new(stream), length);
+                let mut future = pin!(body.collect_or_leave(max));
+                let mut context = Context::from_waker(Waker::noop());
+                let left = (0..100).find_map(|_| match future.as_mut().poll(&mut context) {
+                    Poll::Ready(done) => Some(done),
+                    Poll::Pending => None,
+                });
+                let left = left.expect("it ends").expect("no error").expect_err("it is longer");
+                assert_eq!(left.length(), length);
+                assert_eq!(collected(left, 10).as_deref(), Ok(text), "{pieces:?} {max}");
+            }
+        }
     }
 
     #[test]

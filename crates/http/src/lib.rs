@@ -17,6 +17,7 @@ mod framing;
 mod grammar;
 pub mod grpc;
 mod index;
+pub mod media;
 mod message;
 mod method;
 mod path;

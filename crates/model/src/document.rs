@@ -52,7 +52,7 @@ impl fmt::Debug for Source {
 }
 
 /// The longest text of one file that `${file:PATH}` stands for.
-pub const REFERENCED_BYTES: usize = 256 << 10;
+pub const REFERENCED_BYTES: usize = 16 << 20;
 
 /// What references stand for. A function from names to values has variables and no files.
 pub trait Environment {

@@ -60,11 +60,13 @@ pub enum Decided {
     Shed,
     /// Something else stood in for the answer that the service did not give.
     Fallback,
+    /// A policy would have refused it, and only reports.
+    Reported,
 }
 
 impl Decided {
     /// All of them, causes of further attempts first.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Connect,
         Self::Stale,
         Self::Unprocessed,
@@ -85,6 +87,7 @@ impl Decided {
         Self::Overloaded,
         Self::Shed,
         Self::Fallback,
+        Self::Reported,
     ];
 
     /// The word for it in logs and metrics.
@@ -111,6 +114,7 @@ impl Decided {
             Self::Overloaded => "overloaded",
             Self::Shed => "shed",
             Self::Fallback => "fallback",
+            Self::Reported => "reported",
         }
     }
 

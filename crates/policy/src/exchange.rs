@@ -188,6 +188,15 @@ impl Trail {
         self.detour().cause = cause.map(str::to_owned);
     }
 
+    /// Writes down that a policy would have refused it, and only reports. A cause that is there stays.
+    #[cold]
+    pub fn report(&mut self, failure: &Failure) {
+        self.decide(Decided::Reported, None, None);
+        if self.cause().is_none() {
+            self.explain(Some(&failure.to_string()));
+        }
+    }
+
     /// Writes down which policy answered or refused it.
     #[cold]
     pub fn decided_by(&mut self, decider: Decider) {

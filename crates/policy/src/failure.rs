@@ -16,6 +16,10 @@ pub enum FailureKind {
     BadRequest,
     /// The client does not speak TLS, or could not agree on it, where it must.
     TlsExpected,
+    /// The request is proper HTTP, and not what is asked for here.
+    Invalid,
+    /// The body is larger inside than it may be: too deep, too many of something.
+    TooComplex,
     /// The request brings nothing that says who calls.
     NoCredentials,
     /// What the request brings to prove who calls is not good.
@@ -24,6 +28,8 @@ pub enum FailureKind {
     Forbidden,
     /// No route matches.
     NoRoute,
+    /// The description of what is served has no such path.
+    NoOperation,
     /// The method is not served.
     MethodRefused,
     /// The head did not come in time.
@@ -34,10 +40,14 @@ pub enum FailureKind {
     BodyTooLarge,
     /// The target is too long.
     TargetTooLong,
+    /// The body's media type, or its encoding, is not taken here.
+    MediaTypeRefused,
     /// `Expect` asks for something unknown.
     ExpectationFailed,
     /// The connection was made for a name with other TLS settings than the host that is asked for.
     Misdirected,
+    /// As [`FailureKind::Invalid`], for those who want another status for it.
+    Unprocessable,
     /// The head is too large.
     HeadTooLarge,
     /// The client went away; nobody sees an answer.
@@ -70,20 +80,25 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::BadRequest,
         Self::TlsExpected,
+        Self::Invalid,
+        Self::TooComplex,
         Self::NoCredentials,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::NoRoute,
+        Self::NoOperation,
         Self::MethodRefused,
         Self::HeadTimeout,
         Self::BodyTimeout,
         Self::BodyTooLarge,
         Self::TargetTooLong,
+        Self::MediaTypeRefused,
         Self::ExpectationFailed,
         Self::Misdirected,
+        Self::Unprocessable,
         Self::HeadTooLarge,
         Self::ClientGone,
         Self::Internal,
@@ -107,6 +122,8 @@ impl FailureKind {
             Self::TlsExpected => {
                 (400, "tls_expected", "This port speaks TLS: use https:// instead of http://.")
             }
+            Self::Invalid => (400, "invalid_request", "The request is not what is asked for here."),
+            Self::TooComplex => (400, "too_complex", "The body is too complex."),
             Self::NoCredentials => {
                 (401, "no_credentials", "The request does not say who sends it.")
             }
@@ -115,16 +132,23 @@ impl FailureKind {
             }
             Self::Forbidden => (403, "forbidden", "The request is not allowed."),
             Self::NoRoute => (404, "no_route", "No route matches this request."),
+            Self::NoOperation => (404, "no_operation", "There is nothing at this path."),
             Self::MethodRefused => (405, "method_refused", "The method is not served here."),
             Self::HeadTimeout => (408, "head_timeout", "The request head did not arrive in time."),
             Self::BodyTimeout => (408, "body_timeout", "The request body did not arrive in time."),
             Self::BodyTooLarge => (413, "body_too_large", "The request body is too large."),
             Self::TargetTooLong => (414, "target_too_long", "The request target is too long."),
+            Self::MediaTypeRefused => {
+                (415, "media_type_refused", "A body of this type is not taken here.")
+            }
             Self::ExpectationFailed => {
                 (417, "expectation_failed", "The expectation cannot be met.")
             }
             Self::Misdirected => {
                 (421, "misdirected", "This host wants a connection of its own: make a new one.")
+            }
+            Self::Unprocessable => {
+                (422, "unprocessable_request", "The request is not what is asked for here.")
             }
             Self::HeadTooLarge => (431, "head_too_large", "The request head is too large."),
             Self::ClientGone => (499, "client_gone", "The client closed the connection."),
@@ -168,6 +192,7 @@ impl FailureKind {
     #[must_use]
     pub const fn grpc_status(self) -> u8 {
         const CANCELLED: u8 = 1;
+        const INVALID_ARGUMENT: u8 = 3;
         const DEADLINE_EXCEEDED: u8 = yumen_http::grpc::DEADLINE_EXCEEDED;
         const PERMISSION_DENIED: u8 = 7;
         const RESOURCE_EXHAUSTED: u8 = 8;
@@ -180,8 +205,9 @@ impl FailureKind {
             Self::UpstreamTimeout | Self::HeadTimeout | Self::BodyTimeout => DEADLINE_EXCEEDED,
             Self::NoCredentials | Self::Unauthenticated => UNAUTHENTICATED,
             Self::Forbidden => PERMISSION_DENIED,
-            Self::BodyTooLarge => RESOURCE_EXHAUSTED,
-            Self::NoRoute | Self::MethodRefused => UNIMPLEMENTED,
+            Self::BodyTooLarge | Self::TooComplex => RESOURCE_EXHAUSTED,
+            Self::Invalid | Self::Unprocessable => INVALID_ARGUMENT,
+            Self::NoRoute | Self::NoOperation | Self::MethodRefused => UNIMPLEMENTED,
             Self::IdentityBusy
             | Self::UpstreamUnreachable
             | Self::UpstreamTls
@@ -193,6 +219,7 @@ impl FailureKind {
             Self::BadRequest
             | Self::TlsExpected
             | Self::TargetTooLong
+            | Self::MediaTypeRefused
             | Self::ExpectationFailed
             | Self::HeadTooLarge
             | Self::Internal
@@ -220,6 +247,48 @@ impl FailureKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge(pub Arc<str>);
 
+/// Violations that one failure tells of; there may be more.
+pub const VIOLATIONS_MAX: usize = 32;
+/// The longest sentence and place of a violation, in bytes; longer ones are cut.
+const VIOLATION_BYTES_MAX: usize = 256;
+
+/// One thing that a request has and should not, or the other way round. The client is told of it: it
+/// must hold nothing secret, and of the request no more than names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The part of the request: `body`, `path`, `query`, `header`, `cookie`.
+    pub part: &'static str,
+    /// In a body a JSON pointer (RFC 6901); else the name of the parameter, and a pointer behind it if
+    /// it is inside of its value.
+    pub at: String,
+    /// What is wrong, in a sentence.
+    pub message: String,
+}
+
+impl Violation {
+    /// One with its texts cut where they are too long.
+    #[must_use]
+    pub fn new(part: &'static str, at: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { part, at: cut(at.into()), message: cut(message.into()) }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.part, self.at, self.message)
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > VIOLATION_BYTES_MAX {
+        let ends = text.char_indices().map(|(at, _)| at);
+        let most = ends.take_while(|at| *at <= VIOLATION_BYTES_MAX).last().unwrap_or(0);
+        text.truncate(most);
+        text.push('\u{2026}');
+    }
+    text
+}
+
 /// A failed exchange. It is small, for every answer could be one instead.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -234,6 +303,8 @@ struct More {
     cause: Option<Cow<'static, str>>,
     after: Option<Duration>,
     challenges: Vec<Challenge>,
+    violations: Vec<Violation>,
+    allowed: Vec<&'static str>,
 }
 
 impl Failure {
@@ -276,6 +347,22 @@ impl Failure {
         self
     }
 
+    /// What of the request is wrong; at most [`VIOLATIONS_MAX`] are kept.
+    #[must_use]
+    pub fn violating(mut self, violations: impl IntoIterator<Item = Violation>) -> Self {
+        let more = self.more();
+        let room = VIOLATIONS_MAX.saturating_sub(more.violations.len());
+        more.violations.extend(violations.into_iter().take(room));
+        self
+    }
+
+    /// Methods that would have been served (RFC 9110 section 15.5.6).
+    #[must_use]
+    pub fn allowing(mut self, methods: impl IntoIterator<Item = &'static str>) -> Self {
+        self.more().allowed.extend(methods);
+        self
+    }
+
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
@@ -299,6 +386,18 @@ impl Failure {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.more.as_ref()?.after
+    }
+
+    /// What of the request is wrong, as far as it is known.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        self.more.as_ref().map_or(&[], |more| &more.violations)
+    }
+
+    /// Methods that would have been served, if the failure is about the method and they are known.
+    #[must_use]
+    pub fn allowed(&self) -> &[&'static str] {
+        self.more.as_ref().map_or(&[], |more| &more.allowed)
     }
 
     /// What would have proved who calls: one or more if the client is unauthenticated.

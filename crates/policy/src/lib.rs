@@ -23,7 +23,7 @@ mod who;
 pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
 pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
-pub use failure::{Challenge, Failure, FailureKind};
+pub use failure::{Challenge, Failure, FailureKind, VIOLATIONS_MAX, Violation};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
 pub use places::{Found, Places};
@@ -90,6 +90,9 @@ pub enum Verdict {
     Answer(Box<Response>),
     /// Refuse.
     Fail(Failure),
+    /// Go on, though it would have refused: it was told only to report. On the way in it is counted and
+    /// written down; on the way back it is as [`Verdict::Next`].
+    Report(Failure),
     /// Of a policy that identifies: the request brings nothing that it looks for. Another one may know
     /// who calls; if none does, the client is told all their challenges.
     Unknown(Challenge),

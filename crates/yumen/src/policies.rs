@@ -21,10 +21,12 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_mtls_auth::Config>(),
         Kind::of::<yumen_policy_oauth2_introspection::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
+        Kind::of::<yumen_policy_request_validation::Config>(),
         Kind::of::<yumen_policy_rules::Config>(),
         Kind::of::<yumen_policy_scopes::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
         Kind::of::<yumen_policy_signed_identity::Config>(),
+        Kind::of::<yumen_policy_threat_limits::Config>(),
     ]
 }
 

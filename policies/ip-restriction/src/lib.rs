@@ -19,13 +19,39 @@ pub struct Config {
     /// Networks that may not ask, even if they are in `allow`.
     #[schemars(with = "Vec<String>")]
     pub deny: Vec<IpNet>,
+    /// As `allow`, a text with a network or an address in each line, usually `${file:PATH}`. What stands
+    /// behind a `#` is a comment.
+    pub allow_list: Option<String>,
+    /// As `deny`, a text with a network or an address in each line.
+    pub deny_list: Option<String>,
 }
+
+/// Networks that one list may have.
+const NETWORKS_MAX: usize = 1_000_000;
 
 impl Settings for Config {
     const NAME: &'static str = "ip-restriction";
     const PHASE: Phase = Phase::Guard;
 
-    fn compile(self, at: &str, report: &mut Report, _scope: &Scope) -> Option<Arc<dyn Policy>> {
+    fn compile(mut self, at: &str, report: &mut Report, _scope: &Scope) -> Option<Arc<dyn Policy>> {
+        let before = report.problems().len();
+        let restricts = self.allow_list.is_some() || !self.allow.is_empty();
+        for (key, text, into) in [
+            ("allow_list", self.allow_list.take(), &mut self.allow),
+            ("deny_list", self.deny_list.take(), &mut self.deny),
+        ] {
+            read(&text.unwrap_or_default(), into, &format!("{at}.{key}"), report);
+        }
+        if report.problems().len() > before {
+            return None;
+        }
+        // A list that has become empty lets in nobody: it must not let in everybody.
+        if restricts && self.allow.is_empty() {
+            report
+                .error(format!("{at}.allow_list"), "it has no network, so nobody would be let in")
+                .hint("put one in, such as `10.0.0.0/8`");
+            return None;
+        }
         if self.allow.is_empty() && self.deny.is_empty() {
             report
                 .error(at, "neither `allow` nor `deny` has a network, so nobody is restricted")
@@ -36,6 +62,30 @@ impl Settings for Config {
             allow: Networks::new(&self.allow),
             deny: Networks::new(&self.deny),
         }))
+    }
+}
+
+/// Reads a network or an address in each line. What is none goes to the report.
+fn read(text: &str, into: &mut Vec<IpNet>, at: &str, report: &mut Report) {
+    for (number, line) in text.lines().enumerate() {
+        let written = line.split('#').next().unwrap_or_default().trim();
+        if written.is_empty() {
+            continue;
+        }
+        let network = written.parse::<IpNet>().ok();
+        match network.or_else(|| written.parse::<IpAddr>().map(IpNet::from).ok()) {
+            Some(network) => into.push(network),
+            None => {
+                let shown: String = written.chars().take(60).collect();
+                let message = format!("line {}: `{shown}` is no network", number + 1);
+                report.error(at, message).hint("such as `10.0.0.0/8` or `2001:db8::1`");
+            }
+        }
+    }
+    if into.len() > NETWORKS_MAX {
+        report
+            .error(at, format!("there are more than {NETWORKS_MAX} networks"))
+            .hint("leave some out");
     }
 }
 

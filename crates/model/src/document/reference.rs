@@ -38,8 +38,8 @@ impl BadReference {
             }
             Self::NotSet(name) => format!("set it, or write `${{env:{name}:-default}}`"),
             Self::NoFile(..) => format!(
-                "a path is absolute, or starts in the folder of this configuration file; the file is UTF-8 text of at most {} KiB",
-                REFERENCED_BYTES >> 10
+                "a path is absolute, or starts in the folder of this configuration file; the file is UTF-8 text of at most {} MiB",
+                REFERENCED_BYTES >> 20
             ),
         }
     }

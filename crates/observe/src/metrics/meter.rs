@@ -115,6 +115,8 @@ pub(super) struct PolicyCells {
     pub(super) answered: Count,
     /// By the place of the failure in the list of all, from 1.
     pub(super) refused: Slots,
+    /// The same of those that it only reported.
+    pub(super) reported: Slots,
 }
 
 impl WorkerMetrics {
@@ -199,6 +201,12 @@ impl PolicyMeter {
     /// It answered.
     pub fn answered(&self) {
         self.cells.answered.add(1);
+    }
+
+    /// It would have refused with this failure, and only reports.
+    pub fn reported(&self, failure: FailureKind) {
+        let place = FailureKind::ALL.iter().position(|one| *one == failure).unwrap_or(0);
+        self.cells.reported.count(u16::try_from(place + 1).unwrap_or(u16::MAX));
     }
 
     /// It refused, with this failure.

@@ -67,6 +67,7 @@ struct PolicySum {
     passed: u64,
     answered: u64,
     refused: BTreeMap<u16, u64>,
+    reported: BTreeMap<u16, u64>,
 }
 
 /// Rows of one metric: the labels that are written in front of every sample, and the sums.
@@ -185,6 +186,7 @@ fn add_policy(sum: &mut PolicySum, cells: &PolicyCells) {
     add(&mut sum.passed, &cells.passed);
     add(&mut sum.answered, &cells.answered);
     cells.refused.add_to(&mut sum.refused);
+    cells.reported.add_to(&mut sum.reported);
 }
 
 fn add(sum: &mut u64, count: &Count) {
@@ -293,12 +295,16 @@ fn policies(text: &mut Exposition<'_>, rows: &Rows<PolicySum>) -> io::Result<()>
     let series = series::POLICY_DECISIONS;
     text.begin(series);
     for (labels, sum) in rows {
-        let refused = sum.refused.iter().filter_map(|(place, count)| {
-            let kind = FailureKind::ALL.get(usize::from(*place).saturating_sub(1))?;
-            Some(("refused", kind.code(), *count))
-        });
+        let told = |decision| {
+            move |(place, count): (&u16, &u64)| {
+                let kind = FailureKind::ALL.get(usize::from(*place).saturating_sub(1))?;
+                Some((decision, kind.code(), *count))
+            }
+        };
+        let refused = sum.refused.iter().filter_map(told("refused"));
+        let reported = sum.reported.iter().filter_map(told("reported"));
         let all = [("passed", "", sum.passed), ("answered", "", sum.answered)];
-        for (decision, code, count) in all.into_iter().chain(refused) {
+        for (decision, code, count) in all.into_iter().chain(refused).chain(reported) {
             let [decision, code] =
                 [("decision", decision), ("code", code)].map(|(key, value)| label(key, value));
             text.sample((series, ""), &[labels, &decision, &code], Value::Whole(count))?;

@@ -91,6 +91,33 @@ fn whoever_is_known_is_counted() {
 }
 
 #[test]
+fn what_policies_decide_is_counted() {
+    let registry = registry();
+    let worker = registry.worker();
+    let policy = worker.policy("ip-restriction");
+    (0..3).for_each(|_| policy.passed());
+    policy.answered();
+    policy.refused(FailureKind::Forbidden);
+    policy.refused(FailureKind::Forbidden);
+    policy.reported(FailureKind::Invalid);
+    let samples = samples(&registry);
+    for (key, expect) in [
+        ("yumen_policy_decisions_total{policy=ip-restriction|decision=passed|code=}", 3.0),
+        ("yumen_policy_decisions_total{policy=ip-restriction|decision=answered|code=}", 1.0),
+        (
+            "yumen_policy_decisions_total{policy=ip-restriction|decision=reported|code=invalid_request}",
+            1.0,
+        ),
+        (
+            "yumen_policy_decisions_total{policy=ip-restriction|decision=refused|code=forbidden}",
+            2.0,
+        ),
+    ] {
+        assert_eq!(samples.get(key), Some(&expect), "{key}");
+    }
+}
+
+#[test]
 fn listeners_services_config_and_log_are_counted() {
     let tally = Arc::new(LogTally::of(11, 3, 2));
     let registry = Registry::new("1.2.3", tally, Arc::default(), Registry::GRACE);
@@ -117,11 +144,6 @@ fn listeners_services_config_and_log_are_counted() {
     service.attempted(Some(AttemptEnd::Answered(200)));
     service.attempted(Some(AttemptEnd::TimedOut));
     service.attempted(None);
-    let policy = worker.policy("ip-restriction");
-    (0..3).for_each(|_| policy.passed());
-    policy.answered();
-    policy.refused(FailureKind::Forbidden);
-    policy.refused(FailureKind::Forbidden);
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_253_290_123);
     registry.config_applied(7, Names::default(), at, Instant::now());
     registry.config_failed(Instant::now());
@@ -142,12 +164,6 @@ fn listeners_services_config_and_log_are_counted() {
         ("yumen_upstream_attempts_total{service=shop|end=answered}", 1.0),
         ("yumen_upstream_attempts_total{service=shop|end=timed_out}", 1.0),
         ("yumen_upstream_attempts_total{service=shop|end=called_off}", 1.0),
-        ("yumen_policy_decisions_total{policy=ip-restriction|decision=passed|code=}", 3.0),
-        ("yumen_policy_decisions_total{policy=ip-restriction|decision=answered|code=}", 1.0),
-        (
-            "yumen_policy_decisions_total{policy=ip-restriction|decision=refused|code=forbidden}",
-            2.0,
-        ),
         ("yumen_config_revision{}", 7.0),
         ("yumen_config_apply_failures_total{}", 1.0),
         ("yumen_config_last_success_timestamp_seconds{}", 1_795_253_290.123),
