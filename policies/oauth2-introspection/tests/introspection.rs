@@ -104,7 +104,7 @@ fn verdict(policy: &Arc<dyn Policy>, exchange: &mut Exchange) -> String {
             return "?".to_owned();
         }
         Verdict::Fail(failure) => failure,
-        Verdict::Answer(_) => panic!("it answers nothing"),
+        Verdict::Answer(_) | Verdict::Report(_) => panic!("it answers nothing"),
     };
     assert!(exchange.principal.is_none());
     let cause = failure.cause().unwrap().to_owned();
