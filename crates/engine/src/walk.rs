@@ -1,6 +1,7 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
+use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Status, Version, grpc};
@@ -199,6 +200,7 @@ async fn inward(
     let since = Instant::now();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     exchange.now = now.map_or(0, |now| now.as_secs());
+    exchange.route = Some(Rc::clone(&ends.name));
     let alternatives = chain.links.get(chain.identify.clone()).unwrap_or_default();
     let fields = exchange.request.head.fields_mut();
     alternatives.iter().for_each(|link| link.policy.clear(fields));

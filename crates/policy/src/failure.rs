@@ -56,6 +56,8 @@ pub enum FailureKind {
     UpstreamBadAnswer,
     /// Who calls cannot be found out just now.
     IdentityBusy,
+    /// Whether this one is let in cannot be found out just now.
+    AuthorizationBusy,
     /// The service has as many requests as it may, or no target at all.
     UpstreamBusy,
     /// More requests at once would only queue at the service.
@@ -70,7 +72,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::BadRequest,
         Self::TlsExpected,
         Self::NoCredentials,
@@ -93,6 +95,7 @@ impl FailureKind {
         Self::UpstreamClosed,
         Self::UpstreamBadAnswer,
         Self::IdentityBusy,
+        Self::AuthorizationBusy,
         Self::UpstreamBusy,
         Self::UpstreamOverloaded,
         Self::UpstreamOpen,
@@ -143,6 +146,11 @@ impl FailureKind {
             Self::IdentityBusy => {
                 (503, "identity_busy", "Who sends the request cannot be found out just now.")
             }
+            Self::AuthorizationBusy => (
+                503,
+                "authorization_busy",
+                "Whether the request is allowed cannot be found out just now.",
+            ),
             Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
             Self::UpstreamOverloaded => {
                 (503, "upstream_overloaded", "The service has as much to do as it can.")
@@ -183,6 +191,7 @@ impl FailureKind {
             Self::BodyTooLarge => RESOURCE_EXHAUSTED,
             Self::NoRoute | Self::MethodRefused => UNIMPLEMENTED,
             Self::IdentityBusy
+            | Self::AuthorizationBusy
             | Self::UpstreamUnreachable
             | Self::UpstreamTls
             | Self::UpstreamClosed
@@ -233,6 +242,7 @@ struct More {
     sentence: Option<Cow<'static, str>>,
     cause: Option<Cow<'static, str>>,
     after: Option<Duration>,
+    status: Option<Status>,
     challenges: Vec<Challenge>,
 }
 
@@ -262,6 +272,13 @@ impl Failure {
         self
     }
 
+    /// Another status for the client than that of its kind.
+    #[must_use]
+    pub fn answering(mut self, status: Status) -> Self {
+        self.more().status = Some(status);
+        self
+    }
+
     /// When the client may try again, from now.
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
@@ -280,6 +297,13 @@ impl Failure {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         self.kind
+    }
+
+    /// The status that the client sees.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let own = self.more.as_ref().and_then(|more| more.status);
+        own.unwrap_or(self.kind.status())
     }
 
     /// The sentence for the client.
