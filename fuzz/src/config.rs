@@ -33,8 +33,10 @@ fn kinds() -> [Kind; 7] {
         Kind::of::<yumen_policy_bot_filter::Config>(),
         Kind::of::<yumen_policy_cors::Config>(),
         Kind::of::<yumen_policy_csrf::Config>(),
+        Kind::of::<yumen_policy_forward_auth::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_opa::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
     ]

@@ -10,6 +10,7 @@ pub mod authority;
 pub mod chunked;
 pub mod config;
 pub mod expression;
+pub mod ext_authz;
 pub mod grpc;
 pub mod http2_guard;
 pub mod http2_head;
@@ -31,11 +32,12 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 18] = [
+pub const TARGETS: [(&str, Check); 19] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
     ("expression", expression::check),
+    ("ext_authz", ext_authz::check),
     ("grpc", grpc::check),
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),

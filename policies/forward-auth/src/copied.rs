@@ -1,5 +1,7 @@
 //! What is taken over from an answer: nothing that is not named in the configuration.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use yumen_courier::Answer;
 use yumen_http::{Fields, Malformed, RequestHead, Status};
@@ -43,7 +45,7 @@ pub(crate) struct Yes {
     pub(crate) to_client: Vec<Field>,
     /// What names a consumer, if there is one such value.
     pub(crate) consumer: Option<String>,
-    pub(crate) claims: Map<String, Value>,
+    pub(crate) claims: Option<Arc<Map<String, Value>>>,
 }
 
 /// An answer over HTTP. One that speaks of the server itself decides nothing.
@@ -103,7 +105,7 @@ impl Copied {
         Said::Yes(Box::new(Yes {
             authorization,
             consumer,
-            claims,
+            claims: (!claims.is_empty()).then(|| Arc::new(claims)),
             to_client: chosen(answered.to_client, &self.to_client),
             fields: answered.fields.into_iter().filter(is_told).collect(),
             remove: answered.remove,

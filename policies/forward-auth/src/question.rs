@@ -28,6 +28,10 @@ const OF_MESSAGES: [&str; 9] = [
     "content-md5",
 ];
 
+/// Fields that only the gateway says in an inquiry begin so. Some are no fields of the gateway elsewhere, and
+/// come as clients write them.
+const OWN_STARTS: [&str; 2] = ["x-forwarded-", "x-original-"];
+
 /// What is told.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -52,6 +56,15 @@ impl Question {
         names.find(|name| head.fields().all(name).nth(1).is_some())
     }
 
+    /// Whether only the gateway says this in an inquiry.
+    fn is_own(&self, name: &str) -> bool {
+        let begins = |start: &&str| {
+            name.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start))
+        };
+        OWN_STARTS.iter().any(begins)
+            || self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+    }
+
     /// The fields of a request that are sent, with their names.
     pub(crate) fn sent<'a>(
         &'a self,
@@ -64,7 +77,7 @@ impl Question {
         let fields = head.fields().iter();
         let fields = fields.filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
         fields.filter(move |(name, _)| {
-            matches!(Known::of(name.as_bytes()), Known::Other) && is_sent(name)
+            Known::of(name.as_bytes()) == Known::Other && is_sent(name) && !self.is_own(name)
         })
     }
 

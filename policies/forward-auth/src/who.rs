@@ -32,7 +32,7 @@ impl Who {
         if self.is_named && consumer.is_none() && !self.lets_in {
             return Err(unknown("the server names no consumer who is known"));
         }
-        let claims = (!yes.claims.is_empty()).then(|| Arc::new(yes.claims.clone()));
+        let claims = yes.claims.clone();
         Ok(Principal { consumer, credential: None, claims, by: Config::NAME, is_anonymous: false })
     }
 
