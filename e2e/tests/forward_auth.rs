@@ -4,9 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use yumen_e2e::backend::{Step, ok, raw};
+use yumen_e2e::certificates::{Authority, Unusual};
 use yumen_e2e::client::{Answer, Client, SOON};
 use yumen_e2e::http2::{Fate, block};
 use yumen_e2e::message::Message;
+use yumen_e2e::rig::{pair, put};
 use yumen_e2e::tools::{Server, Tool, free_address, have};
 use yumen_e2e::wait::wait_until;
 use yumen_e2e::{Backend, Gateway, Http2, websocket};
@@ -502,4 +504,52 @@ fn nginx_decides_by_its_users() {
     assert_eq!(answer.status(), 401);
     assert_eq!(answer.all("www-authenticate"), ["Basic realm=\"orders\""]);
     assert!(answer.text().contains("401 Authorization Required"), "{}", answer.text());
+}
+
+/// A server that shows a certificate, and wants to see one.
+#[test]
+fn tls_says_who_the_server_is_and_who_asks() {
+    if !have(&[Tool::Nginx]) {
+        return;
+    }
+    let authority = Authority::new("house");
+    let own = authority.sign(&["localhost"]);
+    let shown = authority.sign_unusual(&["gateway"], Unusual { client: true, ..Unusual::default() });
+    let (nginx, address) = Server::nginx(
+        "server { listen LISTEN ssl; ssl_certificate FOLDER/own.pem; ssl_certificate_key FOLDER/own.key; \
+         ssl_client_certificate FOLDER/ca.pem; ssl_verify_client on; location / { return 200; } }",
+        |folder| {
+            put(folder, "own", &own);
+            put(folder, "shown", &shown);
+            fs::write(folder.join("ca.pem"), &authority.certificate).expect("a file");
+        },
+    );
+    let backend = Backend::answering("hello");
+    let url = format!("url: 'https://localhost:{}/', timeout: 30s", address.port());
+    let folder = nginx.folder();
+    let ca = format!("ca: '${{file:{}/ca.pem}}'", folder.display());
+    let pair = pair(folder, "shown");
+    let pair = pair.trim_matches(['{', '}', ' ']);
+    // Without a certificate of its own, nginx answers 400; without the authority, nobody is believed.
+    for (trust, status) in [
+        (format!("{ca}, {pair}"), 200),
+        (ca.clone(), 400),
+        (pair.to_owned(), 503),
+    ] {
+        let gateway = Gateway::start(&config(&backend, &format!("{url}, {trust}")));
+        assert_eq!(get(&gateway, "/", "").status(), status, "{trust}: {:?}", gateway.stdout.all());
+    }
+    assert_eq!(backend.connections(), 1);
+}
+
+/// A new cookie is not lost because the service fails.
+#[test]
+fn what_the_client_is_told_comes_with_a_failure_too() {
+    let (backend, auth) = (Backend::answering("hello"), knows_good());
+    let forward = format!("url: 'http://{}/', copy_to_client: [Set-Cookie]", auth.authority());
+    let gateway = Gateway::start(&config(&backend, &forward));
+    drop(backend);
+    let answer = get(&gateway, "/", "Authorization: Bearer good\r\n");
+    assert!(matches!(answer.status(), 502..=504), "{answer:?}");
+    assert_eq!(answer.all("set-cookie"), ["session=2"]);
 }

@@ -46,7 +46,7 @@ impl Engine {
             Action::Redirect(redirect) => redirect.location(&parameters, head),
             Action::Forward(_) | Action::Answer(_) => Vec::new(),
         };
-        exchange.path = path.map_err(malformed)?;
+        exchange.path = path.map_err(malformed)?.map(String::into_boxed_str);
         // Here, and not there: who has no policies does not even step in.
         let has_policies = !offer.chain.links.is_empty();
         if has_policies && let Some(answer) = inward(&offer.chain, ends, exchange, mark).await? {

@@ -27,7 +27,7 @@ pub struct Exchange {
     /// What is asked. The head is checked and canonical.
     pub request: Request,
     /// The path that the service will see: the request's own unless a route rewrote it.
-    pub path: Option<String>,
+    pub path: Option<Box<str>>,
     /// The answer, once there is one.
     pub response: Option<Response>,
     /// Who calls, once a policy has found out. In a box, for most routes do not ask.

@@ -21,6 +21,18 @@ use crate::{Failing, ForwardAuth};
 const BODY_MAX: u64 = 1 << 20;
 /// Entries of a map or a list of the configuration.
 const ENTRIES: usize = 64;
+/// Fields that are sent and are no secret of anybody.
+const PLAIN: [&str; 9] = [
+    "Accept",
+    "Accept-Language",
+    "Content-Type",
+    "Content-Language",
+    "Origin",
+    "Referer",
+    "Sec-Fetch-Mode",
+    "User-Agent",
+    "X-Requested-With",
+];
 /// Stands for all fields in `send`.
 const ALL: &str = "*";
 
@@ -210,7 +222,9 @@ impl Settings for Config {
         self.check(at, report);
         let reached = self.server(at, report);
         let send_all = self.send.iter().any(|name| name == ALL);
-        let some: Vec<String> = self.send.iter().filter(|name| *name != ALL).cloned().collect();
+        // All have a name that is sent anyway in its place, so that the others keep theirs.
+        let some = |name: &String| if name == ALL { "Accept".to_owned() } else { name.clone() };
+        let some: Vec<String> = self.send.iter().map(some).collect();
         let mut list = |key: &str, names: &[String], check: fn(&str) -> Result<(), String>| {
             names_of(&format!("{at}.{key}"), names, check, report)
         };
@@ -255,7 +269,9 @@ impl Settings for Config {
             id: self.consumer_id,
             lets_in: self.unknown_consumer == UnknownConsumer::LetIn,
         };
+        let secrets = secrets(&question.send, only_with.as_ref());
         Some(Arc::new(ForwardAuth {
+            secrets,
             asker: reached.asker,
             is_grpc: reached.is_grpc,
             question,
@@ -414,6 +430,14 @@ impl Config {
         let kept = Kept::new(lifetime.as_secs(), entries);
         (report.problems().len() == before).then_some(Remembered { kept, by })
     }
+}
+
+/// The names of fields that may prove who calls: logs do not show their values.
+fn secrets(send: &Names, only_with: Option<&Names>) -> Vec<String> {
+    let is_plain = |name: &&str| PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(name));
+    let sent = send.exact().filter(|name| !is_plain(name));
+    let wanted = only_with.into_iter().flat_map(Names::exact);
+    sent.chain(wanted).map(str::to_owned).collect()
 }
 
 fn names_of(

@@ -49,9 +49,15 @@ struct ForwardAuth {
     who: Who,
     on_failure: Failing,
     remembered: Option<Remembered>,
+    /// Names of what logs do not show.
+    secrets: Vec<String>,
 }
 
 impl Policy for ForwardAuth {
+    fn secrets(&self) -> &[String] {
+        &self.secrets
+    }
+
     fn clear(&self, fields: &mut Fields) {
         self.copied.clear(fields);
     }

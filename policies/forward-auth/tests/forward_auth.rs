@@ -8,11 +8,22 @@ use yumen_policy_forward_auth::Config;
 
 const URL: &str = "url: 'http://127.0.0.1:1/verify'";
 
+/// The config is refused with a problem at the path, that has the words and nothing secret.
+fn check(config: &str, path: &str, words: &str) {
+    let report = compile::<Config>(config).map(|_| ()).unwrap_err();
+    let found = report.problems().iter().any(|problem| {
+        let hint = problem.hint.as_deref().unwrap_or_default();
+        problem.path.starts_with(path)
+            && (problem.message.contains(words) || hint.contains(words))
+    });
+    assert!(found, "{config}: {report}");
+    assert!(!report.to_string().contains("s3cret"), "{report}");
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     let http = |more: &str| format!("{{ {URL}, {more} }}");
     let grpc = |more: &str| format!("{{ url: 'grpc://127.0.0.1:1', {more} }}");
-    let many = vec!["X-A"; 65].join(", ");
     for (config, path, words) in [
         ("{}".to_owned(), "config.url", "URL"),
         ("{ url: 'ftp://a' }".to_owned(), "config.url", "begin"),
@@ -29,9 +40,19 @@ fn what_is_wrong_is_told_with_its_place() {
         (grpc("method: post"), "config.method", "its own method"),
         (grpc("append_path: true"), "config.append_path", "its own method"),
         (grpc("original: true"), "config.original", "says what"),
+    ] {
+        check(&config, path, words);
+    }
+}
+
+#[test]
+fn names_and_times_that_cannot_be_are_told_with_their_place() {
+    let http = |more: &str| format!("{{ {URL}, {more} }}");
+    let many = vec!["X-A"; 65].join(", ");
+    for (config, path, words) in [
         (http("send: [Connection]"), "config.send[0]", "gateway"),
         (http("send: ['a b']"), "config.send[0]", "no name"),
-        (http("send: ['X*']"), "config.send[0]", "beginning"),
+        (http("send: ['*', 'X*']"), "config.send[1]", "beginning"),
         (http("copy_to_service: [X-A, Authorization]"), "config.copy_to_service[1]", "client"),
         (http("copy_to_service: [x_user]"), "config.copy_to_service[0]", "underscore"),
         (http("copy_to_service: [X-Consumer-Username]"), "config.copy_to_service[0]", "gateway"),
@@ -57,15 +78,14 @@ fn what_is_wrong_is_told_with_its_place() {
         (http("claims: { email: 'a b' }"), "config.claims.email", "no name"),
         (http("consumer: X-User"), "config.consumer", "consumer_"),
     ] {
-        let report = compile::<Config>(&config).map(|_| ()).unwrap_err();
-        let found = report.problems().iter().any(|problem| {
-            let hint = problem.hint.as_deref().unwrap_or_default();
-            problem.path.starts_with(path)
-                && (problem.message.contains(words) || hint.contains(words))
-        });
-        assert!(found, "{config}: {report}");
-        assert!(!report.to_string().contains("s3cret"), "{report}");
+        check(&config, path, words);
     }
+}
+
+#[test]
+fn what_can_be_is_taken() {
+    let http = |more: &str| format!("{{ {URL}, {more} }}");
+    let grpc = |more: &str| format!("{{ url: 'grpc://127.0.0.1:1', {more} }}");
     for good in [
         http("send: ['*', 'X-Auth-*'], copy_to_service: ['Remote-*']"),
         http("method: same, body_max: 1KiB, append_path: true, original: true"),
@@ -96,7 +116,7 @@ fn who_brings_nothing_is_not_asked_about() {
 #[test]
 fn what_comes_twice_is_refused_before_anybody_is_asked() {
     let policy = compile::<Config>(&format!("{{ {URL}, send: [X-Key, Cookie, 'X-B*'] }}")).unwrap();
-    let mut check = |fields: &str, is_refused: bool| {
+    let check = |fields: &str, is_refused: bool| {
         let mut exchange = exchange(&format!("GET / HTTP/1.1\nHost: a\n{fields}"));
         match policy.on_request(&mut exchange) {
             Step::Now(Verdict::Fail(failure)) => {
@@ -124,6 +144,12 @@ fn what_only_the_server_says_is_taken_out() {
     policy.clear(fields);
     let left: Vec<_> = fields.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
     assert_eq!(left, ["Authorization", "X-User-Id"]);
+}
+
+#[test]
+fn logs_do_not_show_what_proves_who_calls() {
+    let config = format!("{{ {URL}, send: [Accept, X-Session, 'X-Auth-*'], only_with: [X-Key] }}");
+    assert_eq!(compile::<Config>(&config).unwrap().secrets(), ["X-Session", "X-Key"]);
 }
 
 /// To explain a request, nobody is asked.

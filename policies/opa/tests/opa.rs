@@ -55,7 +55,7 @@ fn what_is_wrong_is_told_with_its_place() {
 fn what_cannot_be_told_as_one_thing_is_refused() {
     let policy =
         compile::<Config>(&format!("{{ {URL}, input_headers: [X-Tenant, Accept] }}")).unwrap();
-    let mut check = |head: &str, is_refused: bool| {
+    let check = |head: &str, is_refused: bool| {
         let mut exchange = exchange(head);
         match policy.on_request(&mut exchange) {
             Step::Now(Verdict::Fail(failure)) => {
