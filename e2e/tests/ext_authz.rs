@@ -134,7 +134,10 @@ fn a_request_is_refused_as_the_server_says() {
     assert_eq!(answer.all("www-authenticate"), ["Bearer realm=\"id\""]);
     assert!(answer.all("x-internal").is_empty());
     let answer = get(&gateway, "/redirect", "");
-    assert_eq!((answer.status(), answer.all("location")), (302, vec!["https://id.example/".to_owned()]));
+    assert_eq!(
+        (answer.status(), answer.all("location")),
+        (302, vec!["https://id.example/".to_owned()])
+    );
     for (target, cause) in [
         ("/broken", "would break the head"),
         ("/giant", "larger than"),
@@ -143,7 +146,8 @@ fn a_request_is_refused_as_the_server_says() {
     ] {
         let answer = get(&gateway, target, "");
         assert_eq!(answer.status(), 503, "{target}: {}", answer.text());
-        let line = gateway.stdout.wait(0, SOON, |line| line.contains(&format!("\"path\":\"{target}\"")));
+        let line =
+            gateway.stdout.wait(0, SOON, |line| line.contains(&format!("\"path\":\"{target}\"")));
         let line = line.expect("a line");
         assert!(line.contains(cause), "{target}: {line}");
     }
@@ -172,7 +176,8 @@ fn callers_of_grpc_are_refused_with_a_status_of_theirs() {
     let (_server, address) = Server::script(Tool::Python, "ext_authz.py");
     let (_service, service) = Server::script(Tool::Python, "grpc_server.py");
     let service = format!("protocol: http2\n    url: 'http://{service}'");
-    let gateway = Gateway::start(&config(&service, &format!("url: 'grpc://{address}', timeout: 30s")));
+    let gateway =
+        Gateway::start(&config(&service, &format!("url: 'grpc://{address}', timeout: 30s")));
     let script = "import grpc, sys
 channel = grpc.insecure_channel(sys.argv[1])
 print(channel.unary_unary('/test.Test/Echo')(b'hello', timeout=60).decode())

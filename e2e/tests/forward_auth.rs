@@ -90,7 +90,8 @@ fn the_service_is_told_what_the_server_says_and_nothing_else() {
             "{SPOOFED}{connection}Authorization: Bearer good\r\nCookie: a=b\r\nX-Private: 1\r\n\
              X-Forwarded-For: 10.9.9.9\r\nX-Forwarded-Uri: /other\r\nX-Original-URL: /other\r\n"
         );
-        let request = format!("GET /a%20b/c?x=%2F HTTP/1.1\r\nHost: shop.example:81\r\n{fields}\r\n");
+        let request =
+            format!("GET /a%20b/c?x=%2F HTTP/1.1\r\nHost: shop.example:81\r\n{fields}\r\n");
         let answer = ask(&gateway, &request);
         assert_eq!((answer.status(), &*answer.text()), (200, "hello"));
         assert_eq!(answer.all("set-cookie"), ["session=2"]);
@@ -144,13 +145,14 @@ fn a_refusal_is_told_to_the_client_and_the_service_hears_nothing() {
             "HTTP/1.1 302 Found\r\nLocation: https://id.example/?rd=/login\r\nSet-Cookie: csrf=1\r\n\
              Set-Cookie: state=2; HttpOnly\r\nX-Internal: secret\r\nContent-Length: 0\r\n\r\n",
         )],
-        "/packed" => vec![raw(
-            "HTTP/1.1 403 No\r\nContent-Encoding: gzip\r\nContent-Type: text/html\r\n\
-             Transfer-Encoding: chunked\r\n\r\n3\r\n\x1f\x00z\r\n0\r\n\r\n",
-        )],
+        "/packed" => {
+            vec![raw("HTTP/1.1 403 No\r\nContent-Encoding: gzip\r\nContent-Type: text/html\r\n\
+             Transfer-Encoding: chunked\r\n\r\n3\r\n\x1f\x00z\r\n0\r\n\r\n")]
+        }
         _ => vec![raw("HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nslow")],
     });
-    let gateway = Gateway::start(&config(&backend, &format!("url: 'http://{}/'", auth.authority())));
+    let gateway =
+        Gateway::start(&config(&backend, &format!("url: 'http://{}/'", auth.authority())));
     let answer = get(&gateway, "/login", "");
     assert_eq!((answer.status(), &*answer.text()), (302, ""));
     assert_eq!(answer.all("location"), ["https://id.example/?rd=/login"]);
@@ -198,20 +200,40 @@ fn unwell() -> Vec<(&'static str, Vec<Step>)> {
             "an endless body",
             vec![
                 raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-                Step::Repeat(b"400\r\n".iter().chain(&[b'x'; 1024]).chain(b"\r\n").copied().collect(), 1 << 14),
+                Step::Repeat(
+                    b"400\r\n".iter().chain(&[b'x'; 1024]).chain(b"\r\n").copied().collect(),
+                    1 << 14,
+                ),
             ],
         ),
-        ("an endless head", vec![raw("HTTP/1.1 200 OK\r\n"), Step::Repeat(large.into_bytes(), 4096)]),
+        (
+            "an endless head",
+            vec![raw("HTTP/1.1 200 OK\r\n"), Step::Repeat(large.into_bytes(), 4096)],
+        ),
         ("interim for ever", vec![Step::Repeat(b"HTTP/1.1 103 Early\r\n\r\n".to_vec(), 1000)]),
         ("its own failure", vec![raw("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n")]),
         ("not modified", vec![raw("HTTP/1.1 304 No\r\n\r\n")]),
         ("a switch", vec![raw("HTTP/1.1 101 Switch\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")]),
         ("no HTTP", vec![raw("220 mail.example ESMTP\r\n"), Step::Close]),
-        ("two lengths", vec![raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!")]),
+        (
+            "two lengths",
+            vec![raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!")],
+        ),
         // A value with a line end in it, in all its forms.
-        ("a bare LF", vec![raw("HTTP/1.1 200 OK\r\nX-Auth-User: a\nX-Admin: 1\r\nContent-Length: 0\r\n\r\n")]),
-        ("a bare CR", vec![raw("HTTP/1.1 200 OK\r\nX-Auth-User: a\rX-Admin: 1\r\nContent-Length: 0\r\n\r\n")]),
-        ("a folded line", vec![raw("HTTP/1.1 200 OK\r\nX-Auth-User: a\r\n X-Admin: 1\r\nContent-Length: 0\r\n\r\n")]),
+        (
+            "a bare LF",
+            vec![raw("HTTP/1.1 200 OK\r\nX-Auth-User: a\nX-Admin: 1\r\nContent-Length: 0\r\n\r\n")],
+        ),
+        (
+            "a bare CR",
+            vec![raw("HTTP/1.1 200 OK\r\nX-Auth-User: a\rX-Admin: 1\r\nContent-Length: 0\r\n\r\n")],
+        ),
+        (
+            "a folded line",
+            vec![raw(
+                "HTTP/1.1 200 OK\r\nX-Auth-User: a\r\n X-Admin: 1\r\nContent-Length: 0\r\n\r\n",
+            )],
+        ),
         ("a NUL", vec![raw("HTTP/1.1 200 OK\r\nX-Auth-User: a\0b\r\nContent-Length: 0\r\n\r\n")]),
     ]
 }
@@ -241,7 +263,8 @@ fn without_an_answer_nobody_passes_unless_that_is_said() {
     let line = gateway.stdout.wait(0, SOON, |line| line.contains("cannot connect to"));
     assert!(line.is_some(), "{:?}", gateway.stdout.all());
     assert_eq!(backend.connections(), 0);
-    let gateway = gone("on_failure: allow, replace_authorization: true, consumer_from: X-Auth-User");
+    let gateway =
+        gone("on_failure: allow, replace_authorization: true, consumer_from: X-Auth-User");
     let mark = backend.mark();
     let fields = format!("{SPOOFED}Authorization: Bearer x\r\n");
     assert_eq!(get(&gateway, "/", &fields).status(), 200);
@@ -257,7 +280,8 @@ fn without_an_answer_nobody_passes_unless_that_is_said() {
 #[test]
 fn a_server_that_comes_back_is_asked_again() {
     let (backend, auth) = (Backend::answering("hello"), Backend::answering("ok"));
-    let gateway = Gateway::start(&config(&backend, &format!("url: 'http://{}/'", auth.authority())));
+    let gateway =
+        Gateway::start(&config(&backend, &format!("url: 'http://{}/'", auth.authority())));
     for round in 0..5 {
         assert_eq!(get(&gateway, "/", "").status(), 200, "{round}");
         // A kept connection that is gone costs nobody an answer.
@@ -300,14 +324,16 @@ fn a_body_goes_to_the_server_and_to_the_service() {
     }
     let (mark, asked) = (backend.mark(), auth.mark());
     let chunked = format!("401\r\n{full}x\r\n0\r\n\r\n");
-    for (fields, body) in
-        [("Content-Length: 1025\r\n", format!("{full}x")), ("Transfer-Encoding: chunked\r\n", chunked)]
-    {
+    for (fields, body) in [
+        ("Content-Length: 1025\r\n", format!("{full}x")),
+        ("Transfer-Encoding: chunked\r\n", chunked),
+    ] {
         assert_eq!(post(fields, &body).status(), 413, "{fields}");
     }
     assert!(since(&backend, &mark).is_empty() && since(&auth, &asked).is_empty());
     // Where it is not asked for, it is left to the service.
-    let gateway = Gateway::start(&config(&backend, &format!("url: 'http://{}/'", auth.authority())));
+    let gateway =
+        Gateway::start(&config(&backend, &format!("url: 'http://{}/'", auth.authority())));
     let (mark, asked) = (backend.mark(), auth.mark());
     let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
     assert_eq!(ask(&gateway, request).status(), 200);
@@ -326,15 +352,15 @@ fn websockets_and_streams_are_asked_about_as_requests_are() {
         vec![raw(websocket::agreement_to(call.request)), Step::Echo]
     });
     let auth = knows_good();
-    let forward = format!(
-        "url: 'http://{}/', send: ['*'], copy_to_service: [X-Auth-User]",
-        auth.authority()
-    );
+    let forward =
+        format!("url: 'http://{}/', send: ['*'], copy_to_service: [X-Auth-User]", auth.authority());
     let gateway = Gateway::start(&config(&backend, &forward));
     let spoofed = "\r\nX-Forwarded-Uri: /open\r\nx-forwarded-method: HEAD\r\nX-Original-URI: /open";
     let handshake =
         websocket::handshake("/chat").replace("\r\n\r\n", &format!("{spoofed}\r\n\r\n"));
-    let with = |token: &str| handshake.replace("\r\n\r\n", &format!("\r\nAuthorization: Bearer {token}\r\n\r\n"));
+    let with = |token: &str| {
+        handshake.replace("\r\n\r\n", &format!("\r\nAuthorization: Bearer {token}\r\n\r\n"))
+    };
     let answer = Client::connect(gateway.web()).ask(with("bad")).expect("an answer");
     assert_eq!((answer.status(), &*answer.text()), (401, "log in"));
     assert_eq!(answer.all("www-authenticate"), ["Bearer realm=\"id\""]);
@@ -442,9 +468,9 @@ fn who_is_no_consumer_or_sends_two_tokens_does_not_pass() {
 fn the_token_of_the_server_takes_the_place_of_the_clients() {
     let backend = Backend::answering("hello");
     let auth = Backend::start(|call| match call.request.target() {
-        "/prefix/a?b" => vec![raw(
-            "HTTP/1.1 204 Ok\r\nAuthorization: Bearer inner\r\nX-Level: 3\r\n\r\n",
-        )],
+        "/prefix/a?b" => {
+            vec![raw("HTTP/1.1 204 Ok\r\nAuthorization: Bearer inner\r\nX-Level: 3\r\n\r\n")]
+        }
         _ => vec![raw("HTTP/1.1 200 Ok\r\nContent-Length: 0\r\n\r\n")],
     });
     let forward = format!(
@@ -453,10 +479,8 @@ fn the_token_of_the_server_takes_the_place_of_the_clients() {
         auth.authority()
     );
     let rules = "kind: rules, config: { allow: [{ when: 'claims.level == \"3\"' }] }";
-    let yaml = config(&backend, &forward).replace(
-        "{ name: all, policies: [",
-        &format!("{{ name: all, policies: [{{ {rules} }}, "),
-    );
+    let yaml = config(&backend, &forward)
+        .replace("{ name: all, policies: [", &format!("{{ name: all, policies: [{{ {rules} }}, "));
     let gateway = Gateway::start(&yaml);
     let (mark, asked) = (backend.mark(), auth.mark());
     let fields = "Authorization: Bearer outer\r\nX-Gateway-Token: spoofed\r\n";
@@ -514,7 +538,8 @@ fn tls_says_who_the_server_is_and_who_asks() {
     }
     let authority = Authority::new("house");
     let own = authority.sign(&["localhost"]);
-    let shown = authority.sign_unusual(&["gateway"], Unusual { client: true, ..Unusual::default() });
+    let shown =
+        authority.sign_unusual(&["gateway"], Unusual { client: true, ..Unusual::default() });
     let (nginx, address) = Server::nginx(
         "server { listen LISTEN ssl; ssl_certificate FOLDER/own.pem; ssl_certificate_key FOLDER/own.key; \
          ssl_client_certificate FOLDER/ca.pem; ssl_verify_client on; location / { return 200; } }",
@@ -531,11 +556,9 @@ fn tls_says_who_the_server_is_and_who_asks() {
     let pair = pair(folder, "shown");
     let pair = pair.trim_matches(['{', '}', ' ']);
     // Without a certificate of its own, nginx answers 400; without the authority, nobody is believed.
-    for (trust, status) in [
-        (format!("{ca}, {pair}"), 200),
-        (ca.clone(), 400),
-        (pair.to_owned(), 503),
-    ] {
+    for (trust, status) in
+        [(format!("{ca}, {pair}"), 200), (ca.clone(), 400), (pair.to_owned(), 503)]
+    {
         let gateway = Gateway::start(&config(&backend, &format!("{url}, {trust}")));
         assert_eq!(get(&gateway, "/", "").status(), status, "{trust}: {:?}", gateway.stdout.all());
     }

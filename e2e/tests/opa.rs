@@ -128,7 +128,11 @@ fn only_a_yes_is_a_yes() {
     assert!(line.is_some(), "{:?}", gateway.stdout.all());
     for path in ["http/number", "http/bare", "http/broken", "http/giant"] {
         let answer = send(&with(path), "GET", "/", "");
-        assert_eq!((answer.status(), answer.text().contains("authorization_busy")), (503, true), "{path}");
+        assert_eq!(
+            (answer.status(), answer.text().contains("authorization_busy")),
+            (503, true),
+            "{path}"
+        );
     }
     assert_eq!(send(&with("http/nothing"), "GET", "/", "").status(), 403);
     assert_eq!(backend.connections(), before);
@@ -151,7 +155,11 @@ fn without_a_decision_nobody_passes_unless_that_is_said() {
         let opa = format!("url: 'http://{}/v1/data/a', timeout: 400ms", server.authority());
         let gateway = Gateway::start(&config(&backend, &opa));
         let answer = send(&gateway, "GET", "/", "");
-        assert_eq!((answer.status(), answer.all("retry-after")), (503, vec!["1".to_owned()]), "{what}");
+        assert_eq!(
+            (answer.status(), answer.all("retry-after")),
+            (503, vec!["1".to_owned()]),
+            "{what}"
+        );
         assert_eq!(backend.connections(), 0, "{what}");
     }
     let url = format!("url: 'http://{}/v1/data/a'", free_address());

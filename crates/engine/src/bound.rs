@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use yumen_observe::{PolicyMeter, RouteMeter, ServiceMeter, WorkerMetrics};
-use yumen_policy::RouteName;
 use yumen_plan::{Action, ListenerPlan, Offer, Plan, RoutePlan, Substitute};
+use yumen_policy::RouteName;
 use yumen_upstream::{Clerk, Destination, Ledgers, Outbound, Pool};
 
 /// The plan of the moment, for all workers.

@@ -185,10 +185,7 @@ mod tests {
         check(server("http://auth.example"), &["url"]);
         check(server("grpc://10.0.0.1:1"), &["url"]);
         let clear = server("http://127.0.0.1");
-        check(
-            Server { ca: Some("x"), own: Some(("x", "y")), ..clear },
-            &["ca", "certificate"],
-        );
+        check(Server { ca: Some("x"), own: Some(("x", "y")), ..clear }, &["ca", "certificate"]);
         check(Server { ca: Some("no PEM"), ..server("https://a.example") }, &["ca"]);
         let bad = Server { timeout: None, at_once: 0, ..server("http://a.example") };
         check(bad, &["url", "timeout", "at_once"]);

@@ -130,4 +130,3 @@ fn protocol(version: Version) -> &'static str {
         Version::Tcp | Version::Tls => "",
     }
 }
-

@@ -331,7 +331,12 @@ impl Config {
         check("url", is_grpc && path != "/", calls, "leave the path out");
         check("method", is_grpc && self.method != Method::Get, calls, "leave it out");
         check("append_path", is_grpc && self.append_path, calls, "leave it out");
-        check("original", is_grpc && self.original, "a call says what is asked for", "leave it out");
+        check(
+            "original",
+            is_grpc && self.original,
+            "a call says what is asked for",
+            "leave it out",
+        );
         let context = !is_grpc && !self.context.is_empty();
         check("context", context, "only a call of gRPC has one", "use `headers`");
         let body = !is_grpc && self.body_max.0 > 0 && self.method == Method::Get;
@@ -348,13 +353,17 @@ impl Config {
             [("body_max", self.body_max, 0), ("answer_max", self.answer_max, 1)]
         {
             let is_wrong = bytes.0 > BODY_MAX || bytes.0 < least;
-            check(key, is_wrong, format!("it is not from {least}B to {}", Bytes(BODY_MAX)), "64KiB");
+            check(
+                key,
+                is_wrong,
+                format!("it is not from {least}B to {}", Bytes(BODY_MAX)),
+                "64KiB",
+            );
         }
         let is_status = (400..=599).contains(&self.failure_status);
         let message = "it is no status of a failure".to_owned();
         check("failure_status", !is_status, message, "from 400 to 599, such as `503`");
-        let is_challenge =
-            !self.challenge.is_empty() && is_field_value(self.challenge.as_bytes());
+        let is_challenge = !self.challenge.is_empty() && is_field_value(self.challenge.as_bytes());
         let message = "it is no value of `WWW-Authenticate`".to_owned();
         check("challenge", !is_challenge, message, "such as `Bearer realm=\"orders\"`");
         let sizes = [self.headers.len(), self.context.len(), self.claims.len()];
@@ -397,10 +406,7 @@ impl Config {
         let entries = usize::try_from(cache.entries).unwrap_or(usize::MAX);
         if !(1..=ENTRIES_MAX).contains(&entries) {
             report
-                .error(
-                    format!("{at}.cache.entries"),
-                    format!("it is not from 1 to {ENTRIES_MAX}"),
-                )
+                .error(format!("{at}.cache.entries"), format!("it is not from 1 to {ENTRIES_MAX}"))
                 .hint("such as `10000`");
         }
         if self.body_max.0 > 0 {

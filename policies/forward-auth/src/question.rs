@@ -48,11 +48,12 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// A field that is sent by its name and came several times: the server could look at one of them and
-    /// the service at another.
+    /// A field that is sent by its name, or `Authorization`, that came several times: the server could look
+    /// at one of them and the service at another.
     pub(crate) fn doubled(&self, head: &RequestHead) -> Option<&str> {
         let is_list = |name: &str| LISTS.iter().any(|one| one.eq_ignore_ascii_case(name));
-        let mut names = self.send.exact().filter(|name| !is_list(name));
+        let names = self.send.exact().filter(|name| !is_list(name));
+        let mut names = names.chain(["Authorization"]);
         names.find(|name| head.fields().all(name).nth(1).is_some())
     }
 
@@ -75,7 +76,8 @@ impl Question {
             self.send.has(name.as_bytes()) || (self.send_all && !of_message(name))
         };
         let fields = head.fields().iter();
-        let fields = fields.filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
+        let fields =
+            fields.filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
         fields.filter(move |(name, _)| {
             Known::of(name.as_bytes()) == Known::Other && is_sent(name) && !self.is_own(name)
         })

@@ -13,8 +13,7 @@ fn check(config: &str, path: &str, words: &str) {
     let report = compile::<Config>(config).map(|_| ()).unwrap_err();
     let found = report.problems().iter().any(|problem| {
         let hint = problem.hint.as_deref().unwrap_or_default();
-        problem.path.starts_with(path)
-            && (problem.message.contains(words) || hint.contains(words))
+        problem.path.starts_with(path) && (problem.message.contains(words) || hint.contains(words))
     });
     assert!(found, "{config}: {report}");
     assert!(!report.to_string().contains("s3cret"), "{report}");
@@ -69,11 +68,7 @@ fn names_and_times_that_cannot_be_are_told_with_their_place() {
         (http("cache: { for: 5s, entries: 0 }"), "config.cache.entries", "1 to"),
         (http("cache: { for: 5s, by: [request.body] }"), "config.cache.by[0]", "neither"),
         (http("cache: { for: 5s, by: ['a b'] }"), "config.cache.by[0]", "neither"),
-        (
-            http("method: post, body_max: 1KiB, cache: { for: 5s }"),
-            "config.cache",
-            "one body",
-        ),
+        (http("method: post, body_max: 1KiB, cache: { for: 5s }"), "config.cache", "one body"),
         (http("consumer_from: 'a b'"), "config.consumer_from", "no name"),
         (http("claims: { email: 'a b' }"), "config.claims.email", "no name"),
         (http("consumer: X-User"), "config.consumer", "consumer_"),
@@ -129,6 +124,7 @@ fn what_comes_twice_is_refused_before_anybody_is_asked() {
     };
     check("X-Key: 1\nx-key: 2", true);
     check("X-Key: 1", false);
+    check("Authorization: a\nauthorization: b", true);
     check("Cookie: a=1\nCookie: b=2", false);
     check("X-Other: 1\nX-Other: 2", false);
 }

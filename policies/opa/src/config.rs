@@ -146,11 +146,7 @@ impl Settings for Config {
             path: reached.path,
             headers: self.headers.into_iter().collect(),
             input: Input { headers: sent?, context: context.collect() },
-            copied: Copied {
-                to_service: to_service?,
-                to_client: to_client?,
-                refusal: refusal?,
-            },
+            copied: Copied { to_service: to_service?, to_client: to_client?, refusal: refusal? },
             answer_max: usize::try_from(self.answer_max.0).unwrap_or(usize::MAX),
             on_failure,
             kept,

@@ -8,7 +8,8 @@ use yumen_policy::{Consumer, Exchange, Secured};
 /// Query parameters that are told one by one; a request with more is refused.
 const PARAMETERS_MAX: usize = 1000;
 /// Fields that are lists of words: they may come in several lines.
-const LISTS: [&str; 5] = ["accept", "accept-language", "accept-encoding", "cookie", "cache-control"];
+const LISTS: [&str; 5] =
+    ["accept", "accept-language", "accept-encoding", "cookie", "cache-control"];
 
 /// What is told of each request.
 #[derive(Debug)]

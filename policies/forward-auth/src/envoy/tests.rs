@@ -139,16 +139,22 @@ fn what_is_not_wholly_understood_is_no_answer() {
         ("metadata alone", message(|out| nested(out, 4, |_| {}))),
         ("text", b"not a message".to_vec()),
         ("html", b"<html>no</html>".to_vec()),
-        ("a failure of its own", message(|out| {
-            status(out, 0);
-            nested(out, 5, |_| {});
-        })),
+        (
+            "a failure of its own",
+            message(|out| {
+                status(out, 0);
+                nested(out, 5, |_| {});
+            }),
+        ),
         ("yes and no", both),
         ("yes twice", twice),
-        ("yes with a refusal", message(|out| {
-            status(out, 0);
-            nested(out, 2, |_| {});
-        })),
+        (
+            "yes with a refusal",
+            message(|out| {
+                status(out, 0);
+                nested(out, 2, |_| {});
+            }),
+        ),
         ("a refusal without a status", message(|out| nested(out, 2, |_| {}))),
         ("too many", many),
         ("a line end in a value", ok(|out| header(out, 2, "x-a", "b\r\nX-Admin: 1"))),
@@ -199,10 +205,7 @@ fn metadata_is_read_within_bounds() {
     check(&|out| double(out, 2, -0.5), json!(-0.5));
     check(&|out| double(out, 2, 1e300), json!(1e300));
     check(&|out| number(out, 4, 1), json!(true));
-    check(
-        &|out| nested(out, 6, |out| nested(out, 1, |out| bytes(out, 3, b"x"))),
-        json!(["x"]),
-    );
+    check(&|out| nested(out, 6, |out| nested(out, 1, |out| bytes(out, 3, b"x"))), json!(["x"]));
     fn deep(out: &mut Write, levels: usize) {
         if levels > 0 {
             nested(out, 6, |out| nested(out, 1, |out| deep(out, levels - 1)));
