@@ -12,6 +12,7 @@ fn config(service: &str, forward: &str) -> String {
     format!(
         "
 listeners: [{{ name: web, address: '127.0.0.1:0' }}]
+status: {{ address: '127.0.0.1:0' }}
 consumers: [{{ name: ada, groups: [gold] }}]
 services:
   - name: backend

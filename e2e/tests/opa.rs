@@ -13,6 +13,7 @@ fn config(backend: &Backend, opa: &str) -> String {
     format!(
         "
 listeners: [{{ name: web, address: '127.0.0.1:0' }}]
+status: {{ address: '127.0.0.1:0' }}
 consumers:
   - {{ name: ada, external_id: '7', groups: [gold], tags: [eu], keys: [{{ key: ada-key-12 }}] }}
 services:

@@ -1,6 +1,7 @@
 //! What a decision may depend on: the same names as in the expressions of `rules`, as a document.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use yumen_http::{Fields, Known, RequestHead, Version, query};
 use yumen_inquiry::Names;
 use yumen_policy::{Consumer, Exchange, Secured};
@@ -27,41 +28,99 @@ pub(crate) enum Ambiguous {
     Parameters,
 }
 
+/// The question.
+#[derive(Serialize)]
+struct Question<'a> {
+    input: Document<'a>,
+}
+
+/// What a decision may depend on.
+#[derive(Serialize)]
+struct Document<'a> {
+    request: Asked<'a>,
+    client: Client,
+    consumer: Option<Caller<'a>>,
+    credential: &'a str,
+    identified_by: &'a str,
+    is_anonymous: bool,
+    claims: &'a Map<String, Value>,
+    tls: Option<Tls<'a>>,
+    route: &'a str,
+    service: &'a str,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    context: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Asked<'a> {
+    method: &'a str,
+    scheme: &'a str,
+    host: &'a str,
+    path: &'a str,
+    segments: Vec<String>,
+    query: &'a str,
+    parameters: Map<String, Value>,
+    headers: Map<String, Value>,
+    protocol: &'a str,
+}
+
+#[derive(Serialize)]
+struct Client {
+    address: String,
+}
+
+#[derive(Serialize)]
+struct Caller<'a> {
+    name: &'a str,
+    external_id: &'a str,
+    groups: &'a [Box<str>],
+    tags: &'a [Box<str>],
+}
+
+#[derive(Serialize)]
+struct Tls<'a> {
+    version: &'a str,
+    server_name: &'a str,
+    client_subject: &'a str,
+    client_names: &'a [String],
+    client_fingerprint: &'a str,
+}
+
 impl Input {
-    /// The document.
-    pub(crate) fn write(&self, exchange: &Exchange) -> Result<Value, Ambiguous> {
+    /// The question, as the server is asked it.
+    pub(crate) fn write(&self, exchange: &Exchange) -> Result<String, Ambiguous> {
         let Exchange { client, principal, route, .. } = exchange;
         let head = &exchange.request.head;
         let principal = principal.as_deref();
         let consumer = principal.and_then(|one| one.consumer.as_deref());
         let credential = principal.and_then(|one| one.credential.as_ref());
-        let claims = principal.and_then(|one| one.claims.as_deref()).cloned().unwrap_or_default();
-        let mut input = json!({
-            "request": {
-                "method": head.method().as_str(),
-                "scheme": client.forwarding.proto(),
-                "host": head.host(),
-                "path": head.path(),
-                "segments": segments(head.path_bytes()),
-                "query": head.query().unwrap_or_default(),
-                "parameters": parameters(head)?,
-                "headers": self.sent(head.fields())?,
-                "protocol": protocol(head.version()),
-            },
-            "client": { "address": client.address.to_string() },
-            "consumer": consumer.map_or(Value::Null, told),
-            "credential": credential.map(|one| one.id()).unwrap_or_default(),
-            "identified_by": principal.map_or("", |one| one.by),
-            "is_anonymous": principal.is_none_or(|one| one.is_anonymous),
-            "claims": claims,
-            "tls": tls(client.secured.as_deref()),
-            "route": route.as_ref().map_or("", |one| &*one.route),
-            "service": route.as_ref().map_or("", |one| &*one.service),
-        });
-        if let (Value::Object(input), false) = (&mut input, self.context.is_empty()) {
-            input.insert("context".to_owned(), Value::Object(self.context.clone()));
-        }
-        Ok(input)
+        let nothing = Map::new();
+        let request = Asked {
+            method: head.method().as_str(),
+            scheme: client.forwarding.proto(),
+            host: head.host(),
+            path: head.path(),
+            segments: segments(head.path_bytes()),
+            query: head.query().unwrap_or_default(),
+            parameters: parameters(head)?,
+            headers: self.sent(head.fields())?,
+            protocol: protocol(head.version()),
+        };
+        let input = Document {
+            request,
+            client: Client { address: client.address.to_string() },
+            consumer: consumer.map(told),
+            credential: credential.map(|one| one.id()).unwrap_or_default(),
+            identified_by: principal.map_or("", |one| one.by),
+            is_anonymous: principal.is_none_or(|one| one.is_anonymous),
+            claims: principal.and_then(|one| one.claims.as_deref()).unwrap_or(&nothing),
+            tls: client.secured.as_deref().map(tls),
+            route: route.as_ref().map_or("", |one| &*one.route),
+            service: route.as_ref().map_or("", |one| &*one.service),
+            context: &self.context,
+        };
+        // Texts and maps of texts can always be written.
+        serde_json::to_string(&Question { input }).map_err(|_never| Ambiguous::Parameters)
     }
 
     /// The fields that are told, by names in lower case.
@@ -88,26 +147,24 @@ impl Input {
     }
 }
 
-fn told(consumer: &Consumer) -> Value {
-    let words = |list: &[Box<str>]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-    json!({
-        "name": &*consumer.name,
-        "external_id": consumer.external_id.as_deref().unwrap_or_default(),
-        "groups": words(&consumer.groups),
-        "tags": words(&consumer.tags),
-    })
+fn told(consumer: &Consumer) -> Caller<'_> {
+    Caller {
+        name: &consumer.name,
+        external_id: consumer.external_id.as_deref().unwrap_or_default(),
+        groups: &consumer.groups,
+        tags: &consumer.tags,
+    }
 }
 
-fn tls(secured: Option<&Secured>) -> Value {
-    let Some(secured) = secured else { return Value::Null };
+fn tls(secured: &Secured) -> Tls<'_> {
     let shown = secured.identity.as_ref().map(|identity| &identity.shown);
-    json!({
-        "version": secured.version.unwrap_or_default(),
-        "server_name": secured.server_name.as_deref().unwrap_or_default(),
-        "client_subject": shown.map_or("", |shown| &*shown.subject),
-        "client_names": shown.map(|shown| shown.names.clone()).unwrap_or_default(),
-        "client_fingerprint": shown.map_or("", |shown| &*shown.fingerprint),
-    })
+    Tls {
+        version: secured.version.unwrap_or_default(),
+        server_name: secured.server_name.as_deref().unwrap_or_default(),
+        client_subject: shown.map_or("", |shown| &*shown.subject),
+        client_names: shown.map(|shown| &*shown.names).unwrap_or_default(),
+        client_fingerprint: shown.map_or("", |shown| &*shown.fingerprint),
+    }
 }
 
 /// The segments of a path, decoded; `/` is one that is empty.

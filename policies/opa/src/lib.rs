@@ -9,7 +9,6 @@ pub use config::{Cache, Config, OnFailure};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use yumen_courier::Request;
 use yumen_http::{Malformed, Status};
 use yumen_inquiry::{Asker, Kept};
@@ -45,7 +44,7 @@ impl Policy for Opa {
     fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         self.copied.clear(exchange.request.head.fields_mut());
         let question = match self.input.write(exchange) {
-            Ok(input) => json!({ "input": input }).to_string(),
+            Ok(question) => question,
             Err(ambiguous) => return Verdict::Fail(unclear(&ambiguous)).into(),
         };
         let ticket = self.kept.as_ref().map(|kept| (kept, kept.ticket(question.as_bytes())));

@@ -30,7 +30,7 @@ fn what_is_wrong_is_told_with_its_place() {
         (with("failure_status: 302"), "config.failure_status", "status"),
         (with("cache: { for: off }"), "config.cache.for", "whole seconds"),
         (with("cache: { for: 5s, entries: 2000000 }"), "config.cache.entries", "1 to"),
-        (with("path: x"), "config.path", ""),
+        (with("path: x"), "config", "unknown key `path`"),
     ] {
         let report = compile::<Config>(&config).map(|_| ()).unwrap_err();
         let found = report.problems().iter().any(|problem| {
