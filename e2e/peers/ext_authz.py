@@ -61,7 +61,7 @@ def giant(response, _context):
 
 
 def slow(_response, _context):
-    time.sleep(5)
+    time.sleep(20)
 
 
 def fails(_response, context):

@@ -94,6 +94,7 @@ impl Input {
         let principal = principal.as_deref();
         let consumer = principal.and_then(|one| one.consumer.as_deref());
         let credential = principal.and_then(|one| one.credential.as_ref());
+        let credential = credential.map(|one| one.id()).unwrap_or_default();
         let nothing = Map::new();
         let request = Asked {
             method: head.method().as_str(),
@@ -110,7 +111,7 @@ impl Input {
             request,
             client: Client { address: client.address.to_string() },
             consumer: consumer.map(told),
-            credential: credential.map(|one| one.id()).unwrap_or_default(),
+            credential: &credential,
             identified_by: principal.map_or("", |one| one.by),
             is_anonymous: principal.is_none_or(|one| one.is_anonymous),
             claims: principal.and_then(|one| one.claims.as_deref()).unwrap_or(&nothing),
