@@ -577,3 +577,35 @@ fn what_the_client_is_told_comes_with_a_failure_too() {
     assert!(matches!(answer.status(), 502..=504), "{answer:?}");
     assert_eq!(answer.all("set-cookie"), ["session=2"]);
 }
+
+/// One inquiry may be under way, four wait, and the sixth is told at once.
+#[test]
+fn only_so_many_wait_for_a_server_that_hangs() {
+    let (backend, auth) = (Backend::answering("hello"), Backend::start(|_| vec![Step::Hang]));
+    let forward = format!("url: 'http://{}/', at_once: 1, timeout: 60s", auth.authority());
+    let gateway = Gateway::start(&config(&backend, &forward));
+    let mut clients: Vec<Client> = (0..6).map(|_| Client::connect(gateway.web())).collect();
+    for client in &mut clients {
+        assert!(client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    }
+    wait_until("one is told", || {
+        let told = |client: &mut Client| {
+            client.fill(Duration::from_millis(20));
+            client.buffer.starts_with(b"HTTP/1.1 503 ")
+        };
+        clients.iter_mut().filter_map(|client| told(client).then_some(())).count() == 1
+    });
+    let line = gateway.stdout.wait(0, SOON, |line| line.contains("too many requests wait"));
+    assert!(line.is_some(), "{:?}", gateway.stdout.all());
+    assert_eq!((auth.connections(), backend.connections()), (1, 0));
+    // Whoever goes away leaves their place to others.
+    clients.into_iter().for_each(Client::abort);
+    wait_until("there is a place again", || {
+        let mut client = Client::connect(gateway.web());
+        assert!(client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.fill(Duration::from_millis(200));
+        let waits = client.buffer.is_empty();
+        client.abort();
+        waits
+    });
+}

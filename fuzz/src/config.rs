@@ -28,7 +28,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// The policies of the binary.
-fn kinds() -> [Kind; 7] {
+fn kinds() -> [Kind; 9] {
     [
         Kind::of::<yumen_policy_bot_filter::Config>(),
         Kind::of::<yumen_policy_cors::Config>(),
