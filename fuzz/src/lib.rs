@@ -11,6 +11,7 @@ pub mod chunked;
 pub mod config;
 pub mod expression;
 pub mod graphql;
+pub mod ext_authz;
 pub mod grpc;
 pub mod http2_guard;
 pub mod http2_head;
@@ -35,12 +36,13 @@ pub mod xml;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 22] = [
+pub const TARGETS: &[(&str, Check)] = &[
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
     ("expression", expression::check),
     ("graphql", graphql::check),
+    ("ext_authz", ext_authz::check),
     ("grpc", grpc::check),
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),

@@ -100,6 +100,11 @@ fn expression() {
 }
 
 #[test]
+fn ext_authz() {
+    replay("ext_authz");
+}
+
+#[test]
 fn origin() {
     replay("origin");
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use yumen_observe::{PolicyMeter, RouteMeter, ServiceMeter, WorkerMetrics};
 use yumen_plan::{Action, ListenerPlan, Offer, Plan, RoutePlan, Substitute};
+use yumen_policy::RouteName;
 use yumen_upstream::{Clerk, Destination, Ledgers, Outbound, Pool};
 
 /// The plan of the moment, for all workers.
@@ -136,6 +137,7 @@ pub(crate) struct Stand {
 /// One offer's ends on one worker.
 #[derive(Debug)]
 pub(crate) struct Ends {
+    pub(crate) name: Rc<RouteName>,
     pub(crate) meter: RouteMeter,
     /// Of the policies of its chain, in their order.
     pub(crate) policies: Box<[PolicyMeter]>,
@@ -226,7 +228,9 @@ impl Bound {
             });
             let meter = metrics.route(&listener.listener.name, &route.service, &route.name);
             let policies = offer.chain.links.iter().map(|link| metrics.policy(link.kind)).collect();
-            Ends { meter, policies, service, substitute }
+            let (name, service_name) = (Arc::clone(&route.name), Arc::clone(&route.service));
+            let name = Rc::new(RouteName { route: name, service: service_name });
+            Ends { name, meter, policies, service, substitute }
         }))
     }
 

@@ -17,7 +17,7 @@ enum Form {
 #[cold]
 pub(crate) fn respond(failure: &Failure, accept: Option<&[u8]>, id: &str) -> Response {
     let form = choose(accept);
-    let status = failure.kind().status();
+    let status = failure.status();
     let body = write(form, failure, id);
     let mut head = ResponseHead::new(status);
     let content_type = match form {
@@ -66,7 +66,7 @@ pub(crate) fn respond_to_call(failure: &Failure, id: &str) -> Response {
 }
 
 fn write(form: Form, failure: &Failure, id: &str) -> String {
-    let (code, status) = (failure.kind().code(), failure.kind().status());
+    let (code, status) = (failure.kind().code(), failure.status());
     let sentence = failure.sentence();
     let reason = yumen_http::reason(status);
     let quoted = quote(sentence);

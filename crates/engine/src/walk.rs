@@ -1,6 +1,7 @@
 //! The table of contents of a request: find the route, go in through its policies, ask its service,
 //! come back out.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Status, Version, grpc};
@@ -45,7 +46,7 @@ impl Engine {
             Action::Redirect(redirect) => redirect.location(&parameters, head),
             Action::Forward(_) | Action::Answer(_) => Vec::new(),
         };
-        exchange.path = path.map_err(malformed)?;
+        exchange.path = path.map_err(malformed)?.map(String::into_boxed_str);
         // Here, and not there: who has no policies does not even step in.
         let has_policies = !offer.chain.links.is_empty();
         if has_policies
@@ -98,6 +99,7 @@ impl Engine {
     ) -> Result<Option<Response>, Failure> {
         let since = Instant::now();
         exchange.now = self.outbound.worker().unix_seconds();
+        exchange.route = Some(Rc::clone(&ends.name));
         let alternatives = chain.links.get(chain.identify.clone()).unwrap_or_default();
         let fields = exchange.request.head.fields_mut();
         alternatives.iter().for_each(|link| link.policy.clear(fields));

@@ -377,6 +377,15 @@ impl Fields {
         })
     }
 
+    /// Keeps bytes that are no field in the buffer, and returns where they are.
+    pub(crate) fn put_aside(&mut self, bytes: &[u8]) -> Result<Range<u32>, Malformed> {
+        let position =
+            |at: usize| u32::try_from(at).map_err(|_too_long| Malformed("the head is too long"));
+        let range = position(self.bytes.len())?..position(self.bytes.len() + bytes.len())?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(range)
+    }
+
     fn part(&self, start: u32, end: u32) -> &[u8] {
         self.slice(&(start..end))
     }

@@ -225,6 +225,19 @@ impl RequestHead {
         self.target.query = (!left.is_empty()).then_some(range.start..end);
     }
 
+    /// Puts another query in the place of the one there was, if there was one; an empty one leaves none.
+    ///
+    /// # Errors
+    /// When it has a character that no query has: nothing is changed then.
+    pub fn set_query(&mut self, query: &[u8]) -> Result<(), Malformed> {
+        if !crate::grammar::is_query(query) {
+            return Err(Malformed("a query with a character that must be encoded"));
+        }
+        let range = self.fields.put_aside(query)?;
+        self.target.query = (!query.is_empty()).then_some(range);
+        Ok(())
+    }
+
     /// Host and port that the client asked for; absent only in HTTP/1.0.
     #[must_use]
     pub fn authority(&self) -> Option<&Authority> {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yumen_http::{Forwarding, Request, Response, ResponseHead};
+use yumen_http::{Forwarding, Malformed, Request, Response, ResponseHead};
 
 use crate::attempts::{AttemptEnd, Attempts};
 use crate::decision::{Decided, Decision};
@@ -27,13 +27,15 @@ pub struct Exchange {
     /// What is asked. The head is checked and canonical.
     pub request: Request,
     /// The path that the service will see: the request's own unless a route rewrote it.
-    pub path: Option<String>,
+    pub path: Option<Box<str>>,
     /// The answer, once there is one.
     pub response: Option<Response>,
     /// Who calls, once a policy has found out. In a box, for most routes do not ask.
     pub principal: Option<Box<Principal>>,
     /// When its policies began, in seconds since 1970, a tick of the worker old at most; 0 before that.
     pub now: u64,
+    /// By which route it goes; `None` before its policies began.
+    pub route: Option<Rc<RouteName>>,
     /// What happened so far.
     pub trail: Trail,
 }
@@ -42,9 +44,45 @@ impl Exchange {
     /// A request that nothing has happened to yet.
     #[must_use]
     pub fn new(client: Rc<Client>, request: Request, trail: Trail) -> Self {
-        Self { client, request, path: None, response: None, principal: None, now: 0, trail }
+        Self {
+            client,
+            request,
+            path: None,
+            response: None,
+            principal: None,
+            now: 0,
+            route: None,
+            trail,
+        }
+    }
+
+    /// Puts what was [promised](Trail::promise) into the answer, if there is one. Every policy that
+    /// promises calls this on the way back.
+    ///
+    /// # Errors
+    /// When a field would break the head.
+    pub fn keep_promises(&mut self) -> Result<(), Malformed> {
+        let Some(response) = &mut self.response else { return Ok(()) };
+        let Some(promised) = self.trail.detour.as_mut().and_then(|detour| detour.promised.take())
+        else {
+            return Ok(());
+        };
+        let fields = response.head.fields_mut();
+        promised.into_iter().try_for_each(|(name, value)| fields.add(&name, &value))
     }
 }
+
+/// What a route is called, and the service behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteName {
+    /// The route.
+    pub route: Arc<str>,
+    /// Its service; empty if it has none.
+    pub service: Arc<str>,
+}
+
+/// A name and a value.
+pub type Field = (Box<str>, Box<[u8]>);
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -125,6 +163,8 @@ struct Detour {
     queued: Duration,
     decider: Option<Decider>,
     cause: Option<String>,
+    /// Fields that the answer is to have, whoever gives it.
+    promised: Option<Vec<Field>>,
 }
 
 impl Trail {
@@ -201,6 +241,12 @@ impl Trail {
     #[cold]
     pub fn decided_by(&mut self, decider: Decider) {
         self.detour().decider = Some(decider);
+    }
+
+    /// Writes down fields that the answer is to have, whoever gives it.
+    #[cold]
+    pub fn promise(&mut self, fields: Vec<Field>) {
+        self.detour().promised.get_or_insert_default().extend(fields);
     }
 
     /// Writes down that it waited so long for its turn.

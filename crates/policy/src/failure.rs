@@ -66,6 +66,8 @@ pub enum FailureKind {
     UpstreamBadAnswer,
     /// Who calls cannot be found out just now.
     IdentityBusy,
+    /// Whether this one is let in cannot be found out just now.
+    AuthorizationBusy,
     /// The service has as many requests as it may, or no target at all.
     UpstreamBusy,
     /// More requests at once would only queue at the service.
@@ -80,7 +82,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds, for docs and metrics.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BadRequest,
         Self::TlsExpected,
         Self::Invalid,
@@ -108,6 +110,7 @@ impl FailureKind {
         Self::UpstreamClosed,
         Self::UpstreamBadAnswer,
         Self::IdentityBusy,
+        Self::AuthorizationBusy,
         Self::UpstreamBusy,
         Self::UpstreamOverloaded,
         Self::UpstreamOpen,
@@ -167,6 +170,11 @@ impl FailureKind {
             Self::IdentityBusy => {
                 (503, "identity_busy", "Who sends the request cannot be found out just now.")
             }
+            Self::AuthorizationBusy => (
+                503,
+                "authorization_busy",
+                "Whether the request is allowed cannot be found out just now.",
+            ),
             Self::UpstreamBusy => (503, "upstream_busy", "The service is busy or has no targets."),
             Self::UpstreamOverloaded => {
                 (503, "upstream_overloaded", "The service has as much to do as it can.")
@@ -209,6 +217,7 @@ impl FailureKind {
             Self::Invalid | Self::Unprocessable => INVALID_ARGUMENT,
             Self::NoRoute | Self::NoOperation | Self::MethodRefused => UNIMPLEMENTED,
             Self::IdentityBusy
+            | Self::AuthorizationBusy
             | Self::UpstreamUnreachable
             | Self::UpstreamTls
             | Self::UpstreamClosed
@@ -302,6 +311,7 @@ struct More {
     sentence: Option<Cow<'static, str>>,
     cause: Option<Cow<'static, str>>,
     after: Option<Duration>,
+    status: Option<Status>,
     challenges: Vec<Challenge>,
     violations: Vec<Violation>,
     allowed: Vec<&'static str>,
@@ -330,6 +340,13 @@ impl Failure {
     #[must_use]
     pub fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
         self.more().cause = Some(cause.into());
+        self
+    }
+
+    /// Another status for the client than that of its kind.
+    #[must_use]
+    pub fn answering(mut self, status: Status) -> Self {
+        self.more().status = Some(status);
         self
     }
 
@@ -367,6 +384,13 @@ impl Failure {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         self.kind
+    }
+
+    /// The status that the client sees.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let own = self.more.as_ref().and_then(|more| more.status);
+        own.unwrap_or(self.kind.status())
     }
 
     /// The sentence for the client.

@@ -22,7 +22,7 @@ mod who;
 
 pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
-pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
+pub use exchange::{Client, Decider, Exchange, Field, RouteName, Secured, Trail, Watch};
 pub use failure::{Challenge, Failure, FailureKind, VIOLATIONS_MAX, Violation};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};

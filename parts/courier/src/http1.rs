@@ -20,6 +20,9 @@ pub(crate) const FIELDS_MAX: usize = 200;
 pub(crate) const INTERIM_MAX: usize = 16;
 /// Bytes that are read at once.
 const READ: usize = 16 * 1024;
+/// The same, until so many have come at once: most answers are small, and to make room is the largest part of
+/// what asking for one costs.
+const READ_FIRST: usize = 2 * 1024;
 /// What asks, if the request does not say it itself.
 pub(crate) const AGENT: &str = concat!("yumen/", env!("CARGO_PKG_VERSION"));
 
@@ -136,7 +139,7 @@ struct Talk<'a> {
     out: Out<'a>,
     /// Something of an answer has come.
     heard: bool,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
 }
 
 impl<'a> Talk<'a> {
@@ -148,7 +151,7 @@ impl<'a> Talk<'a> {
             body = &[];
         }
         let out = Out { head, body, sent: 0, is_refused: false };
-        Self { line, out, heard: false, buffer: vec![0; READ].into_boxed_slice() }
+        Self { line, out, heard: false, buffer: vec![0; READ_FIRST] }
     }
 
     /// Sends what can be sent. A server that takes no more may have answered already, so that this
@@ -184,8 +187,12 @@ impl<'a> Talk<'a> {
         let mut read = ReadBuf::new(&mut self.buffer);
         ready!(Pin::new(&mut *self.line).poll_read(context, &mut read))?;
         into.extend_from_slice(read.filled());
-        self.heard |= !read.filled().is_empty();
-        Poll::Ready(Ok(!read.filled().is_empty()))
+        let came = read.filled().len();
+        self.heard |= came > 0;
+        if came == self.buffer.len() {
+            self.buffer.resize(READ, 0);
+        }
+        Poll::Ready(Ok(came > 0))
     }
 
     /// Reads the head of the answer, past interim ones; with it what came behind.

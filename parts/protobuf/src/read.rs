@@ -10,8 +10,8 @@ pub enum Part<'a> {
     Number(u64),
     /// Bytes, text, or a message.
     Bytes(&'a [u8]),
-    /// A number of a fixed size.
-    Fixed,
+    /// A number of a fixed size: its four or eight bytes, the lowest first.
+    Fixed(&'a [u8]),
 }
 
 /// The fields of a message with their numbers, up to its end or to what is none.
@@ -23,6 +23,15 @@ impl<'a> Parts<'a> {
     #[must_use]
     pub fn new(message: &'a [u8]) -> Self {
         Self(message)
+    }
+
+    /// Those of a message that is one to its last byte; `None` for any other. What is read of half a
+    /// message could be the opposite of the whole.
+    #[must_use]
+    pub fn whole(message: &'a [u8]) -> Option<Self> {
+        let mut rest = Self(message);
+        while rest.next().is_some() {}
+        rest.0.is_empty().then_some(Self(message))
     }
 
     /// All bytes, texts or messages in the fields of this number.
@@ -56,13 +65,13 @@ impl<'a> Iterator for Parts<'a> {
         let (tag, rest) = varint(self.0)?;
         let (part, rest) = match tag & 7 {
             0 => varint(rest).map(|(value, rest)| (Part::Number(value), rest))?,
-            1 => (Part::Fixed, rest.get(8..)?),
+            1 => rest.split_at_checked(8).map(|(bytes, rest)| (Part::Fixed(bytes), rest))?,
             2 => {
                 let (length, rest) = varint(rest)?;
                 let (bytes, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
                 (Part::Bytes(bytes), rest)
             }
-            5 => (Part::Fixed, rest.get(4..)?),
+            5 => rest.split_at_checked(4).map(|(bytes, rest)| (Part::Fixed(bytes), rest))?,
             _ => return None,
         };
         self.0 = rest;
@@ -113,6 +122,15 @@ mod tests {
         assert_eq!((parts.clone().number(1), parts.clone().bytes(1)), (Some(5), Some(&b"a"[..])));
         assert_eq!(parts.clone().all_bytes(1).collect::<Vec<_>>(), [b"a", b"b"]);
         assert_eq!((parts.clone().number(2), parts.bytes(3)), (None, None));
+        let fixed = |number: u64| {
+            let mut all = Parts::new(&message);
+            all.find_map(|(field, part)| (field == number).then_some(part)).unwrap()
+        };
+        assert_eq!(fixed(2), Part::Fixed(&6_u64.to_le_bytes()));
+        assert_eq!(fixed(3), Part::Fixed(&7_u32.to_le_bytes()));
+        // It has five fields, and is one to its end behind each of them only.
+        let whole = |end: &usize| Parts::whole(&message[..*end]).is_some();
+        assert_eq!((0..=message.len()).filter(whole).count(), 6);
         for end in 0..message.len() {
             assert!(Parts::new(&message[..end]).count() < 5, "{end}");
         }
