@@ -126,7 +126,6 @@ def main():
         print("h2_small", two("POST", "/orders", order(6)))
         print("h2_pieces", two("POST", "/orders", pieces(order(150_001))))
         print("h2_wrong", two("POST", "/orders", pieces(order(150_000, count=0))))
-        print("h2_huge", two("POST", "/orders", pieces(order(300_000))))
         print("h2_deep", two("POST", "/limits", pieces(b"[" * 500_000, 50_000)))
         print("h2_query", two("GET", "/orders?limit=500"))
 

@@ -98,8 +98,8 @@ struct IpRestriction {
 impl Policy for IpRestriction {
     fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let address = exchange.client.address;
-        let welcome = (self.allow.0.is_empty() || self.allow.contains(address))
-            && !self.deny.contains(address);
+        let welcome =
+            (self.allow.is_empty() || self.allow.contains(address)) && !self.deny.contains(address);
         if welcome {
             return Verdict::Next.into();
         }
@@ -111,35 +111,57 @@ impl Policy for IpRestriction {
 }
 
 /// Networks as disjoint ranges of addresses in ascending order: looking one up costs the same for
-/// ten of them and for a hundred thousand, nearly.
+/// ten of them and for a hundred thousand, nearly. Those of IPv4 are apart: they are a quarter as large.
 #[derive(Debug)]
-struct Networks(Vec<(u128, u128)>);
+struct Networks {
+    four: Vec<(u32, u32)>,
+    six: Vec<(u128, u128)>,
+}
+
+/// The first and the last address of IPv6 that stand for one of IPv4 (RFC 4291 section 2.5.5.2).
+const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
 
 impl Networks {
     fn new(networks: &[IpNet]) -> Self {
-        let mut ranges: Vec<(u128, u128)> = networks
-            .iter()
-            .map(|network| (number(network.network()), number(network.broadcast())))
-            .collect();
+        let ranges = networks.iter();
+        let ranges = ranges.map(|network| (number(network.network()), number(network.broadcast())));
+        let mut ranges: Vec<(u128, u128)> = ranges.collect();
         ranges.sort_unstable();
-        let mut joined: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
+        let mut six: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
         for (first, last) in ranges {
-            match joined.last_mut() {
+            match six.last_mut() {
                 Some(before) if first <= before.1 => before.1 = before.1.max(last),
-                _ => joined.push((first, last)),
+                _ => six.push((first, last)),
             }
         }
-        Self(joined)
+        let low = |address: u128| u32::try_from(address - MAPPED.0).unwrap_or(u32::MAX);
+        let mapped = six.iter().filter(|(first, last)| *first <= MAPPED.1 && *last >= MAPPED.0);
+        let four =
+            mapped.map(|(first, last)| (low(*first.max(&MAPPED.0)), low(*last.min(&MAPPED.1))));
+        let four: Vec<(u32, u32)> = four.collect();
+        six.retain(|(first, last)| *first < MAPPED.0 || *last > MAPPED.1);
+        six.shrink_to_fit();
+        Self { four, six }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.four.is_empty() && self.six.is_empty()
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        let address = number(address);
-        let after = self.0.partition_point(|(first, _)| *first <= address);
-        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|(_, last)| address <= *last)
+        match address.to_canonical() {
+            IpAddr::V4(address) => is_in(&self.four, u32::from(address)),
+            IpAddr::V6(address) => is_in(&self.six, u128::from(address)),
+        }
     }
 }
 
-/// An address as a number; IPv4 where IPv6 maps it (RFC 4291 section 2.5.5.2).
+fn is_in<N: PartialOrd + Copy>(ranges: &[(N, N)], address: N) -> bool {
+    let after = ranges.partition_point(|(first, _)| *first <= address);
+    after.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|(_, last)| address <= *last)
+}
+
+/// An address as a number; IPv4 where IPv6 maps it.
 fn number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => u128::from(address.to_ipv6_mapped()),

@@ -2,6 +2,7 @@
 
 mod config;
 mod document;
+mod doubling;
 mod findings;
 mod media;
 mod openapi;

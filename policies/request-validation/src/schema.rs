@@ -5,6 +5,8 @@ use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 use serde_json::Value;
 use yumen_policy::Violation;
 
+use crate::doubling::may_double;
+
 /// The largest compiled pattern, and its cache, in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 const USUAL: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -13,6 +15,8 @@ const USUAL: &str = "https://json-schema.org/draft/2020-12/schema";
 #[derive(Debug)]
 pub(crate) struct Schema {
     validator: Validator,
+    /// Whether why a value does not fit can be told in a time that is bounded.
+    tells: bool,
 }
 
 impl Schema {
@@ -25,7 +29,7 @@ impl Schema {
         }
         let built = options(formats).build(schema);
         match built {
-            Ok(validator) => Ok(Self { validator }),
+            Ok(validator) => Ok(Self { validator, tells: !may_double(schema) }),
             Err(wrong) => {
                 let at = wrong.instance_path().to_string();
                 Err(if at.is_empty() { wrong.to_string() } else { format!("`{at}`: {wrong}") })
@@ -42,6 +46,9 @@ impl Schema {
         // Most values fit, which is known sooner than why one does not.
         if self.validator.is_valid(value) {
             return Vec::new();
+        }
+        if !self.tells {
+            return vec![Violation::new(part, at, "it does not fit its schema")];
         }
         let told = self.validator.iter_errors(value).take(most.max(1));
         let told = told.map(|wrong| {

@@ -556,3 +556,35 @@ fn configs_that_make_no_sense_are_problems() {
         assert!(found.iter().any(|one| one.starts_with(&format!("{path}: "))), "{yaml}: {found:?}");
     }
 }
+
+/// A body that is nested as deep as can be, whatever the schema does with it, breaks no thread of 2 MiB.
+#[test]
+fn nothing_is_so_deep_that_it_breaks_the_validator() {
+    let schema = "{ $ref: '#/$defs/n', $defs: { n: { anyOf: [{ type: integer, maximum: 5 }, { allOf: [{ if: { type: object }, then: { properties: { n: { $ref: '#/$defs/n' } } }, else: { type: array, items: { $ref: '#/$defs/n' } } }] }] } } }";
+    let policy =
+        compile::<Config>(&format!("{{ depth_max: 120, body: {{ schema: {schema} }} }}")).unwrap();
+    for (open, close) in [("{\"n\":", "}"), ("[", "]")] {
+        let body = |leaf: &str| format!("{}{leaf}{}", open.repeat(120), close.repeat(120));
+        assert!(post(&policy, "application/json", body("1").as_bytes()).is_ok());
+        assert!(post(&policy, "application/json", body("7").as_bytes()).is_err());
+    }
+}
+
+/// Two ways at each of sixty steps are no more than a hundred and twenty looks, good or not.
+#[test]
+fn alternatives_that_refer_to_themselves_do_not_double_the_work() {
+    for word in ["anyOf", "oneOf"] {
+        let schema = format!(
+            "{{ $ref: '#/$defs/n', $defs: {{ n: {{ {word}: [{{ $ref: '#/$defs/a' }}, {{ $ref: '#/$defs/b' }}] }}, \
+             a: {{ type: object, properties: {{ n: {{ $ref: '#/$defs/n' }}, kind: {{ const: a }} }}, required: [kind] }}, \
+             b: {{ type: object, properties: {{ n: {{ $ref: '#/$defs/n' }}, kind: {{ const: b }} }}, required: [kind] }} }} }}"
+        );
+        let policy = compile::<Config>(&format!("body: {{ schema: {schema} }}")).unwrap();
+        let body = |kind: &str| {
+            let leaf = format!("{{\"kind\":\"{kind}\"}}");
+            (0..60).fold(leaf, |inside, _| format!("{{\"n\":{inside},\"kind\":\"b\"}}"))
+        };
+        assert!(post(&policy, "application/json", body("b").as_bytes()).is_ok(), "{word}");
+        assert!(post(&policy, "application/json", body("c").as_bytes()).is_err(), "{word}");
+    }
+}
