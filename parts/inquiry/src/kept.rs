@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::server::{Problem, problem};
 
 /// The longest time, in seconds.
-pub const LIFETIME_MAX: u64 = 300;
+const LIFETIME_MAX: u64 = 300;
 /// The most answers.
-pub const ENTRIES_MAX: usize = 1_000_000;
+const ENTRIES_MAX: usize = 1_000_000;
 const SHARDS: usize = 16;
 
 /// Stands for a question.
@@ -62,6 +65,25 @@ impl<V> Kept<V> {
         let shards = std::array::from_fn(|_| Mutex::default());
         let entries = entries.clamp(1, ENTRIES_MAX).div_ceil(SHARDS);
         Self { key, entries, lifetime: lifetime.min(LIFETIME_MAX), shards }
+    }
+
+    /// As it is configured: for how long, in whole seconds, and at least how many.
+    ///
+    /// # Errors
+    /// Every problem that is in the settings `for` and `entries` of `cache`.
+    pub fn compile(lifetime: Duration, entries: u32) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let is_whole = lifetime.subsec_nanos() == 0;
+        if !is_whole || !(1..=LIFETIME_MAX).contains(&lifetime.as_secs()) {
+            let message = format!("it is not from 1 to {LIFETIME_MAX} whole seconds");
+            problems.push(problem("cache.for", message, "such as `5s`"));
+        }
+        let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+        if !(1..=ENTRIES_MAX).contains(&entries) {
+            let message = format!("it is not from 1 to {ENTRIES_MAX}");
+            problems.push(problem("cache.entries", message, "such as `10000`"));
+        }
+        if problems.is_empty() { Ok(Self::new(lifetime.as_secs(), entries)) } else { Err(problems) }
     }
 
     /// Stands for this question.
