@@ -24,8 +24,7 @@ pub fn check(data: &[u8]) {
         assert!(denied.fields.len() <= ITEMS_MAX && denied.body.len() < data.len());
     }
     assert!(answered.remove.iter().all(|name| is_token(name.as_bytes())));
-    let sizes =
-        [answered.fields.len(), answered.to_client.len(), answered.remove.len()];
+    let sizes = [answered.fields.len(), answered.to_client.len(), answered.remove.len()];
     assert!(sizes.iter().all(|size| *size <= ITEMS_MAX));
     assert!(answered.set_parameters.len() <= ITEMS_MAX);
     // It is the same when it is read again.

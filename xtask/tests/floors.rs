@@ -86,8 +86,12 @@ fn may_know(room: &Room, other: &str) -> bool {
         }
         // What was good is remembered in the bounded way of the house.
         Some(("parts", "password")) if other == "parts/kept" => true,
-        // Who asks about an exchange sends a courier, and says whom TLS is to believe.
-        Some(("parts", "inquiry")) if ["parts/courier", "parts/tls"].contains(&other) => true,
+        // Who asks about an exchange sends a courier, says whom TLS is to believe, and keeps what was said.
+        Some(("parts", "inquiry"))
+            if ["parts/courier", "parts/kept", "parts/tls"].contains(&other) =>
+        {
+            true
+        }
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

@@ -9,6 +9,6 @@ mod names;
 mod server;
 
 pub use asker::{Asker, Unanswered};
-pub use kept::{ENTRIES_MAX, Kept, LIFETIME_MAX, Ticket};
+pub use kept::{Kept, Ticket};
 pub use names::{Names, check_name};
 pub use server::{AT_ONCE, AT_ONCE_MAX, Problem, Reached, Server, TIMEOUT};

@@ -59,7 +59,11 @@ pub struct Problem {
     pub hint: &'static str,
 }
 
-fn problem(key: &'static str, message: impl Into<String>, hint: &'static str) -> Problem {
+pub(crate) fn problem(
+    key: &'static str,
+    message: impl Into<String>,
+    hint: &'static str,
+) -> Problem {
     Problem { key, message: message.into(), hint }
 }
 

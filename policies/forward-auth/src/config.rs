@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use yumen_http::{Known, Status, is_field_value, is_token};
-use yumen_inquiry::{AT_ONCE, ENTRIES_MAX, Kept, LIFETIME_MAX, Names, Server, TIMEOUT, check_name};
+use yumen_inquiry::{AT_ONCE, Kept, Names, Problem, Server, TIMEOUT, check_name};
 use yumen_model::report::Report;
 use yumen_model::{Bytes, Pem, Secret, Span};
 use yumen_policy::{Challenge, Phase, Policy, Scope, Settings};
@@ -312,9 +312,7 @@ impl Config {
                 Some(reached)
             }
             Err(problems) => {
-                for one in problems {
-                    report.error(format!("{at}.{}", one.key), one.message).hint(one.hint);
-                }
+                tell(problems, at, report);
                 None
             }
         }
@@ -393,22 +391,8 @@ impl Config {
 
     fn cache(&self, cache: &Cache, at: &str, report: &mut Report) -> Option<Remembered> {
         let before = report.problems().len();
-        let lifetime = cache.lifetime.get().unwrap_or_default();
-        let is_whole = lifetime.subsec_nanos() == 0;
-        if !is_whole || !(1..=LIFETIME_MAX).contains(&lifetime.as_secs()) {
-            report
-                .error(
-                    format!("{at}.cache.for"),
-                    format!("it is not from 1 to {LIFETIME_MAX} whole seconds"),
-                )
-                .hint("such as `5s`");
-        }
-        let entries = usize::try_from(cache.entries).unwrap_or(usize::MAX);
-        if !(1..=ENTRIES_MAX).contains(&entries) {
-            report
-                .error(format!("{at}.cache.entries"), format!("it is not from 1 to {ENTRIES_MAX}"))
-                .hint("such as `10000`");
-        }
+        let kept = Kept::compile(cache.lifetime.get().unwrap_or_default(), cache.entries);
+        let kept = kept.map_err(|problems| tell(problems, at, report)).ok();
         if self.body_max.0 > 0 {
             report
                 .error(format!("{at}.cache"), "an answer to one body is none to another")
@@ -433,8 +417,15 @@ impl Config {
                 }
             }
         }
-        let kept = Kept::new(lifetime.as_secs(), entries);
-        (report.problems().len() == before).then_some(Remembered { kept, by })
+        let kept = kept.filter(|_| report.problems().len() == before)?;
+        Some(Remembered { kept, by })
+    }
+}
+
+/// Tells what is wrong with the settings of the server and of what is kept.
+fn tell(problems: Vec<Problem>, at: &str, report: &mut Report) {
+    for one in problems {
+        report.error(format!("{at}.{}", one.key), one.message).hint(one.hint);
     }
 }
 

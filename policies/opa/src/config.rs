@@ -7,9 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use yumen_http::{Known, Status, is_field_value, is_token};
-use yumen_inquiry::{
-    AT_ONCE, ENTRIES_MAX, Kept, LIFETIME_MAX, Names, Reached, Server, TIMEOUT, check_name,
-};
+use yumen_inquiry::{AT_ONCE, Kept, Names, Problem, Reached, Server, TIMEOUT, check_name};
 use yumen_model::report::Report;
 use yumen_model::{Bytes, Pem, Secret, Span};
 use yumen_policy::{Phase, Policy, Scope, Settings};
@@ -131,7 +129,11 @@ impl Settings for Config {
         let to_service = list("copy_to_service", &self.copy_to_service, check_name);
         let to_client = list("copy_to_client", &self.copy_to_client, check_plain);
         let refusal = list("refusal_headers", &self.refusal_headers, check_plain);
-        let kept = self.cache.as_ref().and_then(|cache| kept(cache, at, report));
+        let kept = self.cache.as_ref().and_then(|cache| {
+            let lifetime = cache.lifetime.get().unwrap_or_default();
+            let kept = Kept::compile(lifetime, cache.entries);
+            kept.map_err(|problems| tell(problems, at, report)).ok()
+        });
         if report.problems().len() > before {
             return None;
         }
@@ -182,14 +184,7 @@ impl Config {
                 .error(format!("{at}.url"), "it names no decision")
                 .hint("such as `http://127.0.0.1:8181/v1/data/http/authz`");
         }
-        let problems = match reached {
-            Ok(reached) => return Some(reached),
-            Err(problems) => problems,
-        };
-        for one in problems {
-            report.error(format!("{at}.{}", one.key), one.message).hint(one.hint);
-        }
-        None
+        reached.map_err(|problems| tell(problems, at, report)).ok()
     }
 
     fn check(&self, at: &str, report: &mut Report) {
@@ -218,26 +213,11 @@ impl Config {
     }
 }
 
-fn kept(cache: &Cache, at: &str, report: &mut Report) -> Option<Kept<crate::decision::Decision>> {
-    let lifetime = cache.lifetime.get().unwrap_or_default();
-    let is_whole = lifetime.subsec_nanos() == 0;
-    let is_lifetime = is_whole && (1..=LIFETIME_MAX).contains(&lifetime.as_secs());
-    if !is_lifetime {
-        report
-            .error(
-                format!("{at}.cache.for"),
-                format!("it is not from 1 to {LIFETIME_MAX} whole seconds"),
-            )
-            .hint("such as `5s`");
+/// Tells what is wrong with the settings of the server and of what is kept.
+fn tell(problems: Vec<Problem>, at: &str, report: &mut Report) {
+    for one in problems {
+        report.error(format!("{at}.{}", one.key), one.message).hint(one.hint);
     }
-    let entries = usize::try_from(cache.entries).unwrap_or(usize::MAX);
-    let is_size = (1..=ENTRIES_MAX).contains(&entries);
-    if !is_size {
-        report
-            .error(format!("{at}.cache.entries"), format!("it is not from 1 to {ENTRIES_MAX}"))
-            .hint("such as `10000`");
-    }
-    (is_lifetime && is_size).then(|| Kept::new(lifetime.as_secs(), entries))
 }
 
 fn names_of(
