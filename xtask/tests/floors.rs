@@ -53,6 +53,8 @@ const PURE: &[&str] = &[
     "directory",
     "replay",
     "seal",
+    "openid",
+    "kept",
 ];
 
 fn last(folder: &str) -> &str {
@@ -79,6 +81,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         {
             true
         }
+        // What browsers bring and keep is about tokens and sealed.
+        Some(("parts", "openid")) if ["parts/jose", "parts/seal"].contains(&other) => true,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yumen_http::{Forwarding, Request, Response, ResponseHead};
+use yumen_http::{Fields, Forwarding, Request, Response, ResponseHead};
 
 use crate::attempts::{AttemptEnd, Attempts};
 use crate::decision::{Decided, Decision};
@@ -32,6 +32,9 @@ pub struct Exchange {
     pub response: Option<Response>,
     /// Who calls, once a policy has found out. In a box, for most routes do not ask.
     pub principal: Option<Box<Principal>>,
+    /// Fields that are put into the answer, whichever it will be, also if it is that of a failure. In a
+    /// box, for most have none.
+    pub afterwards: Option<Box<Fields>>,
     /// When its policies began, in seconds since 1970; 0 before that.
     pub now: u64,
     /// What happened so far.
@@ -42,7 +45,16 @@ impl Exchange {
     /// A request that nothing has happened to yet.
     #[must_use]
     pub fn new(client: Rc<Client>, request: Request, trail: Trail) -> Self {
-        Self { client, request, path: None, response: None, principal: None, now: 0, trail }
+        Self {
+            client,
+            request,
+            path: None,
+            response: None,
+            principal: None,
+            afterwards: None,
+            now: 0,
+            trail,
+        }
     }
 }
 

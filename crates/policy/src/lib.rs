@@ -5,6 +5,8 @@
 //! answer at once ([`Verdict`]) and only one that must wait returns a future ([`Step`]).
 
 mod attempts;
+mod by_claim;
+mod claim_fields;
 mod decision;
 mod exchange;
 mod failure;
@@ -17,6 +19,8 @@ pub mod testing;
 mod trace;
 
 pub use attempts::{Attempt, AttemptEnd, Attempts};
+pub use by_claim::{ByClaim, ConsumerId, UnknownConsumer};
+pub use claim_fields::{ClaimFields, claim_is_one_of};
 pub use decision::{Decided, Decision};
 pub use exchange::{Client, Decider, Exchange, Secured, Trail, Watch};
 pub use failure::{Challenge, Failure, FailureKind};
@@ -63,6 +67,12 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// Names of header fields and query parameters that bring something secret to it: logs do not show
     /// their values. The default has none.
     fn secrets(&self) -> &[String] {
+        &[]
+    }
+
+    /// Names of cookies that browsers keep for the gateway alone, with all whose name goes on with a dot: no
+    /// service sees them, on any route. The default has none.
+    fn cookies(&self) -> &[String] {
         &[]
     }
 

@@ -13,7 +13,8 @@ pub const DEPTH_MAX: usize = 64;
 /// twice, a number has no value, or it is too deep.
 ///
 /// Two readers that choose another one of two members with the same name see two different tokens.
-pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
+#[must_use]
+pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict { depth: 0 }.deserialize(&mut reader).ok()?;
     reader.end().ok()?;

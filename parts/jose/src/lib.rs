@@ -74,7 +74,7 @@ mod verifier;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use compact::Header;
-pub use json::DEPTH_MAX;
+pub use json::{DEPTH_MAX, object};
 pub use key::{JWK_BYTES_MAX, KID_BYTES_MAX, Key, SECRET_BYTES_MAX};
 pub use key_set::{KEYS_MAX, KeySet, SET_BYTES_MAX, Skipped, TRIES_MAX};
 pub use pem::PEM_BYTES_MAX;

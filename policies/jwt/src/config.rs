@@ -11,12 +11,12 @@ use yumen_jose::{Algorithm, Algorithms, Key, KeySet, Verifier, Wanted};
 use yumen_key_sets::{REMOTES_MAX, Remote, Source};
 use yumen_model::report::{Report, Severity};
 use yumen_model::{Pem, Secret, Span};
+use yumen_policy::{ByClaim, ClaimFields, ConsumerId, UnknownConsumer};
 use yumen_policy::{Phase, Places, Policy, Scope, Settings, realm};
 use yumen_tls::{Client, ClientText};
 
+use crate::Jwt;
 use crate::keys::{Keys, OfConsumers};
-use crate::told::Told;
-use crate::{ConsumerId, Jwt, Who};
 
 /// Keys that one use of it may have written with it.
 const KEYS_MAX: usize = 64;
@@ -84,16 +84,6 @@ pub struct Config {
     pub realm: String,
 }
 
-/// What happens to somebody with a good token who is no consumer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UnknownConsumer {
-    /// They are refused.
-    Refuse,
-    /// They are let in, as nobody whom the directory knows.
-    LetIn,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -138,15 +128,15 @@ impl Settings for Config {
         let keys = self.keys(at, scope, report);
         self.check_claims(at, report);
         let told = std::mem::take(&mut self.claims_to_headers);
-        let told = Told::compile(told, &format!("{at}.claims_to_headers"), report);
+        let told = ClaimFields::compile(told, &format!("{at}.claims_to_headers"), report);
         let Self { bearer, headers, cookies, query, .. } = self;
         let places = Places { headers, bearer, query, cookies };
         places.check("tokens", at, report);
-        let who = Who {
+        let who = ByClaim {
             directory: Arc::clone(&scope.directory),
-            by: self.consumer_by,
+            claim: self.consumer_by,
             id: self.consumer_id,
-            lets_in: self.unknown_consumer == UnknownConsumer::LetIn,
+            unknown: self.unknown_consumer,
         };
         if errors(report) > errors_before {
             return None;
@@ -300,7 +290,7 @@ impl Config {
                 .hint("`https://`; or say `jwks_insecure: true` if nobody can be");
         }
         let client = self.client(&url.target, at, report)?;
-        let remote = scope.key_sets.follow(&Source { url, client });
+        let remote = scope.key_sets.follow(&Source { url, client, issuer: None });
         if remote.is_none() {
             report
                 .error(url_at, format!("more than {REMOTES_MAX} key sets are followed"))

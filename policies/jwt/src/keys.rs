@@ -6,7 +6,7 @@ use yumen_directory::{Credential, Directory, Material, Proof};
 use yumen_jose::{Key, KeySet, Refused, Signed, TOKEN_BYTES, Unverified, Verifier};
 use yumen_key_sets::Remote;
 
-use crate::kept::{Kept, Room};
+use yumen_kept::{Kept, Room};
 
 /// Keys of consumers that are kept ready.
 const READY: Room = Room { entries: 1024, bytes: 1 << 20 };

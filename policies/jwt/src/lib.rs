@@ -1,62 +1,37 @@
 //! `jwt`: knows callers by a signed token (RFC 7519).
 
 mod config;
-mod kept;
 mod keys;
-mod told;
 
-pub use config::{Config, UnknownConsumer};
+pub use config::Config;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::Value;
-use yumen_directory::{Consumer, Credential, Directory};
+use yumen_directory::Credential;
 use yumen_http::Fields;
 use yumen_jose::{Refused, Token, Verifier};
 use yumen_policy::{
-    Challenge, Exchange, Failure, FailureKind, Found, Places, Policy, Principal, Settings, Step,
-    Verdict,
+    ByClaim, Challenge, ClaimFields, Exchange, Failure, FailureKind, Found, Places, Policy,
+    Principal, Settings, Step, Verdict, claim_is_one_of,
 };
 
-use crate::kept::{Kept, Room, Ticket};
 use crate::keys::{Keys, Missed, Origin};
-use crate::told::Told;
+use yumen_kept::{Kept, Room, Ticket};
 
 /// Tokens that are remembered once they were good, of one use of the policy.
 const REMEMBERED: Room = Room { entries: 4096, bytes: 4 << 20 };
 /// When somebody may try again whose key is not known yet.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// By what a consumer is found that a claim names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConsumerId {
-    /// Its name.
-    Name,
-    /// Its `external_id`, if no other consumer has the same.
-    ExternalId,
-}
-
-/// Which consumer somebody is who brings a token.
-#[derive(Debug)]
-struct Who {
-    directory: Arc<Directory>,
-    by: Option<String>,
-    id: ConsumerId,
-    lets_in: bool,
-}
-
 #[derive(Debug)]
 struct Jwt {
     places: Places,
     keys: Keys,
     verifier: Verifier,
-    who: Who,
-    told: Told,
+    who: ByClaim,
+    told: ClaimFields,
     /// Values that claims must have.
     claims: Vec<(String, Vec<String>)>,
     /// For who brings no token, a wrong one, and several.
@@ -143,7 +118,13 @@ impl Policy for Jwt {
 }
 
 impl Jwt {
-    fn new(places: Places, keys: Keys, verifier: Verifier, who: Who, told: Told) -> Self {
+    fn new(
+        places: Places,
+        keys: Keys,
+        verifier: Verifier,
+        who: ByClaim,
+        told: ClaimFields,
+    ) -> Self {
         let none = || Challenge("Bearer".into());
         let secrets = places.secrets();
         Self {
@@ -202,7 +183,7 @@ impl Jwt {
             })?;
         let read = self.verifier.read(signed, now)?;
         let has = |(claim, values): &(String, Vec<String>)| {
-            read.claims().get(claim).is_some_and(|own| is_one_of(own, values))
+            read.claims().get(claim).is_some_and(|own| claim_is_one_of(own, values))
         };
         if !self.claims.iter().all(has) {
             return Err(Why::Wrong(
@@ -221,7 +202,7 @@ impl Jwt {
 
     fn decide(&self, found: Result<Good, Why>, exchange: &mut Exchange) -> Verdict {
         let entered = found.and_then(|good| {
-            let principal = self.who.principal(&good, exchange.now)?;
+            let principal = self.principal(&good, exchange.now)?;
             Ok((principal, good.known))
         });
         let (principal, known) = match entered {
@@ -242,6 +223,16 @@ impl Jwt {
         told.map_err(|wrong| Failure::new(FailureKind::Internal).because(wrong.0)).into()
     }
 
+    fn principal(&self, good: &Good, now: u64) -> Result<Principal, Why> {
+        let claims = good.known.token.share_claims();
+        if let Some(credential) = &good.credential {
+            credential.used(now);
+            let principal = Principal::proved(Arc::clone(credential), Config::NAME);
+            return Ok(Principal { claims: Some(claims), ..principal });
+        }
+        self.who.principal(claims, Config::NAME).map_err(|why| Why::Wrong(why.into()))
+    }
+
     /// The client is not told which of the reasons it is.
     #[cold]
     fn refuse(&self, why: Cow<'static, str>) -> Failure {
@@ -257,41 +248,5 @@ impl Jwt {
             .saying("The token is not good.")
             .because("the request brings several tokens")
             .challenging([self.challenges[2].clone()])
-    }
-}
-
-impl Who {
-    fn principal(&self, good: &Good, now: u64) -> Result<Principal, Why> {
-        let claims = good.known.token.share_claims();
-        if let Some(credential) = &good.credential {
-            credential.used(now);
-            let principal = Principal::proved(Arc::clone(credential), Config::NAME);
-            return Ok(Principal { claims: Some(claims), ..principal });
-        }
-        let consumer = self.consumer(&good.known.token);
-        if consumer.as_ref().is_some_and(|one| one.is_disabled) {
-            return Err(Why::Wrong("the consumer that the token names is disabled".into()));
-        }
-        if consumer.is_none() && !self.lets_in {
-            return Err(Why::Wrong("the token names no consumer that is known".into()));
-        }
-        Ok(Principal::claiming(claims, consumer, Config::NAME))
-    }
-
-    fn consumer(&self, token: &Token) -> Option<Arc<Consumer>> {
-        let name = token.claims().get(self.by.as_deref()?)?.as_str()?;
-        match self.id {
-            ConsumerId::Name => self.directory.consumer(name),
-            ConsumerId::ExternalId => self.directory.consumer_by_external_id(name),
-        }
-    }
-}
-
-/// Whether a claim is one of these values, or a list that has one of them.
-fn is_one_of(claim: &Value, values: &[String]) -> bool {
-    let is = |one: &Value| told::plain(one).is_some_and(|own| values.contains(&own));
-    match claim {
-        Value::Array(list) => list.iter().any(is),
-        one => is(one),
     }
 }

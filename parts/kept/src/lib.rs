@@ -11,18 +11,19 @@ const LIFETIME: u64 = 600;
 const SHARDS: usize = 16;
 
 /// Stands for a text.
-pub(crate) type Ticket = [u8; 16];
+pub type Ticket = [u8; 16];
 
 /// How much is kept, at least; twice as much at most.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
-    pub(crate) entries: usize,
+pub struct Room {
+    /// So many, whatever their size.
+    pub entries: usize,
     /// Of their texts together.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
 }
 
 /// What is kept, by text.
-pub(crate) struct Kept<V> {
+pub struct Kept<V> {
     /// Drawn for this one: a ticket says nothing to anybody else.
     key: [u8; 32],
     room: Room,
@@ -53,7 +54,9 @@ impl<V> Default for Shard<V> {
 }
 
 impl<V> Kept<V> {
-    pub(crate) fn new(room: Room) -> Self {
+    /// With nothing in it yet.
+    #[must_use]
+    pub fn new(room: Room) -> Self {
         let mut key = [0; 32];
         for (place, part) in key.chunks_exact_mut(8).enumerate() {
             part.copy_from_slice(&RandomState::new().hash_one(place).to_le_bytes());
@@ -62,12 +65,16 @@ impl<V> Kept<V> {
         Self { key, room, shards }
     }
 
-    pub(crate) fn ticket(&self, text: &[u8]) -> Ticket {
+    /// The ticket of a text.
+    #[must_use]
+    pub fn ticket(&self, text: &[u8]) -> Ticket {
         let digest = blake3::keyed_hash(&self.key, text);
         digest.as_bytes().first_chunk().copied().unwrap_or_default()
     }
 
-    pub(crate) fn get(&self, ticket: &Ticket, now: u64) -> Option<Arc<V>> {
+    /// What is kept for a ticket, at this time in seconds since 1970.
+    #[must_use]
+    pub fn get(&self, ticket: &Ticket, now: u64) -> Option<Arc<V>> {
         let mut shard = self.shard(ticket);
         shard.grow_old(now, self.room);
         if let Some((value, _)) = shard.young.get(ticket) {
@@ -79,7 +86,7 @@ impl<V> Kept<V> {
     }
 
     /// Keeps what was worked out of a text of so many bytes.
-    pub(crate) fn put(&self, ticket: Ticket, value: Arc<V>, bytes: usize, now: u64) {
+    pub fn put(&self, ticket: Ticket, value: Arc<V>, bytes: usize, now: u64) {
         let mut shard = self.shard(&ticket);
         shard.grow_old(now, self.room);
         shard.put(ticket, value, bytes);

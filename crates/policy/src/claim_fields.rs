@@ -13,11 +13,12 @@ const VALUE_MAX: usize = 2048;
 
 /// Which claims are told, and in which fields.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Vec<(String, String)>);
+pub struct ClaimFields(Vec<(String, String)>);
 
-impl Told {
+impl ClaimFields {
     /// Each claim by the field that it is told in.
-    pub(crate) fn compile(claims: BTreeMap<String, String>, at: &str, report: &mut Report) -> Self {
+    #[must_use]
+    pub fn compile(claims: BTreeMap<String, String>, at: &str, report: &mut Report) -> Self {
         if claims.len() > TOLD_MAX {
             report
                 .error(at, format!("there are more than {TOLD_MAX} claims"))
@@ -54,21 +55,21 @@ impl Told {
     }
 
     /// Takes out what the client wrote there itself.
-    pub(crate) fn clear(&self, fields: &mut Fields) {
+    pub fn clear(&self, fields: &mut Fields) {
         self.0.iter().for_each(|(field, _)| fields.remove(field));
     }
 
     /// The values, in the order of the fields.
-    pub(crate) fn values(&self, claims: &Map<String, Value>) -> Vec<Option<String>> {
+    #[must_use]
+    pub fn values(&self, claims: &Map<String, Value>) -> Vec<Option<String>> {
         self.0.iter().map(|(_, claim)| claims.get(claim).and_then(text)).collect()
     }
 
     /// Tells them.
-    pub(crate) fn tell(
-        &self,
-        values: &[Option<String>],
-        fields: &mut Fields,
-    ) -> Result<(), Malformed> {
+    ///
+    /// # Errors
+    /// When a value breaks the head, which none does.
+    pub fn tell(&self, values: &[Option<String>], fields: &mut Fields) -> Result<(), Malformed> {
         for ((field, _), value) in self.0.iter().zip(values) {
             if let Some(value) = value {
                 fields.set(field, value.as_bytes())?;
@@ -91,8 +92,18 @@ fn text(claim: &Value) -> Option<String> {
     (text.len() <= VALUE_MAX && is_field_value(text.as_bytes())).then_some(text)
 }
 
+/// Whether a claim is one of these values, or a list that has one of them.
+#[must_use]
+pub fn claim_is_one_of(claim: &Value, values: &[String]) -> bool {
+    let is = |one: &Value| plain(one).is_some_and(|own| values.contains(&own));
+    match claim {
+        Value::Array(list) => list.iter().any(is),
+        one => is(one),
+    }
+}
+
 /// A claim that is one word, as text.
-pub(crate) fn plain(claim: &Value) -> Option<String> {
+fn plain(claim: &Value) -> Option<String> {
     match claim {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
