@@ -17,6 +17,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_jwt::Config>(),
         Kind::of::<yumen_policy_key_auth::Config>(),
         Kind::of::<yumen_policy_mtls_auth::Config>(),
+        Kind::of::<yumen_policy_openid_connect::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
         Kind::of::<yumen_policy_rules::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
