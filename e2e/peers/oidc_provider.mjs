@@ -49,7 +49,11 @@ const provider = new Provider(issuer, {
   ],
   claims: { openid: ['sub', 'roles'], email: ['email'] },
   conformIdTokenClaims: false,
-  cookies: { keys: ['a key of the provider alone'] },
+  // A name of its own: on one host, cookies do not know of ports.
+  cookies: {
+    keys: ['a key of the provider alone'],
+    names: { session: 'provider', interaction: 'provider_asks', resume: 'provider_goes_on' },
+  },
   features: {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
@@ -76,6 +80,8 @@ yes.type = 'hidden'; yes.name = 'logout'; yes.value = 'yes'; form.append(yes); f
       },
     },
   },
+  // By itself it asks nobody on this machine.
+  fetch(url, { dispatcher, ...options }) { return globalThis.fetch(url, options); },
   pkce: { required: () => true },
   rotateRefreshToken: true,
   async issueRefreshToken() { return true; },
@@ -96,7 +102,10 @@ yes.type = 'hidden'; yes.name = 'logout'; yes.value = 'yes'; form.append(yes); f
   },
   // Everybody agrees to everything.
   async loadExistingGrant(ctx) {
-    const grant = new ctx.oidc.provider.Grant({
+    const { Grant } = ctx.oidc.provider;
+    const known = ctx.oidc.session.grantIdFor(ctx.oidc.client.clientId);
+    if (known) return Grant.find(known);
+    const grant = new Grant({
       clientId: ctx.oidc.client.clientId,
       accountId: ctx.oidc.session.accountId,
     });
