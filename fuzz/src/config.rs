@@ -28,13 +28,14 @@ pub fn check(data: &[u8]) {
 }
 
 /// The policies of the binary.
-fn kinds() -> [Kind; 7] {
+fn kinds() -> [Kind; 8] {
     [
         Kind::of::<yumen_policy_bot_filter::Config>(),
         Kind::of::<yumen_policy_cors::Config>(),
         Kind::of::<yumen_policy_csrf::Config>(),
         Kind::of::<yumen_policy_headers::Config>(),
         Kind::of::<yumen_policy_ip_restriction::Config>(),
+        Kind::of::<yumen_policy_openid_connect::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),
     ]

@@ -13,6 +13,7 @@ pub mod expression;
 pub mod grpc;
 pub mod http2_guard;
 pub mod http2_head;
+pub mod login;
 pub mod origin;
 pub mod path;
 mod pieces;
@@ -31,7 +32,7 @@ pub mod websocket;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 18] = [
+pub const TARGETS: [(&str, Check); 19] = [
     ("authority", authority::check),
     ("chunked", chunked::check),
     ("config", config::check),
@@ -39,6 +40,7 @@ pub const TARGETS: [(&str, Check); 18] = [
     ("grpc", grpc::check),
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),
+    ("login", login::check),
     ("origin", origin::check),
     ("path", path::check),
     ("protobuf", protobuf::check),

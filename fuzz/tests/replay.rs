@@ -100,6 +100,11 @@ fn expression() {
 }
 
 #[test]
+fn login() {
+    replay("login");
+}
+
+#[test]
 fn origin() {
     replay("origin");
 }
