@@ -222,8 +222,8 @@ impl Serve for Engine {
             }
         }
         if let Some(response) = &mut exchange.response {
-            if let Some(fields) = exchange.afterwards.take() {
-                walk::add_afterwards(&fields, response);
+            if let Some(fields) = exchange.trail.afterwards() {
+                walk::add_afterwards(fields, response);
             }
             secured::remember_tls(door, &exchange.client, response);
             if self.log.borrow().wants_answers() || self.onlookers.taps.is_open() {

@@ -169,7 +169,7 @@ fn hide_cookies(cookies: &[String], exchange: &mut Exchange) -> Result<(), Failu
 }
 
 /// Puts the fields into an answer that policies have for it, whichever it is.
-#[cold]
+#[inline(never)]
 pub(crate) fn add_afterwards(fields: &Fields, response: &mut Response) {
     for (name, value) in fields.iter() {
         let Ok(name) = std::str::from_utf8(name) else { continue };

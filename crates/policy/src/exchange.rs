@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yumen_http::{Fields, Forwarding, Request, Response, ResponseHead};
+use yumen_http::{Fields, Forwarding, Malformed, Request, Response, ResponseHead};
 
 use crate::attempts::{AttemptEnd, Attempts};
 use crate::decision::{Decided, Decision};
@@ -32,9 +32,6 @@ pub struct Exchange {
     pub response: Option<Response>,
     /// Who calls, once a policy has found out. In a box, for most routes do not ask.
     pub principal: Option<Box<Principal>>,
-    /// Fields that are put into the answer, whichever it will be, also if it is that of a failure. In a
-    /// box, for most have none.
-    pub afterwards: Option<Box<Fields>>,
     /// When its policies began, in seconds since 1970; 0 before that.
     pub now: u64,
     /// What happened so far.
@@ -45,16 +42,7 @@ impl Exchange {
     /// A request that nothing has happened to yet.
     #[must_use]
     pub fn new(client: Rc<Client>, request: Request, trail: Trail) -> Self {
-        Self {
-            client,
-            request,
-            path: None,
-            response: None,
-            principal: None,
-            afterwards: None,
-            now: 0,
-            trail,
-        }
+        Self { client, request, path: None, response: None, principal: None, now: 0, trail }
     }
 }
 
@@ -137,6 +125,7 @@ struct Detour {
     queued: Duration,
     decider: Option<Decider>,
     cause: Option<String>,
+    afterwards: Fields,
 }
 
 impl Trail {
@@ -181,6 +170,21 @@ impl Trail {
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.detour.as_ref()?.cause.as_deref()
+    }
+
+    /// Fields that are put into the answer, whichever it will be.
+    #[must_use]
+    pub fn afterwards(&self) -> Option<&Fields> {
+        self.detour.as_ref().map(|detour| &detour.afterwards)
+    }
+
+    /// Adds a field to the answer, whichever it will be, also if it is that of a failure.
+    ///
+    /// # Errors
+    /// When it would break a head.
+    #[cold]
+    pub fn answer_with(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
+        self.detour().afterwards.add(name, value)
     }
 
     fn detour(&mut self) -> &mut Detour {

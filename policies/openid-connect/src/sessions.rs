@@ -213,8 +213,7 @@ fn set_cookies(
     set: impl IntoIterator<Item = String>,
 ) -> Result<(), Failure> {
     for cookie in set {
-        let fields = exchange.afterwards.get_or_insert_with(|| Box::new(Fields::new()));
-        let added = fields.add("Set-Cookie", cookie.as_bytes());
+        let added = exchange.trail.answer_with("Set-Cookie", cookie.as_bytes());
         added.map_err(|bad| Failure::new(FailureKind::Internal).because(bad.0))?;
     }
     Ok(())

@@ -178,7 +178,7 @@ impl Browser {
 
 impl Came {
     fn set_cookies(&self) -> Vec<String> {
-        let fields = self.exchange.afterwards.as_ref();
+        let fields = self.exchange.trail.afterwards();
         let values = fields.into_iter().flat_map(|fields| fields.all("Set-Cookie"));
         values.map(|value| String::from_utf8(value.to_vec()).unwrap()).collect()
     }
