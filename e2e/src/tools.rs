@@ -91,8 +91,9 @@ impl Tool {
             Self::Shell => on_path("sh"),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
-                let packages = folder().join("node/node_modules/ws");
-                on_path("node").filter(|_| packages.is_dir())
+                let packages = ["ws", "oidc-provider"]
+                    .map(|name| folder().join("node/node_modules").join(name));
+                on_path("node").filter(|_| packages.iter().all(|one| one.is_dir()))
             }
         }
     }

@@ -38,6 +38,7 @@ fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_ip_restriction::Config>(),
         Kind::of::<yumen_policy_key_set::Config>(),
         Kind::of::<yumen_policy_opa::Config>(),
+        Kind::of::<yumen_policy_openid_connect::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
         Kind::of::<yumen_policy_scopes::Config>(),
         Kind::of::<yumen_policy_security_headers::Config>(),

@@ -16,6 +16,7 @@ pub mod grpc;
 pub mod http2_guard;
 pub mod http2_head;
 pub mod json;
+pub mod login;
 pub mod origin;
 pub mod path;
 mod pieces;
@@ -47,6 +48,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("http2_guard", http2_guard::check),
     ("http2_head", http2_head::check),
     ("json", json::check),
+    ("login", login::check),
     ("origin", origin::check),
     ("path", path::check),
     ("protobuf", protobuf::check),

@@ -105,6 +105,11 @@ fn ext_authz() {
 }
 
 #[test]
+fn login() {
+    replay("login");
+}
+
+#[test]
 fn origin() {
     replay("origin");
 }

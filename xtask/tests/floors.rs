@@ -58,6 +58,7 @@ const PURE: &[&str] = &[
     "kept",
     "replay",
     "seal",
+    "openid",
 ];
 
 fn last(folder: &str) -> &str {
@@ -92,6 +93,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         {
             true
         }
+        // What browsers bring and keep is about tokens and sealed.
+        Some(("parts", "openid")) if ["parts/jose", "parts/seal"].contains(&other) => true,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

@@ -222,6 +222,9 @@ impl Serve for Engine {
             }
         }
         if let Some(response) = &mut exchange.response {
+            if let Some(fields) = exchange.trail.promised() {
+                walk::keep_promises(fields, response);
+            }
             secured::remember_tls(door, &exchange.client, response);
             if self.log.borrow().wants_answers() || self.onlookers.taps.is_open() {
                 mark.answered = Some(Box::new(response.head.fields().clone()));

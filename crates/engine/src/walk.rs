@@ -4,7 +4,8 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use yumen_http::{Body, Framing, Malformed, Response, ResponseHead, Status, Version, grpc};
+use yumen_http::{Body, Fields, Framing, Malformed, Response, ResponseHead, Status, Version};
+use yumen_http::{cookie, grpc};
 use yumen_listen::Door;
 use yumen_plan::{Action, Asked, Chain, Fallback, Fixed, Forward, Substitute};
 use yumen_policy::{Decided, Exchange, Failure, FailureKind, Step, Told, Verdict};
@@ -58,6 +59,7 @@ impl Engine {
             Action::Forward(forward) => {
                 let Forward { destination, timeouts, host, told, retries, fallback } = &**forward;
                 secured::tell(exchange, told, &Told::default())?;
+                hide_cookies(&bound.plan().cookies, exchange)?;
                 let ServiceEnds { pool, clerk, .. } = &**ends.service.as_ref().ok_or_else(lost)?;
                 let bounded;
                 let timeouts = match grpc::timeout(&exchange.request.head) {
@@ -179,6 +181,25 @@ fn check_length(exchange: &Exchange, body_max: u64) -> Result<(), Failure> {
     }
     exchange.trail.watch.body_max.set(body_max);
     Ok(())
+}
+
+/// Takes out of a request what browsers keep for the gateway alone.
+fn hide_cookies(cookies: &[String], exchange: &mut Exchange) -> Result<(), Failure> {
+    let fields = exchange.request.head.fields_mut();
+    let mut hidden = cookies.iter().map(|name| cookie::remove_family(fields, name));
+    hidden.try_for_each(|done| done.map_err(malformed))
+}
+
+/// Puts the fields into an answer that policies have promised for it, whichever it is.
+#[inline(never)]
+pub(crate) fn keep_promises(fields: &Fields, response: &mut Response) {
+    for (name, value) in fields.iter() {
+        let Ok(name) = std::str::from_utf8(name) else { continue };
+        // They were good in one head, and are in another one; a head that is full goes without.
+        if response.head.fields_mut().add(name, value).is_err() {
+            return;
+        }
+    }
 }
 
 fn put(head: &mut ResponseHead, name: &str, value: &[u8]) -> Result<(), Failure> {

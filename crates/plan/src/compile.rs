@@ -8,7 +8,7 @@ use std::sync::Arc;
 use yumen_http::canonical_path;
 use yumen_model::report::{Report, nearest};
 use yumen_model::{ListenerProtocol, Model, Route, Service, ValueMatch, socket_address};
-use yumen_policy::{Kind, Scope};
+use yumen_policy::{Kind, Policy, Scope};
 use yumen_route::{Condition, Router, Rule, parameter_names};
 use yumen_upstream::{Destination, Timeouts, check_host};
 
@@ -94,6 +94,7 @@ impl Plan {
         let destinations: Vec<_> = services.destinations.into_iter().flatten().collect();
         let plan = Self {
             revision,
+            cookies: cookies(&listeners),
             listeners,
             routes,
             limited: limited(&destinations),
@@ -116,9 +117,18 @@ impl Plan {
 
 /// What policies say is secret of requests.
 fn secrets(listeners: &[ListenerPlan]) -> BTreeSet<String> {
+    policies(listeners).flat_map(Policy::secrets).cloned().collect()
+}
+
+/// Cookies that are the gateway's own, by what policies say.
+fn cookies(listeners: &[ListenerPlan]) -> Vec<String> {
+    let all: BTreeSet<String> = policies(listeners).flat_map(Policy::cookies).cloned().collect();
+    all.into_iter().collect()
+}
+
+fn policies(listeners: &[ListenerPlan]) -> impl Iterator<Item = &dyn Policy> {
     let chains = listeners.iter().flat_map(|one| one.offers.iter().map(|offer| &offer.chain));
-    let links = chains.flat_map(|chain| chain.links.iter());
-    links.flat_map(|link| link.policy.secrets()).cloned().collect()
+    chains.flat_map(|chain| chain.links.iter()).map(|link| link.policy.as_ref())
 }
 
 /// All routes: those inside services first, in written order, then the others.

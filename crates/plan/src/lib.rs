@@ -55,6 +55,8 @@ pub struct Plan {
     pub revision: u64,
     /// The listeners: those for requests in written order, then those that pass connections on.
     pub listeners: Vec<ListenerPlan>,
+    /// Names of cookies, and of all that go on with a dot, that no service sees: the policies' own.
+    pub cookies: Vec<String>,
     /// All routes; [`Offer::route`] is a position here.
     pub routes: Vec<RoutePlan>,
     /// All services by name.

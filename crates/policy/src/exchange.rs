@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yumen_http::{Forwarding, Malformed, Request, Response, ResponseHead};
+use yumen_http::{Fields, Forwarding, Malformed, Request, Response, ResponseHead};
 
 use crate::attempts::{AttemptEnd, Attempts};
 use crate::decision::{Decided, Decision};
@@ -55,21 +55,6 @@ impl Exchange {
             trail,
         }
     }
-
-    /// Puts what was [promised](Trail::promise) into the answer, if there is one. Every policy that
-    /// promises calls this on the way back.
-    ///
-    /// # Errors
-    /// When a field would break the head.
-    pub fn keep_promises(&mut self) -> Result<(), Malformed> {
-        let Some(response) = &mut self.response else { return Ok(()) };
-        let Some(promised) = self.trail.detour.as_mut().and_then(|detour| detour.promised.take())
-        else {
-            return Ok(());
-        };
-        let fields = response.head.fields_mut();
-        promised.into_iter().try_for_each(|(name, value)| fields.add(&name, &value))
-    }
 }
 
 /// What a route is called, and the service behind it.
@@ -80,9 +65,6 @@ pub struct RouteName {
     /// Its service; empty if it has none.
     pub service: Arc<str>,
 }
-
-/// A name and a value.
-pub type Field = (Box<str>, Box<[u8]>);
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -164,7 +146,7 @@ struct Detour {
     decider: Option<Decider>,
     cause: Option<String>,
     /// Fields that the answer is to have, whoever gives it.
-    promised: Option<Vec<Field>>,
+    promised: Fields,
 }
 
 impl Trail {
@@ -211,6 +193,21 @@ impl Trail {
         self.detour.as_ref()?.cause.as_deref()
     }
 
+    /// Fields that the answer is to have, whoever gives it.
+    #[must_use]
+    pub fn promised(&self) -> Option<&Fields> {
+        self.detour.as_ref().map(|detour| &detour.promised)
+    }
+
+    /// Promises that the answer will have a field, whoever gives it, also if it is that of a failure.
+    ///
+    /// # Errors
+    /// When it would break a head.
+    #[cold]
+    pub fn promise(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
+        self.detour().promised.add(name, value)
+    }
+
     fn detour(&mut self) -> &mut Detour {
         self.detour.get_or_insert_default()
     }
@@ -241,12 +238,6 @@ impl Trail {
     #[cold]
     pub fn decided_by(&mut self, decider: Decider) {
         self.detour().decider = Some(decider);
-    }
-
-    /// Writes down fields that the answer is to have, whoever gives it.
-    #[cold]
-    pub fn promise(&mut self, fields: Vec<Field>) {
-        self.detour().promised.get_or_insert_default().extend(fields);
     }
 
     /// Writes down that it waited so long for its turn.

@@ -22,7 +22,7 @@ mod who;
 
 pub use attempts::{Attempt, AttemptEnd, Attempts};
 pub use decision::{Decided, Decision};
-pub use exchange::{Client, Decider, Exchange, Field, RouteName, Secured, Trail, Watch};
+pub use exchange::{Client, Decider, Exchange, RouteName, Secured, Trail, Watch};
 pub use failure::{Challenge, Failure, FailureKind, VIOLATIONS_MAX, Violation};
 pub use identity::{Identity, Shown, Told};
 pub use kind::{Kind, Phase, Scope, Settings};
@@ -70,6 +70,12 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// Names of header fields and query parameters that bring something secret to it: logs do not show
     /// their values. The default has none.
     fn secrets(&self) -> &[String] {
+        &[]
+    }
+
+    /// Names of cookies that browsers keep for the gateway alone, with all whose name goes on with a dot: no
+    /// service sees them, on any route. The default has none.
+    fn cookies(&self) -> &[String] {
         &[]
     }
 

@@ -22,6 +22,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::of::<yumen_policy_mtls_auth::Config>(),
         Kind::of::<yumen_policy_oauth2_introspection::Config>(),
         Kind::of::<yumen_policy_opa::Config>(),
+        Kind::of::<yumen_policy_openid_connect::Config>(),
         Kind::of::<yumen_policy_referrer_restriction::Config>(),
         Kind::of::<yumen_policy_request_validation::Config>(),
         Kind::of::<yumen_policy_rules::Config>(),

@@ -10,5 +10,5 @@ mod server;
 
 pub use asker::{Asker, Unanswered};
 pub use kept::{Kept, Ticket};
-pub use names::{Names, check_name};
+pub use names::{Field, Names, check_name};
 pub use server::{AT_ONCE, AT_ONCE_MAX, Problem, Reached, Server, TIMEOUT};

@@ -2,6 +2,9 @@
 
 use yumen_http::{Fields, Known, is_token};
 
+/// A name and a value.
+pub type Field = (Box<str>, Box<[u8]>);
+
 /// Names of one list.
 const NAMES_MAX: usize = 64;
 /// The shortest beginning of a name: a shorter one would be about fields that nobody thought of.

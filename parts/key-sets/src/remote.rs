@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwapOption, Guard};
+use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch};
 use yumen_courier::{Backoff, Url};
 use yumen_jose::KeySet;
@@ -20,8 +21,10 @@ const PAUSE_MOST: Duration = Duration::from_secs(60);
 /// Where a set is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
-    /// The document.
+    /// The document of keys; with an issuer, that of the issuer's metadata, which says where the keys are.
     pub url: Url,
+    /// Whose metadata it is, letter by letter.
+    pub issuer: Option<String>,
     /// Whose word is taken for the server, where it speaks TLS.
     pub client: Option<Arc<Client>>,
 }
@@ -41,6 +44,8 @@ pub struct Present {
     pub keys: KeySet,
     /// Another number than that of any other set of its source.
     pub generation: u64,
+    /// What the issuer says of itself, where that was asked for.
+    pub metadata: Option<Map<String, Value>>,
     /// As it was read.
     document: Vec<u8>,
 }
@@ -185,7 +190,7 @@ impl Remote {
     }
 
     fn take(&self, fetched: Fetched, progress: &mut Progress, now: Instant) -> Option<String> {
-        let Fetched { keys, document, lifetime } = fetched;
+        let Fetched { keys, metadata, document, lifetime } = fetched;
         progress.fetched = Some(now);
         progress.due = Some(now + lifetime);
         progress.backoff.succeeded();
@@ -193,7 +198,8 @@ impl Remote {
         let (usable, skipped) = (keys.keys().len(), keys.skipped().len());
         if !is_same {
             progress.generation += 1;
-            let present = Present { keys, generation: progress.generation, document };
+            let generation = progress.generation;
+            let present = Present { keys, generation, metadata, document };
             self.present.store(Some(Arc::new(present)));
         }
         let was_bad = progress.told.take().is_some();

@@ -6,18 +6,19 @@ use yumen_courier::Url;
 use yumen_jose::KeySet;
 
 use super::*;
-use crate::fetch::{Fetched, max_age};
+use crate::fetch::{Fetched, max_age, place_of_keys};
 
 const FIRST: &[u8] = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const NONE: &[u8] = br#"{"keys":[]}"#;
 
 fn source(url: &str) -> Source {
-    Source { url: Url::read(url).unwrap(), client: None }
+    Source { url: Url::read(url).unwrap(), client: None, issuer: None }
 }
 
 fn fetched(document: &[u8], lifetime: u64) -> Result<Fetched, String> {
     let keys = KeySet::from_json(document).unwrap();
-    Ok(Fetched { keys, document: document.to_vec(), lifetime: Duration::from_secs(lifetime) })
+    let lifetime = Duration::from_secs(lifetime);
+    Ok(Fetched { keys, metadata: None, document: document.to_vec(), lifetime })
 }
 
 fn failed() -> Result<Fetched, String> {
@@ -115,4 +116,46 @@ fn without_a_keeper_there_is_nothing_to_wait_for() {
     let sets = KeySets::default();
     let remote = sets.follow(&source("http://127.0.0.1:1/a")).unwrap();
     assert!(remote.renew().is_none() && remote.present().is_none());
+}
+
+#[test]
+fn metadata_is_of_its_issuer_and_says_where_the_keys_are() {
+    let check = |from: &str, document: &str| {
+        let source = Source { issuer: Some("https://id.example".to_owned()), ..source(from) };
+        let (found, url) = place_of_keys(&source, document.as_bytes())?;
+        assert_eq!(found.get("issuer").and_then(|one| one.as_str()), Some("https://id.example"));
+        Ok(format!("{}{}", url.target, url.path))
+    };
+    let (https, http) = ("https://id.example/.well-known/x", "http://127.0.0.1:1/x");
+    let good = r#"{"issuer":"https://id.example","jwks_uri":"https://keys.example/a"}"#;
+    let clear = r#"{"issuer":"https://id.example","jwks_uri":"http://127.0.0.1:1/a"}"#;
+    for (from, document, expect) in [
+        (https, good, Ok("https://keys.example/a")),
+        (http, clear, Ok("http://127.0.0.1:1/a")),
+        (https, clear, Err("in clear text")),
+        (
+            https,
+            r#"{"issuer":"https://id.example/","jwks_uri":"https://a/"}"#,
+            Err("of another issuer"),
+        ),
+        (
+            https,
+            r#"{"issuer":["https://id.example"],"jwks_uri":"https://a/"}"#,
+            Err("another issuer"),
+        ),
+        (https, r#"{"jwks_uri":"https://a/"}"#, Err("another issuer")),
+        (https, r#"{"issuer":"https://id.example"}"#, Err("jwks_uri")),
+        (https, r#"{"issuer":"https://id.example","jwks_uri":"ftp://a"}"#, Err("jwks_uri")),
+        (https, r#"{"issuer":"https://id.example","issuer":"https://id.example"}"#, Err("no JSON")),
+        (https, "[]", Err("no JSON")),
+        (https, "<html>", Err("no JSON")),
+    ] {
+        match (check(from, document), expect) {
+            (Ok(found), Ok(expect)) => assert_eq!(found, expect, "{document}"),
+            (Err::<_, String>(why), Err(words)) => {
+                assert!(why.contains(words), "{document}: {why}");
+            }
+            (found, _) => panic!("{document}: {found:?}"),
+        }
+    }
 }

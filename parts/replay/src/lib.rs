@@ -1,9 +1,13 @@
 //! What was used once: signatures that are remembered as long as they would be good, so that none is good
-//! twice.
+//! twice; and what has ended before its time, such as sessions, so that it is good no more.
 //!
 //! A ledger outlives plans, and is this process's own. It has two generations: what is new goes into
 //! the younger one; when that is as old as its window, it becomes the older one, whose predecessor is
 //! forgotten. So each is remembered for at least one window and at most two.
+
+mod ended;
+
+pub use ended::{ENDED_MAX, Ended};
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -13,9 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// What one generation holds; more are not let in before it is over.
 pub const USED_MAX: usize = 1_000_000;
 
-/// All ledgers of a gateway, by their windows.
+/// All ledgers of a gateway, by their windows, and what has ended before its time.
 #[derive(Debug, Default)]
-pub struct Replays(Mutex<HashMap<u64, Weak<Ledger>>>);
+pub struct Replays(Mutex<HashMap<u64, Weak<Ledger>>>, Arc<Ended>);
 
 /// What was used, of one window.
 pub struct Ledger {
@@ -51,6 +55,12 @@ pub enum Use {
 }
 
 impl Replays {
+    /// What has ended before its time: one memory for all that ask.
+    #[must_use]
+    pub fn ended(&self) -> Arc<Ended> {
+        Arc::clone(&self.1)
+    }
+
     /// The ledger of a window in seconds: the same one for all that ask, as long as any of them is there.
     #[must_use]
     pub fn of(&self, window: u64) -> Arc<Ledger> {

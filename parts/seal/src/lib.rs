@@ -1,4 +1,5 @@
-//! Secrets that lie in a configuration in sealed form (AES-256-GCM), and the key that opens them.
+//! Secrets in sealed form (AES-256-GCM), and the key that opens them: those that lie in a configuration,
+//! and what browsers keep for the gateway.
 
 use std::fmt;
 
@@ -36,11 +37,18 @@ impl SealingKey {
     /// From the text of a key; `None` if that is too short.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
+        Self::with_purpose(text, PURPOSE)
+    }
+
+    /// From the text of a key, for one purpose: what is sealed for another one does not open. `None` if
+    /// the text is too short.
+    #[must_use]
+    pub fn with_purpose(text: &str, purpose: &[u8]) -> Option<Self> {
         if text.len() < KEY_MIN {
             return None;
         }
-        let drawn = Salt::new(HKDF_SHA256, PURPOSE).extract(text.as_bytes());
-        let key = UnboundKey::from(drawn.expand(&[PURPOSE], &AES_256_GCM).ok()?);
+        let drawn = Salt::new(HKDF_SHA256, purpose).extract(text.as_bytes());
+        let key = UnboundKey::from(drawn.expand(&[purpose], &AES_256_GCM).ok()?);
         let mut mark = [0; 32];
         drawn.expand(&[MARK], HKDF_SHA256).ok()?.fill(&mut mark).ok()?;
         let mark = BASE64.encode(&mark);
@@ -56,12 +64,18 @@ impl SealingKey {
     /// Seals a secret for this id: it opens for no other one. `None` if the system has no random numbers.
     #[must_use]
     pub fn seal(&self, id: &str, secret: &str) -> Option<String> {
+        Some(format!("{PREFIX}{}", BASE64.encode(&self.seal_bytes(id, secret.as_bytes())?)))
+    }
+
+    /// As [`SealingKey::seal`], of bytes.
+    #[must_use]
+    pub fn seal_bytes(&self, id: &str, secret: &[u8]) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).ok()?;
-        let mut sealed = secret.as_bytes().to_vec();
+        let mut sealed = secret.to_vec();
         let (number, bound) = (Nonce::assume_unique_for_key(nonce), Aad::from(id.as_bytes()));
         self.key.seal_in_place_append_tag(number, bound, &mut sealed).ok()?;
-        Some(format!("{PREFIX}{}", BASE64.encode(&[&nonce[..], &sealed].concat())))
+        Some([&nonce[..], &sealed].concat())
     }
 
     /// The secret that was sealed for this id; `None` if it is for another one, was sealed with another key,
@@ -70,11 +84,16 @@ impl SealingKey {
     pub fn open(&self, id: &str, sealed: &str) -> Option<String> {
         let digits = sealed.strip_prefix(PREFIX).filter(|digits| digits.len() <= SEALED_MAX)?;
         let bytes = BASE64.decode(digits.as_bytes()).ok()?;
+        String::from_utf8(self.open_bytes(id, &bytes)?).ok()
+    }
+
+    /// As [`SealingKey::open`], of bytes; how many there may be is the caller's to bound.
+    #[must_use]
+    pub fn open_bytes(&self, id: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
         let (number, bound) = (Nonce::assume_unique_for_key(*nonce), Aad::from(id.as_bytes()));
         let mut open = sealed.to_vec();
-        let open = self.key.open_in_place(number, bound, &mut open).ok()?;
-        String::from_utf8(open.to_vec()).ok()
+        self.key.open_in_place(number, bound, &mut open).ok().map(|open| open.to_vec())
     }
 }
 
@@ -108,5 +127,11 @@ mod tests {
             assert_eq!(key.open("orders-1", wrong), None, "{wrong}");
         }
         assert!(SealingKey::new("short").is_none());
+        let cookies = SealingKey::with_purpose(KEY, b"cookies").unwrap();
+        assert_eq!(cookies.open("orders-1", &sealed), None, "it is for another purpose");
+        assert_eq!(
+            cookies.open_bytes("a", &cookies.seal_bytes("a", b"\xff").unwrap()),
+            Some(vec![0xff])
+        );
     }
 }

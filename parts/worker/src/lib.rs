@@ -155,11 +155,17 @@ impl Worker {
         self.inner.wheel.wake_all();
     }
 
-    /// Runs a task on this thread. This is the only place where tasks are spawned.
+    /// Runs a task on this thread.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        // In a box, because the runtime moves what it is given several times, and tasks are large.
-        drop(tokio::task::spawn_local(Box::pin(task)));
+        spawn(task);
     }
+}
+
+/// Runs a task on this thread, which is a worker's, whatever becomes of whoever wanted it. This is the
+/// only place where tasks are spawned.
+pub fn spawn(task: impl Future<Output = ()> + 'static) {
+    // In a box, because the runtime moves what it is given several times, and tasks are large.
+    drop(tokio::task::spawn_local(Box::pin(task)));
 }
 
 async fn tick(worker: Worker) {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use yumen_courier::Answer;
 use yumen_http::{Fields, Malformed, RequestHead, Status};
-use yumen_inquiry::Names;
-use yumen_policy::Field;
+use yumen_inquiry::{Field, Names};
 
 use crate::answered::{Answered, Denied, How, Told, Wrong};
 

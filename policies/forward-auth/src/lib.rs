@@ -100,15 +100,6 @@ impl Policy for ForwardAuth {
         })
     }
 
-    fn on_response<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        exchange.keep_promises().map_err(broken).into()
-    }
-
-    fn on_failure(&self, exchange: &mut Exchange) {
-        // What cannot be put in is missing in an answer that says that something failed anyway.
-        exchange.keep_promises().unwrap_or_default();
-    }
-
     /// Nobody is asked for an explanation.
     fn dry<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
         let failure = Failure::new(FailureKind::IdentityBusy);
@@ -164,8 +155,10 @@ impl ForwardAuth {
         if let Err(wrong) = yes.tell(&self.copied, &mut exchange.request.head) {
             return Verdict::Fail(broken(wrong));
         }
-        if !yes.to_client.is_empty() {
-            exchange.trail.promise(yes.to_client.clone());
+        for (name, value) in &yes.to_client {
+            if let Err(wrong) = exchange.trail.promise(name, value) {
+                return Verdict::Fail(broken(wrong));
+            }
         }
         exchange.principal = Some(Box::new(principal));
         Verdict::Next

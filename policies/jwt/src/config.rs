@@ -284,7 +284,7 @@ impl Config {
             example: "https://id.example.com/jwks.json",
         };
         let (url, client) = server.compile(at, report)?;
-        let remote = scope.key_sets.follow(&Source { url, client });
+        let remote = scope.key_sets.follow(&Source { url, client, issuer: None });
         if remote.is_none() {
             report
                 .error(

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 use yumen_http::{Fields, Malformed, Status, is_field_value, is_token};
-use yumen_inquiry::Names;
-use yumen_policy::Field;
+use yumen_inquiry::{Field, Names};
 
 /// Fields of one decision, of each sort.
 const FIELDS_MAX: usize = 100;

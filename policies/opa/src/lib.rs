@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use yumen_courier::Request;
 use yumen_http::{Malformed, Status};
-use yumen_inquiry::{Asker, Kept};
+use yumen_inquiry::{Asker, Field, Kept};
 use yumen_model::Secret;
 use yumen_policy::{Exchange, Failure, FailureKind, Policy, Step, Verdict};
 
@@ -64,15 +64,6 @@ impl Policy for Opa {
             }
             decide(&decision, exchange)
         })
-    }
-
-    fn on_response<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        exchange.keep_promises().map_err(broken).into()
-    }
-
-    fn on_failure(&self, exchange: &mut Exchange) {
-        // What cannot be put in is missing in an answer that says that something failed anyway.
-        exchange.keep_promises().unwrap_or_default();
     }
 
     /// Nobody is asked for an explanation.
@@ -130,15 +121,13 @@ fn is_for_others(decision: &Decision) -> bool {
 fn decide(decision: &Decision, exchange: &mut Exchange) -> Verdict {
     match decision {
         Decision::Yes { to_service, to_client } => {
-            if !to_client.is_empty() {
-                exchange.trail.promise(to_client.clone());
-            }
+            let promised = promise(to_client, exchange);
             let told = tell(to_service, exchange.request.head.fields_mut());
-            told.map_err(broken).into()
+            promised.and(told).map_err(broken).into()
         }
         Decision::No { status, reason, fields, why } => {
-            if !fields.is_empty() {
-                exchange.trail.promise(fields.clone());
+            if let Err(wrong) = promise(fields, exchange) {
+                return Verdict::Fail(broken(wrong));
             }
             let failure = Failure::new(FailureKind::Forbidden).answering(*status).because(*why);
             Verdict::Fail(match reason {
@@ -147,6 +136,10 @@ fn decide(decision: &Decision, exchange: &mut Exchange) -> Verdict {
             })
         }
     }
+}
+
+fn promise(fields: &[Field], exchange: &mut Exchange) -> Result<(), Malformed> {
+    fields.iter().try_for_each(|(name, value)| exchange.trail.promise(name, value))
 }
 
 #[cold]
