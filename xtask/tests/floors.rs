@@ -79,6 +79,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         {
             true
         }
+        // Secrets are asked for by couriers.
+        Some(("parts", "vault")) if ["parts/courier", "parts/tls"].contains(&other) => true,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

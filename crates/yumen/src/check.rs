@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::config::{Compiled, Origin, WrongLines, compile};
 use crate::consumers::Consumers;
 use crate::say;
+use crate::secrets::Secrets;
 
 /// Checks a configuration; prints it with all defaults if asked.
 pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
@@ -17,7 +19,8 @@ pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
         }
     };
     let nobody = Consumers::default();
-    let compiled = compile(&sources, (&nobody, WrongLines::Refuse), 1);
+    let inquiry = Arc::<Secrets>::default().inquire();
+    let compiled = compile(&sources, (&nobody, WrongLines::Refuse), &inquiry, 1);
     let Compiled { model, plan, report, document, consumers, .. } = compiled;
     if json {
         say::print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
