@@ -127,7 +127,7 @@ fn secrets_are_used_everywhere_and_rotate_without_a_lost_request() {
     }
     let bao = OpenBao::start();
     bao.put("secret/shop", &json!({ "key": FIRST, "signs": SIGNING, "port": 1.50, "on": true }));
-    bao.put("secret/a b/c?d", &json!({ "odd key": "a-s3cret-in-an-odd-place" }));
+    bao.put("secret/a%20b/c%3Fd", &json!({ "odd key": "a-s3cret-in-an-odd-place" }));
     bao.well("POST", "sys/mounts/old", &json!({ "type": "kv", "options": { "version": "1" } }));
     bao.well("POST", "old/service", &json!({ "token": OLD }));
     let backend = Backend::answering("ok");

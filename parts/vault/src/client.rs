@@ -309,8 +309,10 @@ impl Vault {
                         return Ok(());
                     }
                 }
-                Err(fault) if fault.is_away() || !is_repeatable => return Err(fault),
-                Err(_not_allowed) => {}
+                Err(fault) if !is_repeatable => return Err(fault),
+                // Servers say in several ways that it has lived long enough, with 500 too. If they are
+                // away, the login says so.
+                Err(_not_now) => {}
             }
         } else if !is_repeatable {
             let why = "it cannot be renewed";
