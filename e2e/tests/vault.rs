@@ -14,8 +14,8 @@ use yumen_e2e::backend::{Step, ok, raw};
 use yumen_e2e::client::Client;
 use yumen_e2e::gateway::{Launch, binary, fresh_folder};
 use yumen_e2e::load::{Load, Plan};
-use yumen_e2e::tools::{Tool, free_address, have};
-use yumen_e2e::wait::{LATER, wait_until};
+use yumen_e2e::tools::{Server, Tool, free_address, have};
+use yumen_e2e::wait::{LATER, metric, wait_until};
 use yumen_e2e::{Backend, Gateway, OpenBao, SOON};
 
 /// A value that must never be seen, and what it is changed to.
@@ -417,12 +417,59 @@ fn a_server_that_is_not_well_is_told_of_and_changes_nothing() {
     let said =
         |what: &'static str| gateway.stderr.wait(seen, LATER, move |line| line.contains(what));
     assert!(said("cannot be read again").is_some(), "{:?}", gateway.stderr.all());
+    let counted =
+        |state: &str| metric(gateway.status(), &format!("yumen_secrets{{state=\"{state}\"}}"));
+    wait_until("it is counted", || (counted("good"), counted("failing")) == (0, 1));
     sick.now(secret(SECOND));
     assert!(said("can be read again").is_some(), "{:?}", gateway.stderr.all());
+    wait_until("it is counted", || (counted("good"), counted("failing")) == (1, 0));
     assert!(knows(web, SECOND));
     let again = gateway.stderr.all().into_iter().skip(seen);
     assert_eq!(again.filter(|line| line.contains("cannot be read again")).count(), 1);
     nothing_is_told(&gateway, &folder, &[]);
+    let _left = fs::remove_dir_all(folder);
+}
+
+#[test]
+fn a_server_with_tls_is_verified() {
+    if !have(&[Tool::Bao]) {
+        return;
+    }
+    let (folder, address) = (fresh_folder("vault-tls"), free_address());
+    let (root, listen) = (OpenBao::ROOT, format!("-dev-listen-address={address}"));
+    let (root_id, certificates) =
+        (format!("-dev-root-token-id={root}"), format!("-dev-tls-cert-dir={}", folder.display()));
+    let arguments = ["server", "-dev", "-dev-no-store-token", "-dev-tls"];
+    let arguments = arguments.into_iter().chain([&*root_id, &*listen, &*certificates]);
+    let _server = Server::listening(Tool::Bao, arguments, address);
+    let (url, ca) = (format!("https://{address}"), folder.join("vault-ca.pem"));
+    let ca = ca.display().to_string();
+    // As users write a secret.
+    wait_until("a secret can be written", || {
+        let mut put = Command::new(Tool::Bao.path().expect("`have` was asked"));
+        put.args(["kv", "put", &format!("-address={url}"), &format!("-ca-cert={ca}")]);
+        put.args(["secret/shop", &format!("key={FIRST}")]).env("BAO_TOKEN", root);
+        put.output().expect("the program starts").status.success()
+    });
+    let file = folder.join("yumen.yaml");
+    fs::write(&file, config(&Backend::answering("ok"), KEY, "")).expect("a file");
+    let file = file.display().to_string();
+    let told = |more: &[(&'static str, &str)]| {
+        let always = [("VAULT_ADDR", &*url), ("VAULT_TOKEN", root)];
+        run(&["check", &file], &environment(&[&always, more].concat()))
+    };
+    let (code, said) = told(&[("VAULT_CACERT", &ca)]);
+    assert_eq!(code, 0, "{said}");
+    for (more, expect) in [
+        (&[][..], "VAULT_CACERT names who signed its certificate"),
+        (&[("VAULT_CACERT", "/nowhere.pem")], "cannot read /nowhere.pem"),
+        (&[("VAULT_CACERT", &ca), ("VAULT_TLS_SERVER_NAME", "other.example")], "no TLS with"),
+        (&[("VAULT_CACERT", &ca), ("VAULT_SKIP_VERIFY", "true")], "VAULT_SKIP_VERIFY is set"),
+    ] {
+        let (code, said) = told(more);
+        assert!(code == 1 && said.contains(expect), "{expect}: {said}");
+        assert!(!said.contains(root) && !said.contains(TELLTALE), "{said}");
+    }
     let _left = fs::remove_dir_all(folder);
 }
 

@@ -227,6 +227,7 @@ impl Control {
                 self.aside.let_go(gone);
             }
             self.place.notify.live(Instant::now(), || self.workers.turns());
+            self.equipment.registry.secrets(self.place.secrets.counts());
             self.alert();
             if self.workers.have_ended() {
                 return Err("all workers have ended; this is a bug".to_owned());

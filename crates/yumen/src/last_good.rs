@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use yumen_model::document::Source;
 
 /// Sources as they are kept.
@@ -20,11 +20,12 @@ impl Written {
             .iter()
             .map(|source| json!({ "name": source.name, "text": source.text }))
             .collect();
-        let mut kept = json!({ "version": 1, "sources": sources });
-        if !sealed.is_empty() {
-            let sealed = sealed.into_iter().map(|(id, sealed)| (id, Value::from(sealed)));
-            kept["secrets"] = Value::Object(sealed.collect());
-        }
+        let sealed: Map<String, Value> =
+            sealed.into_iter().map(|(id, sealed)| (id, Value::from(sealed))).collect();
+        let kept = match sealed.is_empty() {
+            true => json!({ "version": 1, "sources": sources }),
+            false => json!({ "version": 1, "sources": sources, "secrets": sealed }),
+        };
         Self(kept.to_string())
     }
 }

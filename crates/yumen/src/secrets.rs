@@ -7,7 +7,7 @@ mod watch;
 use std::collections::hash_map::RandomState;
 use std::env;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use self::copies::Copies;
 pub(crate) use self::copies::Opened;
 pub(crate) use self::inquiry::Inquiry;
 use self::inquiry::Wanted;
-use self::watch::Watch;
+use self::watch::{State, Watch};
 use crate::say;
 
 /// How long all secrets of one configuration may take together.
@@ -42,7 +42,7 @@ type Answers = Vec<Result<Arc<Secret>, Fault>>;
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
     line: Mutex<Line>,
-    changed: Arc<AtomicBool>,
+    state: Arc<State>,
     copies: Copies,
 }
 
@@ -80,7 +80,7 @@ impl Secrets {
 
     /// Asks again and again for what was wanted there, whatever became of it.
     pub(crate) fn follow(&self, inquiry: &Inquiry) {
-        self.changed.store(false, Ordering::Relaxed);
+        self.state.changed.store(false, Ordering::Relaxed);
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if let Line::Open(orders) = &*line {
             // The thread takes orders while it does other things: there is room.
@@ -90,7 +90,12 @@ impl Secrets {
 
     /// Whether something that is followed has changed. It is told once.
     pub(crate) fn have_changed(&self) -> bool {
-        self.changed.swap(false, Ordering::Relaxed)
+        self.state.changed.swap(false, Ordering::Relaxed)
+    }
+
+    /// How many values could be read the last time, and how many could not.
+    pub(crate) fn counts(&self) -> [u64; 2] {
+        self.state.read.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Opens copies that were kept.
@@ -134,7 +139,7 @@ impl Secrets {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)?;
         let (sender, orders) = mpsc::channel(QUESTIONS_MAX);
         let thread = std::thread::Builder::new().name("secrets".to_owned());
-        let watch = Watch::new(every, Arc::clone(&self.changed));
+        let watch = Watch::new(every, Arc::clone(&self.state));
         let work = move || runtime.block_on(serve(vault, watch, orders));
         thread.spawn(work).map_err(explain)?;
         Ok(sender)
@@ -145,7 +150,7 @@ impl Secrets {
 fn every(text: Option<&str>) -> Result<Option<Duration>, Fault> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Some(EVERY)) };
     let span: Option<Span> = text.parse().ok();
-    match span.map(|span| span.get()) {
+    match span.map(Span::get) {
         Some(None) => Ok(None),
         Some(Some(every)) if every >= EVERY_MIN => Ok(Some(every)),
         Some(Some(_)) | None => Err(Fault::wrong(

@@ -158,6 +158,10 @@ pub(super) const CONFIG_STALE: Series = gauge(
 pub(super) const CONSUMERS: Series = gauge("yumen_consumers", "Consumers that are known.");
 pub(super) const CREDENTIALS: Series =
     gauge("yumen_credentials", "Credentials of all consumers together.");
+pub(super) const SECRETS: Series = gauge(
+    "yumen_secrets",
+    "Secrets of Vault that the configuration refers to, by how they were read last.",
+);
 pub(super) const POLICY_DECISIONS: Series = counter(
     "yumen_policy_decisions_total",
     "What policies decided, by kind; refusals by the code of the failure too.",
@@ -206,7 +210,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 55] = [
+pub(super) const ALL: [Series; 56] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -214,6 +218,7 @@ pub(super) const ALL: [Series; 55] = [
     CONFIG_STALE,
     CONSUMERS,
     CREDENTIALS,
+    SECRETS,
     CERTIFICATE_EXPIRY,
     CONNECTIONS,
     CONNECTIONS_TOTAL,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use yumen_courier::Backoff;
@@ -13,11 +13,27 @@ use super::{Answers, Wanted};
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MOST: Duration = Duration::from_secs(60);
 
+/// What others may know of it.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) changed: AtomicBool,
+    /// Values that could be read the last time, and those that could not.
+    pub(super) read: [AtomicU64; 2],
+}
+
+impl State {
+    fn count(&self, all: usize, failing: usize) {
+        let [good, bad] = &self.read;
+        good.store(all.saturating_sub(failing) as u64, Ordering::Relaxed);
+        bad.store(failing as u64, Ordering::Relaxed);
+    }
+}
+
 /// What is followed.
 #[derive(Debug)]
 pub(super) struct Watch {
     every: Option<Duration>,
-    changed: Arc<AtomicBool>,
+    state: Arc<State>,
     wanted: Vec<Wanted>,
     paths: Vec<String>,
     due: Option<Instant>,
@@ -27,17 +43,20 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(every: Option<Duration>, changed: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(every: Option<Duration>, state: Arc<State>) -> Self {
         let backoff = Backoff::new(PAUSE_FIRST, PAUSE_MOST);
         let (wanted, paths) = (Vec::new(), Vec::new());
-        Self { every, changed, wanted, paths, due: None, backoff, told: None }
+        Self { every, state, wanted, paths, due: None, backoff, told: None }
     }
 
     /// Follows these, and no others.
     pub(super) fn follow(&mut self, wanted: Vec<Wanted>, now: Instant, random: u64) {
         self.paths = wanted.iter().map(|one| one.path.clone()).collect();
         self.paths.dedup();
-        let is_sure = wanted.iter().all(|one| one.is_fresh && one.value.is_some());
+        let is_fresh = |one: &&Wanted| one.is_fresh && one.value.is_some();
+        let fresh = wanted.iter().filter(is_fresh).count();
+        let is_sure = fresh == wanted.len();
+        self.state.count(wanted.len(), wanted.len() - fresh);
         self.wanted = wanted;
         self.due = if self.wanted.is_empty() { None } else { self.next(is_sure, now, random) };
     }
@@ -55,7 +74,7 @@ impl Watch {
     /// Judges what was found at [`Watch::paths`]; says what the operator is to be told.
     pub(super) fn looked(&mut self, answers: &Answers, now: Instant, random: u64) -> Vec<String> {
         let found: HashMap<&str, _> = self.paths.iter().map(String::as_str).zip(answers).collect();
-        let (mut changed, mut failing, mut is_sure) = (Vec::new(), None, true);
+        let (mut changed, mut failing, mut unread) = (Vec::new(), None, 0);
         for one in &self.wanted {
             let answer = found.get(&*one.path);
             let value = answer.map(|answer| match answer {
@@ -66,7 +85,7 @@ impl Watch {
                 Some(Ok(value)) if one.value.as_deref() == Some(value) => {}
                 Some(Ok(_)) => changed.push(&*one.path),
                 Some(Err(why)) => {
-                    is_sure = false;
+                    unread += 1;
                     // What was never there was told already.
                     if one.value.is_some() && failing.is_none() {
                         failing = Some(format!(
@@ -75,14 +94,16 @@ impl Watch {
                         ));
                     }
                 }
-                None => is_sure = false,
+                None => unread += 1,
             }
         }
         changed.dedup();
+        let is_sure = unread == 0;
+        self.state.count(self.wanted.len(), unread);
         let mut news = Vec::new();
         if is_sure && !changed.is_empty() {
             news.push(format!("secrets of Vault have changed: {}", changed.join(", ")));
-            self.changed.store(true, Ordering::Relaxed);
+            self.state.changed.store(true, Ordering::Relaxed);
         }
         self.due = self.next(is_sure, now, random);
         if failing.is_none() && is_sure && self.told.take().is_some() {
@@ -131,22 +152,26 @@ mod tests {
 
     struct Watched {
         watch: Watch,
-        changed: Arc<AtomicBool>,
+        state: Arc<State>,
         now: Instant,
     }
 
     impl Watched {
         fn new(wanted: Vec<Wanted>) -> Self {
-            let (changed, now) = (Arc::<AtomicBool>::default(), Instant::now());
-            let mut watch = Watch::new(Some(EVERY), Arc::clone(&changed));
+            let (state, now) = (Arc::<State>::default(), Instant::now());
+            let mut watch = Watch::new(Some(EVERY), Arc::clone(&state));
             watch.follow(wanted, now, u64::MAX);
-            Self { watch, changed, now }
+            Self { watch, state, now }
         }
 
         /// What is told, whether something has changed, and in how many seconds it looks again.
         fn look(&mut self, answers: Answers) -> (String, bool, u64) {
             let news = self.watch.looked(&answers, self.now, u64::MAX).join("|");
-            (news, self.changed.swap(false, Ordering::Relaxed), self.pause())
+            (news, self.state.changed.swap(false, Ordering::Relaxed), self.pause())
+        }
+
+        fn counts(&self) -> [u64; 2] {
+            self.state.read.each_ref().map(|count| count.load(Ordering::Relaxed))
         }
 
         fn pause(&self) -> u64 {
@@ -186,8 +211,9 @@ mod tests {
     fn what_could_not_be_had_is_asked_for_until_it_can() {
         let both = || vec![wanted("secret/a", None), wanted("secret/b", Some("1"))];
         let mut watched = Watched::new(both());
-        assert_eq!(watched.pause(), 1);
+        assert_eq!((watched.pause(), watched.counts()), (1, [1, 1]));
         assert_eq!(watched.look(vec![away(), has("1")]), (String::new(), false, 2));
+        assert_eq!(watched.counts(), [1, 1]);
         // As long as one is missing, a configuration would be refused.
         assert_eq!(watched.look(vec![away(), has("2")]), (String::new(), false, 4));
         let (told, changed, _) = watched.look(vec![has("x"), has("2")]);
@@ -196,7 +222,9 @@ mod tests {
         let copy = Wanted { is_fresh: false, ..wanted("secret/a", Some("1")) };
         let mut watched = Watched::new(vec![copy]);
         assert_eq!(watched.pause(), 1);
+        assert_eq!(watched.counts(), [0, 1]);
         assert_eq!(watched.look(vec![has("1")]), (String::new(), false, 60));
+        assert_eq!(watched.counts(), [1, 0]);
     }
 
     #[test]
