@@ -32,7 +32,7 @@ impl Session {
     pub(crate) fn renewed(&mut self, lease: Lease, now: Instant) {
         self.lease = lease;
         // A third of its time is left for trying again.
-        let soon = |lasts: Duration| now.checked_add((lasts * 2 / 3).max(PAUSE_MIN));
+        let soon = |lasts: Duration| now.checked_add((lasts / 3).saturating_mul(2).max(PAUSE_MIN));
         self.due = lease.lasts.and_then(soon);
         self.ends = lease.lasts.and_then(|lasts| now.checked_add(lasts));
     }

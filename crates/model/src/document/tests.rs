@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::reference::{BadReference, expand};
-use super::{Document, Environment, NoEnvironment, Node, REFERENCED_BYTES, Source};
+use super::{Document, Environment, NoEnvironment, NoSecret, Node, REFERENCED_BYTES, Source};
 use crate::report::Report;
 
 fn source(name: &str, text: &str) -> Source {
