@@ -324,6 +324,13 @@ fn what_a_server_refuses_is_told_with_the_way_out() {
         "secret/shop#key",
         &["YUMEN_VAULT_INSECURE"],
     );
+    // A line of a file is read once, and would not follow what changes.
+    let line = json!({ "name": "other", "keys": [{ "key": KEY }] });
+    fs::write(folder.join("consumers.jsonl"), format!("{line}\n")).expect("a file");
+    let yaml = config(&backend, "any-key-at-all", "directory: { files: [consumers.jsonl] }");
+    fs::write(&file, yaml).expect("a file");
+    let (code, said) = run(&["check", &file.display().to_string()], &good);
+    assert!(code == 1 && said.contains("a file of consumers cannot refer to Vault"), "{said}");
     let _left = fs::remove_dir_all(folder);
 }
 
@@ -599,6 +606,11 @@ fn sealed_copies_start_a_gateway_while_the_server_is_away() {
     wait_until("the server is back", || knows(gateway.web(), SECOND));
     gateway.signal("TERM");
     assert!(gateway.exit(SOON).is_some());
+
+    // A copy stands in for a server that is away, not for one that says no.
+    sick.now(answer("404 Not Found", "{}"));
+    let refused = launch(&yaml, &folder, &environment).expect_err("no start");
+    assert!(refused.contains("there is no such secret"), "{refused}");
 
     // The last good configuration is started with copies too, if the file is broken meanwhile.
     sick.now(vec![Step::Close]);

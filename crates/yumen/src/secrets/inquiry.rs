@@ -186,6 +186,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn there_are_not_too_many_secrets() {
+        let text: String = (0..=SECRETS_MAX).map(|one| format!("${{vault:a/{one}#k}} ")).collect();
+        let inquiry = Arc::<Secrets>::default().inquire();
+        inquiry.gather(&[Source { name: "a.yaml".to_owned(), text }], || ());
+        let fault = inquiry.value("a/0", "k").unwrap_err();
+        assert_eq!(fault.why, format!("there are more than {SECRETS_MAX} secrets"));
+        assert_eq!(inquiry.away(), None);
+        assert_eq!(inquiry.wanted().len(), 1, "what is not referred to is not followed");
+    }
+
+    #[test]
     fn references_are_found_before_they_are_read() {
         let text = "a: ${vault:secret/a#x}-${vault:secret/b c#y z}\nb: '$${vault:d/e#f}' # ${vault:g/h#i}\n\
             ${vault:} ${vault:#x} ${vault:a/b#} ${vault:a/b} ${env:A} ${vault:j/k\n#l} ${vault:m/n#o";
