@@ -20,7 +20,7 @@ pub(crate) struct Copies(Option<SealingKey>);
 
 /// Copies that were opened.
 #[derive(Clone, Default)]
-pub(crate) struct Opened(HashMap<String, String>);
+pub(crate) struct Opened(pub(super) HashMap<String, String>);
 
 /// Without the values.
 impl fmt::Debug for Opened {

@@ -186,6 +186,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_copy_stands_in_for_a_server_that_is_away_and_no_other() {
+        let asked = || {
+            let inquiry = Arc::<Secrets>::default().inquire();
+            inquiry.found().extend([
+                ("a/away".to_owned(), Err(Fault::away("it is away", "wait"))),
+                ("a/gone".to_owned(), Err(Fault::wrong("it is gone", "write it"))),
+            ]);
+            inquiry
+        };
+        let copies = ["a/away#k", "a/gone#k"].map(|id| (id.to_owned(), "kept-s3cret".to_owned()));
+        let inquiry = asked();
+        assert!(inquiry.value("a/away", "k").is_err());
+        assert_eq!(inquiry.away().as_deref(), Some("it is away"));
+        let inquiry = asked().with_copies(Opened(copies.into_iter().collect()));
+        assert_eq!(inquiry.value("a/away", "k").as_deref(), Ok("kept-s3cret"));
+        assert_eq!(inquiry.value("a/gone", "k").unwrap_err().why, "it is gone");
+        assert!(inquiry.value("a/away", "other").is_err());
+        assert_eq!(
+            inquiry.away().as_deref(),
+            Some("it is away"),
+            "of the other key there is no copy"
+        );
+        let wanted = inquiry.wanted();
+        assert_eq!(wanted.iter().filter(|one| one.value.is_some()).count(), 1);
+        assert!(wanted.iter().all(|one| !one.is_fresh));
+        assert!(!format!("{inquiry:?}").contains("s3cret"));
+    }
+
+    #[test]
     fn there_are_not_too_many_secrets() {
         let text: String = (0..=SECRETS_MAX).map(|one| format!("${{vault:a/{one}#k}} ")).collect();
         let inquiry = Arc::<Secrets>::default().inquire();
