@@ -50,6 +50,8 @@ pub enum Tool {
     Promtool,
     /// `rsyslogd`.
     Rsyslogd,
+    /// `bao`, the server of OpenBao and its client.
+    Bao,
     /// `sh`.
     Shell,
 }
@@ -89,6 +91,7 @@ impl Tool {
             Self::Amtool => on_path("amtool"),
             Self::Rsyslogd => on_path("rsyslogd"),
             Self::Shell => on_path("sh"),
+            Self::Bao => Some(folder().join("venv/bin/bao")).filter(|file| file.is_file()),
             Self::Python => Some(folder().join("venv/bin/python")).filter(|file| file.is_file()),
             Self::Node => {
                 let packages = ["ws", "oidc-provider"]

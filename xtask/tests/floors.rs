@@ -95,6 +95,8 @@ fn may_know(room: &Room, other: &str) -> bool {
         }
         // What browsers bring and keep is about tokens and sealed.
         Some(("parts", "openid")) if ["parts/jose", "parts/seal"].contains(&other) => true,
+        // Secrets are asked for by couriers.
+        Some(("parts", "vault")) if ["parts/courier", "parts/tls"].contains(&other) => true,
         // The bytes of OTLP, and what calls say of themselves, are Protocol Buffers.
         Some(("parts", "otlp" | "courier")) if other == "parts/protobuf" => true,
         Some(("parts", _)) => other == "crates/http",

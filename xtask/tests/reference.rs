@@ -1,7 +1,7 @@
 //! What the documents list is what the code has.
 
 use serde_json::Value;
-use yumen_model::document::{Environment, Source};
+use yumen_model::document::{Environment, NoSecret, Source};
 use yumen_model::{
     Breaker, Http2, Http3, ListenerLimits, ListenerTimeouts, Model, Passive, Pool, Retries,
     ServiceLimits, ServiceTimeouts,
@@ -90,6 +90,10 @@ impl Environment for Surroundings {
 
     fn file(&self, _path: &str, _within: &str) -> Result<String, String> {
         Ok("what is in it".to_owned())
+    }
+
+    fn secret(&self, _path: &str, key: &str) -> Result<String, NoSecret> {
+        Ok(format!("a secret key of consumers, {key}"))
     }
 }
 

@@ -67,6 +67,24 @@ pub trait Environment {
     fn file(&self, _path: &str, _within: &str) -> Result<String, String> {
         Err("there are no files here".to_owned())
     }
+
+    /// The value of a key of a secret, which `${vault:PATH#KEY}` stands for.
+    ///
+    /// # Errors
+    /// Why it cannot be had, and the way out.
+    fn secret(&self, _path: &str, _key: &str) -> Result<String, NoSecret> {
+        let hint = "write `${env:NAME}` or `${file:PATH}`, or the value itself".to_owned();
+        Err(NoSecret { why: "there are no secrets here".to_owned(), hint })
+    }
+}
+
+/// Why a secret cannot be had, and the way out, without anything that is secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoSecret {
+    /// Half a sentence.
+    pub why: String,
+    /// What to do.
+    pub hint: String,
 }
 
 /// An environment with nothing in it.

@@ -65,6 +65,8 @@ pub struct Registry {
     targets: Mutex<Vec<TargetHealth>>,
     /// Names that can be looked up, and those that cannot.
     looked_up: [AtomicU64; 2],
+    /// Secrets that can be read, and those that cannot.
+    secrets: [AtomicU64; 2],
     expiring: Mutex<Vec<Expiring>>,
     acme: Mutex<Option<AcmeFigures>>,
     alerts: Mutex<Vec<HookFigures>>,
@@ -230,6 +232,7 @@ impl Registry {
             config: ConfigCells::default(),
             targets: Mutex::default(),
             looked_up: Default::default(),
+            secrets: Default::default(),
             expiring: Mutex::default(),
             acme: Mutex::default(),
             alerts: Mutex::default(),
@@ -285,6 +288,14 @@ impl Registry {
     /// How many names of targets were looked up well the last time, and how many were not.
     pub fn looked_up(&self, [good, failing]: [u64; 2]) {
         for (cell, count) in self.looked_up.iter().zip([good, failing]) {
+            cell.store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// How many secrets of Vault that the configuration refers to could be read the last time, and how
+    /// many could not.
+    pub fn secrets(&self, [good, failing]: [u64; 2]) {
+        for (cell, count) in self.secrets.iter().zip([good, failing]) {
             cell.store(count, Ordering::Relaxed);
         }
     }

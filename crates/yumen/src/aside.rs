@@ -17,6 +17,7 @@ use yumen_model::document::Source;
 use crate::config::{Compiled, WrongLines, compile};
 use crate::consumers::Consumers;
 use crate::ready::Ready;
+use crate::secrets::Inquiry;
 
 /// How long compiling aside may take, some ten times what it takes on a machine that has time for
 /// it; then it is done again, like any other work, which requests feel.
@@ -49,10 +50,12 @@ impl Aside {
         &self,
         sources: &Arc<Vec<Source>>,
         consumers: &Arc<Consumers>,
+        inquiry: &Arc<Inquiry>,
         revision: u64,
     ) -> Compiled<Ready> {
         let (taken, known) = (Arc::clone(sources), Arc::clone(consumers));
-        self.work(patience(sources), move || compile_here(&taken, &known, revision))
+        let asked = Arc::clone(inquiry);
+        self.work(patience(sources), move || compile_here(&taken, &known, &asked, revision))
     }
 
     /// Does some work without slowing requests down, or here if that takes longer than this.
@@ -105,9 +108,14 @@ fn serve(work: &Receiver<Work>) {
     }
 }
 
-fn compile_here(sources: &[Source], consumers: &Consumers, revision: u64) -> Compiled<Ready> {
-    compile(sources, (consumers, WrongLines::Refuse), revision)
-        .map(|plan| Ready::new(plan, sources))
+fn compile_here(
+    sources: &[Source],
+    consumers: &Consumers,
+    inquiry: &Inquiry,
+    revision: u64,
+) -> Compiled<Ready> {
+    compile(sources, (consumers, WrongLines::Refuse), inquiry, revision)
+        .map(|plan| Ready::new(plan, sources, inquiry))
 }
 
 fn patience(sources: &[Source]) -> Duration {
@@ -132,6 +140,11 @@ fn give_way() {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::Secrets;
+
+    fn nothing() -> Arc<Inquiry> {
+        Arc::new(Arc::<Secrets>::default().inquire())
+    }
 
     #[test]
     fn work_that_nobody_has_time_for_is_done_here() {
@@ -139,8 +152,8 @@ mod tests {
         let aside = Aside { work: sender };
         let text = "listeners: [{name: a, address: 127.0.0.1:80}]".to_owned();
         let source = Source { name: "a.yaml".to_owned(), text };
-        let nobody = Arc::default();
-        assert!(aside.compile(&Arc::new(vec![source]), &nobody, 7).plan.is_some());
+        let (nobody, nothing) = (Arc::default(), nothing());
+        assert!(aside.compile(&Arc::new(vec![source]), &nobody, &nothing, 7).plan.is_some());
         let gone = Arc::new(());
         aside.let_go(Arc::clone(&gone));
         assert_eq!(Arc::strong_count(&gone), 1);
@@ -171,9 +184,9 @@ mod tests {
         {
             let source = Source { name: "a.yaml".to_owned(), text: text.to_owned() };
             let sources = Arc::new(vec![source]);
-            let nobody = Arc::default();
-            let aside = thread.compile(&sources, &nobody, 7);
-            let here = compile_here(&sources, &nobody, 7);
+            let (nobody, nothing) = (Arc::default(), nothing());
+            let aside = thread.compile(&sources, &nobody, &nothing, 7);
+            let here = compile_here(&sources, &nobody, &nothing, 7);
             assert_eq!((aside.plan.is_some(), here.plan.is_some()), (good, good), "{text}");
             assert_eq!(
                 aside.report.render(&aside.document).to_string(),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use yumen_policy::Kind;
 
@@ -9,6 +10,7 @@ use crate::config::{Compiled, Origin, WrongLines, compile};
 use crate::consumers::Consumers;
 use crate::policies::kinds;
 use crate::say;
+use crate::secrets::Secrets;
 
 /// Checks a configuration; prints it with all defaults if asked.
 pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
@@ -20,7 +22,8 @@ pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
         }
     };
     let nobody = Consumers::default();
-    let compiled = compile(&sources, (&nobody, WrongLines::Refuse), 1);
+    let inquiry = Arc::<Secrets>::default().inquire();
+    let compiled = compile(&sources, (&nobody, WrongLines::Refuse), &inquiry, 1);
     let Compiled { model, plan, report, document, consumers, .. } = compiled;
     if json {
         say::print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use yumen_model::Model;
-use yumen_model::document::{Document, Environment, REFERENCED_BYTES, SOURCE_BYTES, Source};
+use yumen_model::document::{
+    Document, Environment, NoSecret, REFERENCED_BYTES, SOURCE_BYTES, Source,
+};
 use yumen_model::report::Report;
 use yumen_plan::Plan;
 
 use crate::consumers::{Consumers, Reading};
+use crate::secrets::Inquiry;
 use crate::{expiry, policies};
 
 /// The example that is served when no file is given.
@@ -163,9 +166,11 @@ impl<P> Compiled<P> {
 pub(crate) fn compile(
     sources: &[Source],
     (consumers, wrong_lines): (&Consumers, WrongLines),
+    inquiry: &Inquiry,
     revision: u64,
 ) -> Compiled {
-    let environment = Surroundings::default();
+    inquiry.gather(sources, || ());
+    let environment = Surroundings { inquiry: Some(inquiry), ..Surroundings::default() };
     let (model, mut report, mut document) = Model::read(sources, &environment);
     let (mut plan, mut reading) = (None, None);
     if let Some(model) = &model {
@@ -180,7 +185,8 @@ pub(crate) fn compile(
     }
     if let Some(plan) = &plan {
         let first = sources.first().map_or("", |source| &source.name);
-        let around = (folder_of(first), &environment as &dyn Environment);
+        let lines = OfConsumers(&environment);
+        let around = (folder_of(first), &lines as &dyn Environment);
         reading = Some(consumers.read(&plan.consumers, around, &mut report));
     }
     if wrong_lines == WrongLines::Refuse && report.has_errors() {
@@ -207,7 +213,9 @@ pub(crate) fn read_consumers(
         Origin::Path(path) if path.is_dir() => path.join("x").display().to_string(),
         Origin::Path(path) => path.display().to_string(),
     };
-    let around = (folder_of(&name), &Surroundings::default() as &dyn Environment);
+    let environment = Surroundings::default();
+    let lines = OfConsumers(&environment);
+    let around = (folder_of(&name), &lines as &dyn Environment);
     let reading = consumers.read_files(&plan.consumers, around, &mut report);
     (reading, report)
 }
@@ -218,11 +226,33 @@ fn folder_of(file: &str) -> &Path {
 
 /// What references of a configuration stand for on this machine.
 #[derive(Debug, Default)]
-struct Surroundings {
+struct Surroundings<'a> {
     referenced: RefCell<Look>,
+    inquiry: Option<&'a Inquiry>,
 }
 
-impl Environment for Surroundings {
+/// What references in files of consumers stand for. A line is read once, so what it was read with is
+/// not followed; of a secret that would be noticed too late.
+struct OfConsumers<'a>(&'a Surroundings<'a>);
+
+impl Environment for OfConsumers<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.variable(name)
+    }
+
+    fn file(&self, path: &str, within: &str) -> Result<String, String> {
+        self.0.file(path, within)
+    }
+
+    fn secret(&self, _path: &str, _key: &str) -> Result<String, NoSecret> {
+        let why =
+            "a file of consumers cannot refer to Vault, as it would not follow what changes there";
+        let hint = "write the consumer in the configuration itself, or a hash or sealed secret";
+        Err(NoSecret { why: why.to_owned(), hint: hint.to_owned() })
+    }
+}
+
+impl Environment for Surroundings<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
@@ -240,5 +270,13 @@ impl Environment for Surroundings {
         let read = File::open(&file).and_then(|open| open.take(most).read_to_end(&mut bytes));
         read.map_err(|error| error.to_string())?;
         String::from_utf8(bytes).map_err(|_binary| "it is not UTF-8 text".to_owned())
+    }
+
+    fn secret(&self, path: &str, key: &str) -> Result<String, NoSecret> {
+        let nobody = || {
+            let hint = "this is a bug".to_owned();
+            Err(NoSecret { why: "nobody asks Vault here".to_owned(), hint })
+        };
+        self.inquiry.map_or_else(nobody, |inquiry| inquiry.value(path, key))
     }
 }

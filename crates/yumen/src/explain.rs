@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use yumen_http::{Forwarding, HeadIndex, HeadLimits, Malformed, Refusal, RequestHead};
@@ -14,6 +15,7 @@ use crate::ask::Whom;
 use crate::config::{Origin, WrongLines, compile};
 use crate::consumers::Consumers;
 use crate::say;
+use crate::secrets::Secrets;
 
 /// The routes that are told of.
 pub(crate) const CONSIDERED_MAX: usize = 20;
@@ -95,7 +97,8 @@ fn try_explain(
 ) -> Result<String, String> {
     let sources =
         Origin::Path(config.to_owned()).read().map_err(|problem| format!("yumen: {problem}\n"))?;
-    let compiled = compile(&sources, (&Consumers::default(), WrongLines::Refuse), 1);
+    let inquiry = Arc::<Secrets>::default().inquire();
+    let compiled = compile(&sources, (&Consumers::default(), WrongLines::Refuse), &inquiry, 1);
     let Some(plan) = compiled.plan else {
         return Err(compiled.report.render(&compiled.document).to_string());
     };

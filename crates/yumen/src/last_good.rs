@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use yumen_model::document::Source;
 
 /// Sources as they are kept.
@@ -14,13 +14,28 @@ use yumen_model::document::Source;
 pub(crate) struct Written(String);
 
 impl Written {
-    pub(crate) fn new(sources: &[Source]) -> Self {
+    /// With values of secrets in sealed form.
+    pub(crate) fn new(sources: &[Source], sealed: Vec<(String, String)>) -> Self {
         let sources: Vec<Value> = sources
             .iter()
             .map(|source| json!({ "name": source.name, "text": source.text }))
             .collect();
-        Self(json!({ "version": 1, "sources": sources }).to_string())
+        let sealed: Map<String, Value> =
+            sealed.into_iter().map(|(id, sealed)| (id, Value::from(sealed))).collect();
+        let kept = match sealed.is_empty() {
+            true => json!({ "version": 1, "sources": sources }),
+            false => json!({ "version": 1, "sources": sources, "secrets": sealed }),
+        };
+        Self(kept.to_string())
     }
+}
+
+/// What was kept.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) sources: Vec<Source>,
+    /// Values of secrets in sealed form, by what they are sealed for.
+    pub(crate) sealed: Vec<(String, String)>,
 }
 
 /// Where the last good configuration of one origin is kept.
@@ -58,17 +73,20 @@ impl LastGood {
     }
 
     /// The one that was kept, if there is one that can be read.
-    pub(crate) fn read(&self) -> Option<Vec<Source>> {
+    pub(crate) fn read(&self) -> Option<Kept> {
         let text = fs::read_to_string(&self.file).ok()?;
         let kept: Value = serde_json::from_str(&text).ok()?;
         let sources = kept.get("sources")?.as_array()?;
-        sources
+        let sources: Option<Vec<_>> = sources
             .iter()
             .map(|source| {
                 let text = |key: &str| source.get(key)?.as_str().map(str::to_owned);
                 Some(Source { name: text("name")?, text: text("text")? })
             })
-            .collect()
+            .collect();
+        let sealed = kept.get("secrets").and_then(Value::as_object).into_iter().flatten();
+        let sealed = sealed.filter_map(|(id, one)| Some((id.clone(), one.as_str()?.to_owned())));
+        Some(Kept { sources: sources?, sealed: sealed.collect() })
     }
 
     /// Where it is, for messages.

@@ -3,6 +3,7 @@
 mod alerts;
 mod aside;
 mod ask;
+mod begin;
 mod certificates;
 mod check;
 mod command;
@@ -25,6 +26,7 @@ mod ready;
 mod recall;
 mod run;
 mod say;
+mod secrets;
 mod shipment;
 mod sockets;
 mod status;

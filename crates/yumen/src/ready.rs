@@ -7,6 +7,7 @@ use yumen_plan::{Offer, Plan};
 
 use crate::expiry::Expiry;
 use crate::last_good::Written;
+use crate::secrets::Inquiry;
 
 /// A plan, and what is taken up with it.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    pub(crate) fn new(plan: Plan, sources: &[Source]) -> Self {
+    pub(crate) fn new(plan: Plan, sources: &[Source], inquiry: &Inquiry) -> Self {
         let offers = || {
             plan.listeners.iter().flat_map(|listener| {
                 listener.offers.iter().map(|offer| (listener.listener.name.as_str(), offer))
@@ -44,6 +45,11 @@ impl Ready {
                 .map(|link| link.kind)
                 .collect(),
         };
-        Self { expiry: Expiry::new(&plan), plan, counted, written: Written::new(sources) }
+        Self {
+            expiry: Expiry::new(&plan),
+            plan,
+            counted,
+            written: Written::new(sources, inquiry.sealed()),
+        }
     }
 }

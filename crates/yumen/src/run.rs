@@ -14,8 +14,9 @@ use yumen_upstream::resolve::{Names, Resolver, Source};
 use yumen_worker::Worker;
 
 use crate::alerts::Alerts;
+use crate::begin::Begin;
 use crate::certificates::Certificates;
-use crate::config::{Compiled, Look, Origin, WrongLines, compile};
+use crate::config::Origin;
 use crate::consumers::Consumers;
 use crate::control::{Control, Place};
 use crate::hand_over::Predecessor;
@@ -24,6 +25,7 @@ use crate::logs::logs;
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::ready::Ready;
+use crate::secrets::Secrets;
 use crate::sockets::Sockets;
 use crate::traces::Traces;
 use crate::workers::{Equipment, Workers};
@@ -75,8 +77,15 @@ fn try_run(options: &Options) -> Result<(), String> {
     let look = origin.look();
     let consumers = Consumers::start(cores().div_ceil(CORES_PER_CHECK));
     let consumers = Arc::new(consumers.map_err(|error| format!("cannot start a thread: {error}"))?);
-    let (Ready { plan, counted, expiry, written }, referenced, is_last_good) =
-        first(&origin, last_good.as_ref(), &consumers)?;
+    let secrets = Arc::new(Secrets::from_environment()?);
+    let begin = Begin {
+        origin: &origin,
+        last_good: last_good.as_ref(),
+        consumers: &consumers,
+        secrets: &secrets,
+        signals: &signals,
+    };
+    let (Ready { plan, counted, expiry, written }, referenced, is_last_good) = begin.first()?;
     if let Origin::Example = origin {
         let bound = yumen_listen::bind("127.0.0.1:9001", 1)?;
         echo::start(bound).map_err(|error| format!("cannot start the echo server: {error}"))?;
@@ -113,6 +122,7 @@ fn try_run(options: &Options) -> Result<(), String> {
         consumers,
         traces,
         alerts,
+        secrets,
     };
     let control = Control::new(place, equipment, workers, log);
     let mut control = control.map_err(|error| format!("cannot start a thread: {error}"))?;
@@ -124,55 +134,6 @@ fn try_run(options: &Options) -> Result<(), String> {
     }
     control.announce();
     control.serve(&signals, look, referenced)
-}
-
-/// What to begin with: what the files say, or, if they have errors, the last good configuration (then
-/// the last part is true).
-fn first(
-    origin: &Origin,
-    last_good: Option<&LastGood>,
-    consumers: &Consumers,
-) -> Result<(Ready, Look, bool), String> {
-    let mut seen = Look::new();
-    let problem = match origin.read() {
-        Ok(sources) => {
-            let compiled = compile(&sources, (consumers, WrongLines::Refuse), 1);
-            let Compiled { plan, report, document, referenced, consumers: known, .. } = compiled;
-            say::tell(report.render(&document));
-            match plan.zip(known).map(|(plan, known)| (plan, consumers.take_up(known))) {
-                Some((plan, Ok(()))) => return Ok((Ready::new(plan, &sources), referenced, false)),
-                Some((_, Err(problem))) => {
-                    say::say(problem);
-                    seen = referenced;
-                    format!("the consumers of {} are not clear", origin.name())
-                }
-                None => {
-                    seen = referenced;
-                    format!("the configuration in {} has errors", origin.name())
-                }
-            }
-        }
-        Err(problem) => problem,
-    };
-    let Some(last_good) = last_good else { return Err(problem) };
-    let kept = last_good.read().ok_or_else(|| format!("{problem}; mend it and start again"))?;
-    let compiled = compile(&kept, (consumers, WrongLines::LeaveOut), 1);
-    let Some((plan, known)) = compiled.plan.zip(compiled.consumers) else {
-        return Err(format!(
-            "{problem}, and the last good one in {} cannot be used either",
-            last_good.path().display()
-        ));
-    };
-    // Whoever is not known is not let in: that is no reason not to serve the others.
-    if let Err(unclear) = consumers.take_up(known) {
-        say::say(format_args!("{unclear}\nno consumer is known until that is mended"));
-    }
-    say::say(format_args!("{problem}"));
-    say::say(format_args!(
-        "starting with the last good configuration from {} instead; mend the file and it is taken up",
-        last_good.path().display()
-    ));
-    Ok((Ready::new(plan, &kept), seen, true))
 }
 
 fn start_resolver(plan: &Plan) -> Result<Names, String> {

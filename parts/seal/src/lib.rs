@@ -13,7 +13,7 @@ const PREFIX: &str = "aes256gcm:";
 /// The shortest text of a key, in bytes: it is not stretched, so it must have been drawn at random.
 pub const KEY_MIN: usize = 32;
 /// The longest sealed text.
-const SEALED_MAX: usize = 4096;
+const SEALED_MAX: usize = 512 * 1024;
 /// Separates the key from those that others may make of the same text.
 const PURPOSE: &[u8] = b"yumen sealed secrets, 1";
 

@@ -1,21 +1,27 @@
 //! References inside a text: `${env:NAME}` and `${env:NAME:-default}` to the environment,
-//! `${file:PATH}` to the text of a file.
+//! `${file:PATH}` to the text of a file, `${vault:PATH#KEY}` to a secret that Vault keeps.
 
 use std::fmt;
 
-use super::{Environment, REFERENCED_BYTES};
+use super::{Environment, NoSecret, REFERENCED_BYTES};
+
+/// What references begin with, each followed by what it is about.
+pub(super) const KINDS: [&str; 3] = ["env:", "file:", "vault:"];
 
 /// What is wrong with a reference.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadReference {
     /// `${` without `}`.
     Open,
-    /// Neither `env:` with a name of letters, digits and `_`, nor `file:` with a path.
+    /// Neither `env:` with a name of letters, digits and `_`, nor `file:` with a path, nor `vault:`
+    /// with a path and a key.
     Unknown(String),
     /// The variable is not set, and no default is given.
     NotSet(String),
     /// The file cannot be read, and why.
     NoFile(String, String),
+    /// The secret of this path cannot be had.
+    NoSecret(String, NoSecret),
 }
 
 impl fmt::Display for BadReference {
@@ -25,6 +31,9 @@ impl fmt::Display for BadReference {
             Self::Unknown(inside) => write!(f, "`${{{inside}}}` is not a reference that is known"),
             Self::NotSet(name) => write!(f, "the environment variable `{name}` is not set"),
             Self::NoFile(path, why) => write!(f, "the file `{path}` cannot be used: {why}"),
+            Self::NoSecret(path, NoSecret { why, .. }) => {
+                write!(f, "the secret `{path}` of Vault cannot be had: {why}")
+            }
         }
     }
 }
@@ -33,7 +42,7 @@ impl BadReference {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Open | Self::Unknown(_) => {
-                "write `${env:NAME}`, `${env:NAME:-default}`, `${file:PATH}`, or `$${` for the text `${`"
+                "write `${env:NAME}`, `${env:NAME:-default}`, `${file:PATH}`, `${vault:MOUNT/PATH#KEY}`, or `$${` for the text `${`"
                     .to_owned()
             }
             Self::NotSet(name) => format!("set it, or write `${{env:{name}:-default}}`"),
@@ -41,6 +50,7 @@ impl BadReference {
                 "a path is absolute, or starts in the folder of this configuration file; the file is UTF-8 text of at most {} MiB",
                 REFERENCED_BYTES >> 20
             ),
+            Self::NoSecret(_, NoSecret { hint, .. }) => hint.clone(),
         }
     }
 }
@@ -87,6 +97,17 @@ fn value(
             Err(why) => Err(BadReference::NoFile(path.to_owned(), why)),
         };
     }
+    if let Some(secret) = inside.strip_prefix("vault:") {
+        let (path, key) = secret.split_once('#').ok_or_else(unknown)?;
+        if path.is_empty() || key.is_empty() {
+            return Err(unknown());
+        }
+        return match environment.secret(path, key) {
+            Ok(value) if value.len() <= REFERENCED_BYTES => Ok(value),
+            Ok(_) => Err(BadReference::NoSecret(path.to_owned(), too_long())),
+            Err(why) => Err(BadReference::NoSecret(path.to_owned(), why)),
+        };
+    }
     let reference = inside.strip_prefix("env:").ok_or_else(unknown)?;
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
@@ -100,4 +121,9 @@ fn value(
         .variable(name)
         .or_else(|| default.map(str::to_owned))
         .ok_or_else(|| BadReference::NotSet(name.to_owned()))
+}
+
+fn too_long() -> NoSecret {
+    let hint = format!("a value has at most {} KiB", REFERENCED_BYTES >> 10);
+    NoSecret { why: "its value is too long".to_owned(), hint }
 }

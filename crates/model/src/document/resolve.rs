@@ -70,7 +70,8 @@ impl Pass<'_> {
     }
 
     fn key(&mut self, entry: &Entry) {
-        if !entry.key.contains("${env:") && !entry.key.contains("${file:") {
+        let mut opened = entry.key.split("${").skip(1);
+        if !opened.any(|rest| reference::KINDS.iter().any(|kind| rest.starts_with(kind))) {
             return;
         }
         let message = format!("the key `{}` has a reference", entry.key);

@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::reference::{BadReference, expand};
-use super::{Document, Environment, NoEnvironment, Node, REFERENCED_BYTES, Source};
+use super::{Document, Environment, NoEnvironment, NoSecret, Node, REFERENCED_BYTES, Source};
 use crate::report::{Place, Report};
 
 fn source(name: &str, text: &str) -> Source {
@@ -120,6 +120,9 @@ fn references_are_expanded() {
         |path: &str| BadReference::NoFile(path.to_owned(), "there are no files here".to_owned());
     check("${file:/a}", Err(no_file("/a")));
     check("${file:}", Err(BadReference::Unknown("file:".to_owned())));
+    for unclear in ["vault:", "vault:secret/shop", "vault:#key", "vault:secret/shop#"] {
+        check(&format!("${{{unclear}}}"), Err(BadReference::Unknown(unclear.to_owned())));
+    }
 }
 
 /// Files as a configuration of tests sees them.
@@ -138,6 +141,43 @@ impl Environment for Folder {
             _ => Err("no such file".to_owned()),
         }
     }
+
+    fn secret(&self, path: &str, key: &str) -> Result<String, NoSecret> {
+        match (path, key) {
+            ("secret/shop", "key") => Ok("hunter2".to_owned()),
+            ("secret/shop", "k#:-y ") => Ok("${env:A}".to_owned()),
+            ("secret/shop", "long") => Ok("x".repeat(REFERENCED_BYTES + 1)),
+            _ => {
+                let (why, hint) = ("there is none".to_owned(), "write one".to_owned());
+                Err(NoSecret { why, hint })
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_stand_for_one_of_their_values() {
+    let check = |text: &str, expect: Result<&str, &str>| {
+        let expanded = expand(text, &Folder, "a.yaml");
+        let found = expanded.map(Option::unwrap_or_default).map_err(|bad| bad.to_string());
+        assert_eq!(found.as_deref().map_err(String::as_str), expect, "{text}");
+    };
+    check("Bearer ${vault:secret/shop#key}!", Ok("Bearer hunter2!"));
+    check("${vault:secret/shop#k#:-y }", Ok("${env:A}"));
+    check("$${vault:secret/shop#key}", Ok("${vault:secret/shop#key}"));
+    let long = "the secret `secret/shop` of Vault cannot be had: its value is too long";
+    check("${vault:secret/shop#long}", Err(long));
+    let none = "the secret `secret/none` of Vault cannot be had: there is none";
+    check("${vault:secret/none#key}", Err(none));
+    let mut report = Report::default();
+    let text = "x: ['${vault:secret/shop#key}']\ny: ${vault:secret/none#key}\n'${vault:a#b}': 1\n";
+    let document = Document::read(&[source("a.yaml", text)], &Folder, &mut report);
+    let shown = serde_json::to_value(document.root()).unwrap();
+    assert_eq!(shown["x"], json!(["${vault:secret/shop#key}"]));
+    assert!(!format!("{document:?} {:?} {report}", document.root()).contains("hunter2"));
+    let told: Vec<_> = report.problems().iter().map(|one| one.hint.clone()).collect();
+    let told: Vec<_> = told.iter().map(|hint| hint.as_deref().unwrap_or_default()).collect();
+    assert_eq!(told, ["write one", "only values may have one"], "{report}");
 }
 
 #[test]

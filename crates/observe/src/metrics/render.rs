@@ -112,6 +112,7 @@ pub(super) fn render(
     let mut exposition = Exposition::new(format, out);
     let text = &mut exposition;
     build_and_config(text, registry, now)?;
+    secrets(text, registry)?;
     expiring(text, registry)?;
     if registry.kong.load(Ordering::Relaxed) {
         kong::render(text, registry, &sums.listeners, &sums.routes)?;
@@ -132,6 +133,16 @@ pub(super) fn render(
         text.sample((series, ""), &[], value)?;
     }
     exposition.finish()
+}
+
+fn secrets(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {
+    text.begin(series::SECRETS);
+    for (state, count) in ["good", "failing"].into_iter().zip(&registry.secrets) {
+        let state = label("state", state);
+        let count = Value::Whole(count.load(Ordering::Relaxed));
+        text.sample((series::SECRETS, ""), &[&state], count)?;
+    }
+    Ok(())
 }
 
 fn expiring(text: &mut Exposition<'_>, registry: &Registry) -> io::Result<()> {

@@ -166,6 +166,10 @@ pub(super) const CONSUMER_BYTES: Series = counter(
     "yumen_consumer_bytes_total",
     "Bytes of heads and bodies, in from consumers and out to them; only if consumers are counted.",
 );
+pub(super) const SECRETS: Series = gauge(
+    "yumen_secrets",
+    "Secrets of Vault that the configuration refers to, by how they were read last.",
+);
 pub(super) const POLICY_DECISIONS: Series = counter(
     "yumen_policy_decisions_total",
     "What policies decided, by kind; refusals by the code of the failure too.",
@@ -214,7 +218,7 @@ pub(super) const START_TIME: Series =
     gauge("process_start_time_seconds", "When the process started.");
 
 /// In the order in which they are shown.
-pub(super) const ALL: [Series; 57] = [
+pub(super) const ALL: [Series; 58] = [
     BUILD,
     CONFIG_REVISION,
     CONFIG_SUCCESS,
@@ -222,6 +226,7 @@ pub(super) const ALL: [Series; 57] = [
     CONFIG_STALE,
     CONSUMERS,
     CREDENTIALS,
+    SECRETS,
     CERTIFICATE_EXPIRY,
     CONNECTIONS,
     CONNECTIONS_TOTAL,

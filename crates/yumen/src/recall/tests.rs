@@ -2,6 +2,7 @@
 //! before you keep it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use yumen_model::document::Source;
@@ -11,6 +12,7 @@ use yumen_policy::{AttemptEnd, Attempts, Decided, Decider, Decision};
 use super::*;
 use crate::config::{WrongLines, compile};
 use crate::consumers::Consumers;
+use crate::secrets::Secrets;
 
 const CONFIG: &str = "
 listeners: [{ name: web, address: '127.0.0.1:0' }]
@@ -30,7 +32,9 @@ routes:
 
 fn plan() -> Plan {
     let source = Source { name: "test.yaml".to_owned(), text: CONFIG.to_owned() };
-    compile(&[source], (&Consumers::default(), WrongLines::Refuse), 7).plan.unwrap()
+    let inquiry = Arc::<Secrets>::default().inquire();
+    let compiled = compile(&[source], (&Consumers::default(), WrongLines::Refuse), &inquiry, 7);
+    compiled.plan.unwrap()
 }
 
 fn record() -> Record<'static> {
