@@ -229,13 +229,15 @@ mod tests {
     #[test]
     fn a_value_takes_the_place_of_the_one_before() {
         let kept = Kept::new(ROOM);
-        let ticket = kept.ticket(b"one");
-        // Far more than there is room for, if each were counted.
-        for (now, value) in (1..1000).enumerate() {
-            kept.put(ticket, value, 300, u64::try_from(now).unwrap());
+        let (ticket, near): (Ticket, Ticket) = ([0; 16], [16; 16]);
+        kept.put(near, 0, 1, 1);
+        // Far more than there is room for, if each were counted: the other one would have to go.
+        for value in 1..1000 {
+            kept.put(ticket, value, 300, 1);
             assert_eq!(kept.get(&ticket, 1), Some(value));
         }
-        assert_eq!(kept.len(), 1);
+        assert_eq!((kept.get(&near, 1), kept.len()), (Some(0), 2));
+        kept.forget(&near);
         // In the older generation, too.
         kept.put(ticket, 0, 1, 1000);
         kept.put(ticket, 1, 1, 1000 + LIFETIME);

@@ -108,6 +108,16 @@ mod tests {
         u128::try_from(number).unwrap().to_le_bytes()
     }
 
+    /// Until all who were started have their place.
+    async fn until_none_is_left(places: &Semaphore) {
+        let taken = async {
+            while places.available_permits() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(30), taken).await.expect("in time");
+    }
+
     #[test]
     fn one_asks_and_all_hear() {
         run(async {
@@ -174,14 +184,10 @@ mod tests {
                 })
             };
             let questions: Vec<_> = (0..QUESTIONS_MAX).map(start).collect();
-            while asking.questions.available_permits() > 0 {
-                tokio::task::yield_now().await;
-            }
+            until_none_is_left(&asking.questions).await;
             assert_eq!(asking.hear(ticket(QUESTIONS_MAX), async { 1 }).await, None);
             let waiting: Vec<_> = (0..WAITING_MAX).map(|_| start(0)).collect();
-            while asking.waiting.available_permits() > 0 {
-                tokio::task::yield_now().await;
-            }
+            until_none_is_left(&asking.waiting).await;
             assert_eq!(asking.hear(ticket(0), async { 1 }).await, None);
             for one in questions.iter().chain(&waiting) {
                 one.abort();

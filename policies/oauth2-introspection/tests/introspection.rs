@@ -467,6 +467,28 @@ fn a_server_that_is_not_well_lets_nobody_in() {
 }
 
 #[test]
+fn a_kept_connection_that_was_closed_is_no_fault() {
+    // Each connection is closed under its second question.
+    let server = Backend::start(|call| match call.nth {
+        0 => vec![ok(&ada().to_string())],
+        _ => vec![backend::Step::Close],
+    });
+    let endpoint = format!("http://{}/introspect", server.authority());
+    let config = format!("{{ endpoint: '{endpoint}', endpoint_token: t, cache: off }}");
+    let policy = compile_in::<Config>(&config, &scope()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for time in 0..4 {
+            let mut exchange = asked("Authorization: Bearer t", 0);
+            let Step::Later(verdict) = policy.on_request(&mut exchange) else { panic!() };
+            let verdict = verdict.await;
+            assert!(matches!(verdict, Verdict::Next), "{time}: {verdict:?}");
+        }
+    });
+    assert_eq!(server.connections(), 4);
+}
+
+#[test]
 fn a_flood_of_wrong_tokens_takes_no_room_from_good_ones() {
     let server = Asked::saying(&ada());
     let policy = server.policy("cache_refused: 10m");
@@ -474,7 +496,8 @@ fn a_flood_of_wrong_tokens_takes_no_room_from_good_ones() {
     server.says(&json!({ "active": false }));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        for number in 0..5000 {
+        // More than twice what is remembered.
+        for number in 0..35_000 {
             let mut exchange = asked(&format!("Authorization: Bearer wrong-{number}"), 0);
             let Step::Later(verdict) = policy.on_request(&mut exchange) else { panic!() };
             assert!(matches!(verdict.await, Verdict::Fail(_)));

@@ -133,6 +133,9 @@ fn the_service_is_told_who_calls() {
     let claims =
         read(&told(&usual, &mut asked(&claiming(&own), 0, ""), "x-identity-token"), 0).unwrap();
     assert!(!claims.contains_key("sub"), "{claims:?}");
+    let token = told(&passing, &mut asked(&shop(&scope), 0, ""), "x-identity-token");
+    let claims = read(&token, 0).unwrap();
+    assert!(!claims.contains_key("sub") && claims["consumer"] == "shop", "{claims:?}");
 }
 
 #[test]
