@@ -1,6 +1,6 @@
 // A certified provider of OpenID Connect (oidc-provider), whose accounts log in by a form that sends itself.
 // Arguments: port (0 for any), seed of its keys' names, and the gateway's addresses as JSON.
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 
@@ -38,6 +38,17 @@ const provider = new Provider(issuer, {
       backchannel_logout_session_required: true,
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
+    },
+    {
+      client_id: 'signer',
+      redirect_uris: [gateway.redirect],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'private_key_jwt',
+      token_endpoint_auth_signing_alg: 'ES256',
+      jwks: {
+        keys: [{ ...createPublicKey(gateway.signer).export({ format: 'jwk' }), kid: 'own', alg: 'ES256', use: 'sig' }],
+      },
     },
     {
       client_id: 'program',

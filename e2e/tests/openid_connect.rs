@@ -16,15 +16,26 @@ const PAGE: &str = include_str!("../peers/openid.html");
 const RIGHT: &str = "at=/start?a=b,readable=false,without=basic:401,renewed=true,together=true,again=200,\
                      once more=200";
 
-fn provider(at: Option<SocketAddr>, key: &str, base: &str, inside: &str) -> (Server, SocketAddr) {
+fn provider(
+    at: Option<SocketAddr>,
+    (key, signer): (&str, &str),
+    base: &str,
+    inside: &str,
+) -> (Server, SocketAddr) {
     let port = at.map_or(0, |at| at.port()).to_string();
     let gateway = json!({
         "redirect": format!("{base}/login/done"),
         "returnTo": format!("{base}/bye"),
         "after": format!("{base}/after"),
         "backchannel": format!("http://{inside}/logout/told"),
+        "signer": signer,
     });
     Server::script_with(Tool::Node, "oidc_provider.mjs", [&port, key, &gateway.to_string()])
+}
+
+/// A private key that the provider knows the public half of.
+fn signing_key() -> String {
+    rcgen::KeyPair::generate().expect("a key").serialize_pem()
 }
 
 /// A configuration; the listener `web` is written by the caller.
@@ -115,7 +126,8 @@ fn a_browser_logs_in_and_out() {
     }
     let (web, inside) = (free_address(), free_address().to_string());
     let base = format!("https://site.example:{}", web.port());
-    let (_provider, at) = provider(None, "first", &base, &inside);
+    let pem = signing_key();
+    let (_provider, at) = provider(None, ("first", &pem), &base, &inside);
     let backend = service(at);
     let rig = Rig::new(&[("site", &["site.example"], Unusual::default())]);
     let listener = format!(
@@ -155,7 +167,8 @@ fn clients_that_do_what_no_browser_would_get_nowhere() {
     }
     let (web, inside) = (free_address(), free_address().to_string());
     let base = format!("http://{web}");
-    let (provider_one, at) = provider(None, "first", &base, &inside);
+    let pem = signing_key();
+    let (provider_one, at) = provider(None, ("first", &pem), &base, &inside);
     let backend = service(at);
     let listener = format!("{{ name: web, address: '{web}' }}");
     let gateway = Gateway::start(&config(&listener, &inside, at, &base, &backend));
@@ -171,7 +184,16 @@ fn clients_that_do_what_no_browser_would_get_nowhere() {
     check_seen(&backend);
     // The same provider with other keys: what it signs with is found again, and nobody turns a hand.
     drop(provider_one);
-    let (second, _) = provider(Some(at), "second", &base, &inside);
+    let (second, _) = provider(Some(at), ("second", &pem), &base, &inside);
+    check(&second, "rotated", 1);
+    // Who has a key instead of a secret proves that with a signature.
+    let text = config(&listener, &inside, at, &base, &backend);
+    let secret = "client_id: shop\n              client_secret: a secret of the shop";
+    let key = format!(
+        "client_id: signer\n              client_key: {}\n              client_key_algorithm: ES256\n              client_key_id: own",
+        json!(pem)
+    );
+    gateway.reload(&text.replace(secret, &key)).expect("a good configuration");
     check(&second, "rotated", 1);
 }
 
