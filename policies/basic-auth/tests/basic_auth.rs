@@ -64,7 +64,7 @@ fn verdict(policy: &Arc<dyn Policy>, exchange: &mut Exchange) -> String {
             assert_eq!(failure.challenges().len(), 1);
             failure.cause().unwrap().to_owned()
         }
-        Verdict::Answer(_) => panic!("it answers nothing"),
+        other @ (Verdict::Answer(_) | Verdict::Report(_)) => panic!("{other:?}"),
     }
 }
 

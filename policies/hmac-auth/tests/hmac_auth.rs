@@ -95,7 +95,7 @@ fn verdict(policy: &Arc<dyn Policy>, exchange: &mut Exchange) -> String {
             failure.cause().unwrap().to_owned()
         }
         Verdict::Fail(failure) => failure.kind().code().to_owned(),
-        Verdict::Answer(_) => panic!("it answers nothing"),
+        other @ (Verdict::Answer(_) | Verdict::Report(_)) => panic!("{other:?}"),
     }
 }
 

@@ -59,7 +59,7 @@ fn verdict(policy: &Arc<dyn Policy>, exchange: &mut Exchange) -> String {
             assert!(exchange.principal.is_none());
             failure.cause().unwrap().to_owned()
         }
-        Verdict::Answer(_) => panic!("it answers nothing"),
+        other @ (Verdict::Answer(_) | Verdict::Report(_)) => panic!("{other:?}"),
     }
 }
 

@@ -107,7 +107,7 @@ fn verdict(policy: &Arc<dyn Policy>, exchange: &mut Exchange) -> String {
             assert_eq!(challenges, [challenge]);
             cause
         }
-        Verdict::Answer(_) => panic!("it answers nothing"),
+        other @ (Verdict::Answer(_) | Verdict::Report(_)) => panic!("{other:?}"),
     }
 }
 
