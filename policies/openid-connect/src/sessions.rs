@@ -207,13 +207,19 @@ impl Sessions {
     }
 }
 
-/// Sets cookies with whatever answer there will be.
+/// Sets cookies with whatever answer there will be, which is nobody else's then: a cache on the way must
+/// not give it to others, whatever the service says.
 fn set_cookies(
     exchange: &mut Exchange,
     set: impl IntoIterator<Item = String>,
 ) -> Result<(), Failure> {
+    let is_private = |fields: &Fields| fields.all("Cache-Control").any(|value| value == b"private");
     for cookie in set {
-        let added = exchange.trail.answer_with("Set-Cookie", cookie.as_bytes());
+        let trail = &mut exchange.trail;
+        let mut added = trail.answer_with("Set-Cookie", cookie.as_bytes());
+        if !trail.afterwards().is_some_and(is_private) {
+            added = added.and_then(|()| trail.answer_with("Cache-Control", b"private"));
+        }
         added.map_err(|bad| Failure::new(FailureKind::Internal).because(bad.0))?;
     }
     Ok(())
