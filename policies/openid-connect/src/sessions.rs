@@ -202,13 +202,19 @@ impl Sessions {
     }
 }
 
-/// Sets cookies with whatever answer there will be.
+/// Sets cookies with whatever answer there will be, which is nobody else's then: a cache on the way must
+/// not give it to others, whatever the service says.
 fn set_cookies(
     exchange: &mut Exchange,
     set: impl IntoIterator<Item = String>,
 ) -> Result<(), Failure> {
+    let is_private = |fields: &Fields| fields.all("Cache-Control").any(|value| value == b"private");
     for cookie in set {
-        let added = exchange.trail.promise("Set-Cookie", cookie.as_bytes());
+        let trail = &mut exchange.trail;
+        let mut added = trail.promise("Set-Cookie", cookie.as_bytes());
+        if !trail.promised().is_some_and(is_private) {
+            added = added.and_then(|()| trail.promise("Cache-Control", b"private"));
+        }
         added.map_err(|bad| Failure::new(FailureKind::Internal).because(bad.0))?;
     }
     Ok(())

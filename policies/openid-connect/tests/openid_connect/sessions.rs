@@ -81,7 +81,11 @@ fn a_session_ends_when_it_is_old_or_idle() {
     let first = browser.session().unwrap().clone();
     for minutes in (5..60).step_by(5) {
         browser.now = NOW + minutes * 60;
-        rig.send(&mut browser, "/", "").entered("ada");
+        let came = rig.send(&mut browser, "/", "");
+        came.entered("ada");
+        // It is written anew, and no cache on the way may keep that.
+        let fields = came.exchange.trail.promised().unwrap();
+        assert_eq!(fields.all("Cache-Control").collect::<Vec<_>>(), [b"private"]);
     }
     assert_ne!(browser.session(), Some(&first), "it was written anew");
     browser.now = NOW + 3600;
