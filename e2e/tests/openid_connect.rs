@@ -61,7 +61,7 @@ services:
               client_secret: a secret of the shop
               redirect_uri: {base}/login/done
               scopes: [email]
-              session: {{ keys: [a key of the test with at least 32 bytes], idle: 20m, lifetime: 1h }}
+              session: {{ cookie: session, keys: [a key of the test with at least 32 bytes], idle: 20m, lifetime: 1h }}
               logout: {{ path: /logout, return_to: {base}/bye, backchannel_path: /logout/told }}
               bearer: {{ audiences: ['urn:shop:api'], typ: at+jwt, strip: true }}
               client_credentials: {{ }}

@@ -194,7 +194,7 @@ fn idle() -> Span {
 }
 
 fn cookie() -> String {
-    "session".to_owned()
+    "gateway-session".to_owned()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the default of a setting that may be null")]

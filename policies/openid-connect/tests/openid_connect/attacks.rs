@@ -171,7 +171,7 @@ fn a_session_that_was_there_before_a_login_is_another_one() {
     // The victim's browser was made to keep it, and then logs in.
     let mut victim = Browser::new();
     let back = rig.begin(&mut victim, "/");
-    victim.cookies.insert("__Host-session".to_owned(), known.clone());
+    victim.cookies.insert("__Host-gateway-session".to_owned(), known.clone());
     rig.visit(&mut victim, &back);
     assert_ne!(victim.session(), Some(&known));
     // What is ended is the victim's own, and the other one is not it.
@@ -186,14 +186,14 @@ fn cookies_that_were_tossed_are_refused() {
     rig.log_in(&mut other);
     let (own, evil) = (one.session().unwrap(), other.session().unwrap());
     for cookies in [
-        format!("__Host-session={own}; __Host-session={evil}"),
-        format!("__Host-session={own}; __Host-session={own}"),
+        format!("__Host-gateway-session={own}; __Host-gateway-session={evil}"),
+        format!("__Host-gateway-session={own}; __Host-gateway-session={own}"),
     ] {
         let head = format!("GET / HTTP/1.1\nHost: {HOST}\nAccept: text/html\nCookie: {cookies}");
         rig.run(rig.ask(&head, NOW)).refused(FailureKind::BadRequest, "several cookies");
     }
     let two = format!(
-        "GET / HTTP/1.1\nHost: {HOST}\nCookie: __Host-session={own}\nCookie: __Host-session={evil}"
+        "GET / HTTP/1.1\nHost: {HOST}\nCookie: __Host-gateway-session={own}\nCookie: __Host-gateway-session={evil}"
     );
     rig.run(rig.ask(&two, NOW)).refused(FailureKind::BadRequest, "several cookies");
     // The same of a login.
@@ -228,7 +228,7 @@ fn a_cookie_that_was_not_sealed_here_is_none() {
         // Something that was sealed here, for another purpose.
         format!("1.{login}"),
     ] {
-        let fields = format!("Cookie: __Host-session={text}\n");
+        let fields = format!("Cookie: __Host-gateway-session={text}\n");
         let came = rig.send(&mut Browser::new(), "/", &fields);
         came.refused(FailureKind::NoCredentials, "");
         assert_eq!(came.failure().challenges().len(), 1);

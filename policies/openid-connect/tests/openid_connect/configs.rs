@@ -52,8 +52,8 @@ fn good_configs_are_taken() {
         assert_eq!(policy.cookies().len(), 1);
     }
     let name = |changes: &[(&str, &str)]| compile(changes).unwrap().cookies().to_vec();
-    assert_eq!(name(&[]), ["__Host-session"]);
-    assert_eq!(name(&[("redirect_uri", "http://127.0.0.1:1/done")]), ["session"]);
+    assert_eq!(name(&[]), ["__Host-gateway-session"]);
+    assert_eq!(name(&[("redirect_uri", "http://127.0.0.1:1/done")]), ["gateway-session"]);
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Browser {
     }
 
     fn session(&self) -> Option<&String> {
-        self.cookies.get("__Host-session")
+        self.cookies.get("__Host-gateway-session")
     }
 
     fn logins(&self) -> usize {

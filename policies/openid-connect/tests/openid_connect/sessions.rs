@@ -20,7 +20,7 @@ fn whoever_logs_in_comes_back_to_what_they_asked_for() {
     assert!(location.starts_with(&begin), "{location}");
     assert!(location.ends_with("&code_challenge_method=S256&prompt=login&ui=a%20b"), "{location}");
     let (name, _) = browser.cookies.iter().next().unwrap();
-    assert!(name.starts_with("__Host-session.login."), "{name}");
+    assert!(name.starts_with("__Host-gateway-session.login."), "{name}");
     let (code, state) = rig.fake.log_in(&location);
     let came =
         rig.visit(&mut browser, &format!("/login/done?code={code}&state={state}&iss={issuer}"));
@@ -95,7 +95,7 @@ fn a_session_ends_when_it_is_old_or_idle() {
     rig.visit(&mut browser, "/").location();
     // The first cookie was not seen again, as far as it knows itself.
     let mut idle = Browser::new();
-    idle.cookies.insert("__Host-session".to_owned(), first);
+    idle.cookies.insert("__Host-gateway-session".to_owned(), first);
     idle.now = NOW + 599;
     rig.send(&mut idle.clone(), "/", "").entered("ada");
     idle.now = NOW + 600;
@@ -113,7 +113,7 @@ fn keys_are_rotated() {
     assert_ne!(browser.session(), Some(&first), "it was sealed anew");
     rig.reload("session: { keys: [a second key of at least thirty-two bytes] }");
     rig.send(&mut browser, "/", "").entered("ada");
-    browser.cookies.insert("__Host-session".to_owned(), first);
+    browser.cookies.insert("__Host-gateway-session".to_owned(), first);
     rig.send(&mut browser, "/", "").refused(FailureKind::NoCredentials, "not sealed here");
 }
 
@@ -127,7 +127,7 @@ fn a_large_session_is_cut_and_one_that_is_too_large_is_refused() {
     assert!(browser.cookies.iter().all(|(name, value)| name.len() + value.len() < 4000));
     rig.send(&mut browser, "/", "").entered("ada");
     let mut torn = browser.clone();
-    torn.cookies.remove("__Host-session.1");
+    torn.cookies.remove("__Host-gateway-session.1");
     rig.send(&mut torn, "/", "").refused(FailureKind::NoCredentials, "not whole");
     // A smaller one takes the place of all of it.
     rig.fake.script().claims = json!({});
@@ -135,7 +135,7 @@ fn a_large_session_is_cut_and_one_that_is_too_large_is_refused() {
     drop(back);
     rig.log_in(&mut Browser::new());
     let mut again = browser.clone();
-    again.cookies.remove("__Host-session");
+    again.cookies.remove("__Host-gateway-session");
     let back = rig.begin(&mut again, "/");
     rig.visit(&mut again, &back);
     assert_eq!(again.cookies.len(), 1, "{:?}", again.cookies.keys());
