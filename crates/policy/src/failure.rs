@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yumen_http::{Refusal, Status};
+use yumen_http::{BodyError, Refusal, Status};
 
 /// The kinds of failure. Each has one status and one stable code ([`FailureKind::code`]); a policy
 /// picks a kind and never adds one.
@@ -315,6 +315,20 @@ struct More {
     challenges: Vec<Challenge>,
     violations: Vec<Violation>,
     allowed: Vec<&'static str>,
+}
+
+/// Why there is no body of the client's to be looked at.
+impl From<BodyError> for Failure {
+    #[cold]
+    fn from(error: BodyError) -> Self {
+        let kind = match error {
+            BodyError::TooLarge => FailureKind::BodyTooLarge,
+            BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,
+            BodyError::Cut => FailureKind::ClientGone,
+            BodyError::Malformed => FailureKind::BadRequest,
+        };
+        Self::new(kind).because(error.to_string())
+    }
 }
 
 impl Failure {

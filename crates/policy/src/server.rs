@@ -1,7 +1,6 @@
 //! A server that a policy asks for the gateway itself, as it is configured: where it is, and whose word is
 //! taken for it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use yumen_courier::{Target, Url};
@@ -41,7 +40,7 @@ impl Server<'_> {
                 return None;
             }
         };
-        if !url.target.is_secure() && !self.is_insecure && !is_here(&url.target) {
+        if !url.target.is_secure() && !self.is_insecure && !url.target.is_here() {
             report.error(url_at, self.danger).hint(format!(
                 "`https://`; or say `{insecure_key}: true` if nobody can be on the way"
             ));
@@ -75,16 +74,6 @@ impl Server<'_> {
                 }
                 None
             }
-        }
-    }
-}
-
-/// Whether a server is on this machine.
-fn is_here(target: &Target) -> bool {
-    match target.host() {
-        None => true,
-        Some(host) => {
-            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
         }
     }
 }

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use yumen_http::{
-    Body, BodyError, BodyRead, Decoder, Framing, HeadIndex, HeadLimits, Outgoing, Refusal,
-    Response, ResponseHead, Status, agrees_to_websocket,
+    Body, BodyRead, Decoder, Framing, HeadIndex, HeadLimits, Outgoing, Refusal, Response,
+    ResponseHead, Status, agrees_to_websocket,
 };
 use yumen_model::HostHeader;
 use yumen_policy::{Exchange, Failure, FailureKind};
@@ -312,7 +312,7 @@ impl Asking {
     ) -> Poll<Result<Box<ResponseHead>, Failure>> {
         let wait = match upload.poll(context, connection) {
             Ok(wait) => wait,
-            Err(Fault::Client(error)) => return Poll::Ready(Err(blame_client(error))),
+            Err(Fault::Client(error)) => return Poll::Ready(Err(error.into())),
             Err(Fault::Service) => {
                 // Perhaps it has answered and closed; that answer counts.
                 upload.over = true;
@@ -438,17 +438,6 @@ impl Asking {
 #[cold]
 pub(crate) fn bad_answer(cause: &'static str) -> Failure {
     Failure::new(FailureKind::UpstreamBadAnswer).because(cause)
-}
-
-#[cold]
-pub(crate) fn blame_client(error: BodyError) -> Failure {
-    let kind = match error {
-        BodyError::Cut => FailureKind::ClientGone,
-        BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,
-        BodyError::TooLarge => FailureKind::BodyTooLarge,
-        BodyError::Malformed => FailureKind::BadRequest,
-    };
-    Failure::new(kind).because(error.to_string())
 }
 
 /// The connection becomes a tunnel, if that was asked for.

@@ -1,6 +1,7 @@
 //! Where requests go: a server, and what is asked for there.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use yumen_http::{Authority, Malformed};
@@ -71,6 +72,13 @@ impl Target {
             Place::Net(host, _) => Some(host),
             Place::Unix(_) => None,
         }
+    }
+
+    /// Whether it is on this machine, so that nobody is on the way to it.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        let is_loopback = |host: &str| host.parse().is_ok_and(|one: IpAddr| one.is_loopback());
+        self.host().is_none_or(|host| host == "localhost" || is_loopback(host))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Where a server is and how it is reached, as it is configured.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,7 +86,7 @@ impl Server<'_> {
         if let Ok(url) = &url
             && is_clear(url)
             && !self.insecure
-            && !is_here(&url.target)
+            && !url.target.is_here()
         {
             let message = "whoever is on the way could answer in its name";
             let hint = "`https://` or `grpcs://`; or say `insecure: true` if nobody can be";
@@ -139,16 +138,6 @@ impl Server<'_> {
             problems.push(problem(key, one.message, one.hint));
         }
         None
-    }
-}
-
-/// Whether a server is on this machine.
-fn is_here(target: &Target) -> bool {
-    match target.host() {
-        None => true,
-        Some(host) => {
-            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Where the server is and how to log in, by the variables that Vault's own tools go by.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -175,7 +174,7 @@ fn place(address: &str, variables: &Variables<'_>) -> Result<(Target, String), F
         return Err(Fault::wrong(why, "such as `https://vault.example:8200`"));
     }
     let is_allowed = (variables.read)(CLEAR_TEXT).is_some_and(|text| !is_no(&text));
-    if !url.target.is_secure() && !is_allowed && !is_here(&url.target) {
+    if !url.target.is_secure() && !is_allowed && !url.target.is_here() {
         let why = format!("{name} is `http://`, and what is read there could be read by others");
         let hint = format!("write `https://`; or set {CLEAR_TEXT}=true if nobody can");
         return Err(Fault::wrong(why, hint));
@@ -187,16 +186,6 @@ fn place(address: &str, variables: &Variables<'_>) -> Result<(Target, String), F
 /// Whether a variable says no.
 fn is_no(text: &str) -> bool {
     matches!(&*text.to_ascii_lowercase(), "" | "0" | "f" | "false" | "no" | "off")
-}
-
-/// Whether a server is on this machine.
-fn is_here(target: &Target) -> bool {
-    match target.host() {
-        None => true,
-        Some(host) => {
-            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-        }
-    }
 }
 
 /// The one way to log in that is set.

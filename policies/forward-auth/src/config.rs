@@ -9,7 +9,7 @@ use yumen_http::{Known, Status, is_field_value, is_token};
 use yumen_inquiry::{AT_ONCE, Kept, Names, Problem, Server, TIMEOUT, check_name};
 use yumen_model::report::Report;
 use yumen_model::{Bytes, Pem, Secret, Span};
-use yumen_policy::{Challenge, Phase, Policy, Scope, Settings};
+use yumen_policy::{Challenge, ConsumerId, Phase, Policy, Scope, Settings, UnknownConsumer};
 
 use crate::copied::Copied;
 use crate::question::Question;
@@ -126,26 +126,6 @@ pub enum OnFailure {
     Refuse,
     /// They pass, as nobody.
     Allow,
-}
-
-/// By what a consumer is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConsumerId {
-    /// Its name.
-    Name,
-    /// Its `external_id`, if no other consumer has the same.
-    ExternalId,
-}
-
-/// What happens to somebody whom the server lets pass and who is no consumer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UnknownConsumer {
-    /// They are refused.
-    Refuse,
-    /// They are let in, as nobody whom the directory knows.
-    LetIn,
 }
 
 /// How long an answer that lets pass is good.

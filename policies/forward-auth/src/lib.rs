@@ -9,12 +9,12 @@ mod question;
 mod remembered;
 mod who;
 
-pub use config::{Cache, Config, ConsumerId, Method, OnFailure, UnknownConsumer};
+pub use config::{Cache, Config, Method, OnFailure};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use yumen_http::{Body, BodyError, Fields, Malformed, Response, ResponseHead, Status, grpc};
+use yumen_http::{Body, Fields, Malformed, Response, ResponseHead, Status, grpc};
 use yumen_inquiry::{Asker, Names};
 use yumen_policy::{
     Challenge, Exchange, Failure, FailureKind, Policy, Principal, Settings, Step, Verdict,
@@ -193,22 +193,10 @@ fn too_long(wrong: Malformed) -> Verdict {
 
 /// Holds the body back until it is whole, for the server and then for the service.
 async fn take_body(most: usize, exchange: &mut Exchange) -> Result<Vec<u8>, Failure> {
-    let body = exchange.request.body.take().collect(most).await.map_err(lost)?;
+    let body = exchange.request.body.take().collect(most).await.map_err(Failure::from)?;
     let is_empty = body.is_empty();
     exchange.request.body = if is_empty { Body::Empty } else { Body::Full(body.clone()) };
     Ok(body)
-}
-
-/// Why there is no body to be sent.
-#[cold]
-fn lost(error: BodyError) -> Failure {
-    let kind = match error {
-        BodyError::TooLarge => FailureKind::BodyTooLarge,
-        BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,
-        BodyError::Cut => FailureKind::ClientGone,
-        BodyError::Malformed => FailureKind::BadRequest,
-    };
-    Failure::new(kind).because(error.to_string())
 }
 
 /// The server's refusal, as the client is told it.

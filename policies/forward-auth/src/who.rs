@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use yumen_directory::{Consumer, Directory};
-use yumen_policy::{Failure, FailureKind, Principal, Settings};
+use yumen_policy::{ConsumerId, Failure, FailureKind, Principal, Settings};
 
 use crate::Config;
-use crate::config::ConsumerId;
 use crate::copied::Yes;
 
 /// Which consumer somebody is.

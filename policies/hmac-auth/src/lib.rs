@@ -16,7 +16,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64;
 use yumen_directory::{Credential, Directory, Material, Proof};
-use yumen_http::{Body as Content, BodyError};
+use yumen_http::Body as Content;
 use yumen_model::report::Report;
 use yumen_policy::{
     Challenge, Exchange, Failure, FailureKind, Phase, Policy, Principal, Scope, Settings, Step,
@@ -88,7 +88,7 @@ impl Policy for HmacAuth {
         Step::later(async move {
             let body = match exchange.request.body.take().collect(self.body_max).await {
                 Ok(body) => body,
-                Err(error) => return Verdict::Fail(lost(error)),
+                Err(error) => return Verdict::Fail(error.into()),
             };
             let is_same = digests.are_of(&body);
             let is_empty = body.is_empty();
@@ -255,16 +255,4 @@ impl HmacAuth {
             .because(why)
             .challenging([self.challenge.clone()])
     }
-}
-
-/// Why there is no body to be checked.
-#[cold]
-fn lost(error: BodyError) -> Failure {
-    let kind = match error {
-        BodyError::TooLarge => FailureKind::BodyTooLarge,
-        BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,
-        BodyError::Cut => FailureKind::ClientGone,
-        BodyError::Malformed => FailureKind::BadRequest,
-    };
-    Failure::new(kind).because(error.to_string())
 }

@@ -15,7 +15,6 @@ use yumen_policy::{
 };
 use yumen_seal::KEY_MIN;
 
-use self::provider::is_here;
 use crate::bearer::{Bearer, Programs};
 use crate::config::{BearerConfig, Config, LogoutConfig};
 use crate::logout::LogoutPaths;
@@ -141,7 +140,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        if !url.target.is_secure() && !insecure && !is_here(&url.target) {
+        if !url.target.is_secure() && !insecure && !url.target.is_here() {
             let what = "whoever is on the way could read the session";
             self.wrong(
                 "redirect_uri",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yumen_http::{Body, BodyError, Method, Response, ResponseHead, Status};
+use yumen_http::{Body, Method, Response, ResponseHead, Status};
 use yumen_jose::Refused;
 use yumen_openid::{Logout, LogoutTokens, Session, Wrong, digest, pairs, with_query};
 use yumen_policy::{Exchange, Failure, FailureKind, Step, Verdict};
@@ -98,7 +98,7 @@ impl Inner {
         exchange: &mut Exchange,
     ) -> Result<Response, Failure> {
         let now = exchange.now;
-        let body = exchange.request.body.take().collect(BODY_MAX).await.map_err(lost)?;
+        let body = exchange.request.body.take().collect(BODY_MAX).await.map_err(Failure::from)?;
         let token = LogoutTokens::find(&body).map_err(bad)?;
         let read = self.provider.with_keys(&token, |keys| match tokens.read(keys, &token, now) {
             Err(Wrong::Refused(refused)) => Err(refused),
@@ -138,17 +138,6 @@ fn refused_token(refused: Refused) -> Failure {
 #[cold]
 fn bad(why: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(FailureKind::BadRequest).saying("The logout token is not good.").because(why)
-}
-
-#[cold]
-fn lost(error: BodyError) -> Failure {
-    let kind = match error {
-        BodyError::TooLarge => FailureKind::BodyTooLarge,
-        BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,
-        BodyError::Cut => FailureKind::ClientGone,
-        BodyError::Malformed => FailureKind::BadRequest,
-    };
-    Failure::new(kind).because(error.to_string())
 }
 
 /// A few words, for nobody else.

@@ -22,7 +22,7 @@ pub use parameter::{Part, Style};
 
 use std::sync::Arc;
 
-use yumen_http::{Body, BodyError, Method, RequestHead};
+use yumen_http::{Body, Method, RequestHead};
 use yumen_json::Limits;
 use yumen_model::report::{Report, Severity};
 use yumen_policy::{
@@ -204,7 +204,7 @@ impl Validation {
                 return self.conclude(Failure::new(FailureKind::BodyTooLarge).because(cause));
             }
             // Nobody can go on with it.
-            Err(error) => return Verdict::Fail(lost(error)),
+            Err(error) => return Verdict::Fail(error.into()),
         };
         let wrong = match body.is_empty() {
             // That there is none was not known before: its length was not.
@@ -225,16 +225,4 @@ impl Validation {
     fn conclude(&self, failure: Failure) -> Verdict {
         if self.only_reports { Verdict::Report(failure) } else { Verdict::Fail(failure) }
     }
-}
-
-/// Why there is no body to be looked at.
-#[cold]
-fn lost(error: BodyError) -> Failure {
-    let kind = match error {
-        BodyError::TooLarge => FailureKind::BodyTooLarge,
-        BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,
-        BodyError::Cut => FailureKind::ClientGone,
-        BodyError::Malformed => FailureKind::BadRequest,
-    };
-    Failure::new(kind).because(error.to_string())
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use yumen_http::media::{MediaType, has_other_charset, is_packed};
-use yumen_http::{Body, BodyError, RequestHead, query};
+use yumen_http::{Body, RequestHead, query};
 use yumen_json::{Limits, What};
 use yumen_model::report::Report;
 use yumen_policy::{
@@ -150,7 +150,7 @@ impl ThreatLimits {
                 return self.conclude(Failure::new(FailureKind::BodyTooLarge).because(cause));
             }
             // Nobody can go on with it.
-            Err(error) => return Verdict::Fail(lost(error)),
+            Err(error) => return Verdict::Fail(error.into()),
         };
         let checked = match form {
             // That there is none was not known before: its length was not.
@@ -212,16 +212,4 @@ fn refuse(part: &'static str, wrong: Wrong) -> Failure {
     let kind = if is_bound { FailureKind::TooComplex } else { FailureKind::Invalid };
     let violation = Violation::new(part, at, message);
     Failure::new(kind).because(violation.to_string()).violating([violation])
-}
-
-/// Why there is no body to be looked at.
-#[cold]
-fn lost(error: BodyError) -> Failure {
-    let kind = match error {
-        BodyError::TooLarge => FailureKind::BodyTooLarge,
-        BodyError::Stalled | BodyError::TooLate => FailureKind::BodyTimeout,
-        BodyError::Cut => FailureKind::ClientGone,
-        BodyError::Malformed => FailureKind::BadRequest,
-    };
-    Failure::new(kind).because(error.to_string())
 }

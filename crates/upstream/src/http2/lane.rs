@@ -19,7 +19,7 @@ use super::body::{StreamBody, note_status};
 use super::head;
 use super::trunk::Lane;
 use super::upload::Upload;
-use crate::attempt::{Failed, INTERIM_MAX, bad_answer, blame_client, with_outgoing};
+use crate::attempt::{Failed, INTERIM_MAX, bad_answer, with_outgoing};
 use crate::destination::Destination;
 use crate::patience::{Patience, Pauses};
 use crate::retry::{Cause, Setback};
@@ -155,7 +155,7 @@ impl Asking {
     ) -> Poll<Result<Answer, Broken>> {
         let wait = match self.upload.poll(context) {
             Ok(wait) => wait,
-            Err(Fault::Client(error)) => return Poll::Ready(Err(blame_client(error).into())),
+            Err(Fault::Client(error)) => return Poll::Ready(Err(Failure::from(error).into())),
             Err(Fault::Service) => {
                 // Perhaps it has answered and wants no more; that answer counts.
                 self.upload.body = None;

@@ -1,10 +1,9 @@
 //! The provider of a config: where it is, how it is asked, and what the gateway is to it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use yumen_courier::{Target, Url};
+use yumen_courier::Url;
 use yumen_jose::{Algorithm, SigningKey};
 use yumen_key_sets::{REMOTES_MAX, Remote, Source};
 use yumen_openid::{ClientAuth, IdTokens, Metadata, Rules};
@@ -54,7 +53,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        let is_here = Url::read(&config.issuer).is_ok_and(|url| is_here(&url.target));
+        let is_here = Url::read(&config.issuer).is_ok_and(|url| url.target.is_here());
         Some(Provider {
             issuer: config.issuer.clone(),
             client_id: config.client_id.clone(),
@@ -125,7 +124,7 @@ impl Check<'_> {
                 None
             }
             Ok(url) => {
-                if !url.target.is_secure() && !insecure && !is_here(&url.target) {
+                if !url.target.is_secure() && !insecure && !url.target.is_here() {
                     let what = "whoever is on the way could let in whom they like";
                     self.wrong(key, what, "`https://`; or say `insecure: true` if nobody can be");
                 }
@@ -202,16 +201,6 @@ impl Check<'_> {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Whether a server is on this machine.
-pub(super) fn is_here(target: &Target) -> bool {
-    match target.host() {
-        None => true,
-        Some(host) => {
-            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
         }
     }
 }
