@@ -17,7 +17,7 @@ use yumen_model::document::Source;
 use crate::config::{Compiled, WrongLines, compile};
 use crate::consumers::Consumers;
 use crate::ready::Ready;
-use crate::secrets::Inquiry;
+use crate::secrets::Petition;
 
 /// How long compiling aside may take, some ten times what it takes on a machine that has time for
 /// it; then it is done again, like any other work, which requests feel.
@@ -50,11 +50,11 @@ impl Aside {
         &self,
         sources: &Arc<Vec<Source>>,
         consumers: &Arc<Consumers>,
-        inquiry: &Arc<Inquiry>,
+        petition: &Arc<Petition>,
         revision: u64,
     ) -> Compiled<Ready> {
         let (taken, known) = (Arc::clone(sources), Arc::clone(consumers));
-        let asked = Arc::clone(inquiry);
+        let asked = Arc::clone(petition);
         self.work(patience(sources), move || compile_here(&taken, &known, &asked, revision))
     }
 
@@ -111,11 +111,11 @@ fn serve(work: &Receiver<Work>) {
 fn compile_here(
     sources: &[Source],
     consumers: &Consumers,
-    inquiry: &Inquiry,
+    petition: &Petition,
     revision: u64,
 ) -> Compiled<Ready> {
-    compile(sources, (consumers, WrongLines::Refuse), inquiry, revision)
-        .map(|plan| Ready::new(plan, sources, inquiry))
+    compile(sources, (consumers, WrongLines::Refuse), petition, revision)
+        .map(|plan| Ready::new(plan, sources, petition))
 }
 
 fn patience(sources: &[Source]) -> Duration {
@@ -142,8 +142,8 @@ mod tests {
     use super::*;
     use crate::secrets::Secrets;
 
-    fn nothing() -> Arc<Inquiry> {
-        Arc::new(Arc::<Secrets>::default().inquire())
+    fn nothing() -> Arc<Petition> {
+        Arc::new(Arc::<Secrets>::default().petition())
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::consumers::Consumers;
 use crate::last_good::{Kept, LastGood};
 use crate::ready::Ready;
 use crate::say;
-use crate::secrets::{Inquiry, Opened, Secrets};
+use crate::secrets::{Opened, Petition, Secrets};
 
 /// How long a start waits for a Vault that is away. A hand-over waits for a minute.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,14 +45,14 @@ impl Begin<'_> {
         let problem = match self.origin.read() {
             Ok(sources) => {
                 let asked = self.compile(&sources, WrongLines::Refuse, &copies, ends);
-                let (compiled, inquiry) = asked?;
-                self.secrets.follow(&inquiry);
+                let (compiled, petition) = asked?;
+                self.secrets.follow(&petition);
                 let Compiled { plan, report, document, referenced, consumers: known, .. } =
                     compiled;
                 say::tell(report.render(&document));
                 match plan.zip(known).map(|(plan, known)| (plan, self.consumers.take_up(known))) {
                     Some((plan, Ok(()))) => {
-                        return Ok((Ready::new(plan, &sources, &inquiry), referenced, false));
+                        return Ok((Ready::new(plan, &sources, &petition), referenced, false));
                     }
                     Some((_, Err(problem))) => {
                         say::say(problem);
@@ -72,7 +72,7 @@ impl Begin<'_> {
             return Err(format!("{problem}; mend it and start again"));
         };
         let asked = self.compile(&kept, WrongLines::LeaveOut, &copies, ends);
-        let (compiled, inquiry) = asked?;
+        let (compiled, petition) = asked?;
         let Some((plan, known)) = compiled.plan.zip(compiled.consumers) else {
             return Err(format!(
                 "{problem}, and the last good one in {} cannot be used either",
@@ -88,7 +88,7 @@ impl Begin<'_> {
             "starting with the last good configuration from {} instead; mend the file and it is taken up",
             last_good.path().display()
         ));
-        Ok((Ready::new(plan, &kept, &inquiry), seen, true))
+        Ok((Ready::new(plan, &kept, &petition), seen, true))
     }
 
     /// Compiles sources. If Vault is away, takes copies of its values where there are some, or waits for
@@ -102,26 +102,26 @@ impl Begin<'_> {
         wrong_lines: WrongLines,
         copies: &Opened,
         ends: Instant,
-    ) -> Result<(Compiled, Inquiry), String> {
+    ) -> Result<(Compiled, Petition), String> {
         let compile =
-            |inquiry: &Inquiry| compile(sources, (self.consumers, wrong_lines), inquiry, 1);
+            |petition: &Petition| compile(sources, (self.consumers, wrong_lines), petition, 1);
         let mut told = false;
         loop {
-            let mut inquiry = self.secrets.inquire();
-            let mut compiled = compile(&inquiry);
-            let Some(why) = inquiry.away() else { return Ok((compiled, inquiry)) };
+            let mut petition = self.secrets.petition();
+            let mut compiled = compile(&petition);
+            let Some(why) = petition.away() else { return Ok((compiled, petition)) };
             if !copies.is_empty() {
-                inquiry = inquiry.with_copies(copies.clone());
-                compiled = compile(&inquiry);
-                if inquiry.away().is_none() {
+                petition = petition.with_copies(copies.clone());
+                compiled = compile(&petition);
+                if petition.away().is_none() {
                     say::say(format_args!(
                         "{why}; starting with the values of secrets that were kept sealed"
                     ));
-                    return Ok((compiled, inquiry));
+                    return Ok((compiled, petition));
                 }
             }
             if Instant::now() >= ends {
-                return Ok((compiled, inquiry));
+                return Ok((compiled, petition));
             }
             if !told {
                 let seconds = PATIENCE.as_secs();

@@ -22,8 +22,8 @@ pub(crate) fn check(path: &Path, effective: bool, json: bool) -> ExitCode {
         }
     };
     let nobody = Consumers::default();
-    let inquiry = Arc::<Secrets>::default().inquire();
-    let compiled = compile(&sources, (&nobody, WrongLines::Refuse), &inquiry, 1);
+    let petition = Arc::<Secrets>::default().petition();
+    let compiled = compile(&sources, (&nobody, WrongLines::Refuse), &petition, 1);
     let Compiled { model, plan, report, document, consumers, .. } = compiled;
     if json {
         say::print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));

@@ -14,7 +14,7 @@ use yumen_model::report::Report;
 use yumen_plan::Plan;
 
 use crate::consumers::{Consumers, Reading};
-use crate::secrets::Inquiry;
+use crate::secrets::Petition;
 use crate::{expiry, policies};
 
 /// The example that is served when no file is given.
@@ -166,11 +166,11 @@ impl<P> Compiled<P> {
 pub(crate) fn compile(
     sources: &[Source],
     (consumers, wrong_lines): (&Consumers, WrongLines),
-    inquiry: &Inquiry,
+    petition: &Petition,
     revision: u64,
 ) -> Compiled {
-    inquiry.gather(sources, || ());
-    let environment = Surroundings { inquiry: Some(inquiry), ..Surroundings::default() };
+    petition.gather(sources, || ());
+    let environment = Surroundings { petition: Some(petition), ..Surroundings::default() };
     let (model, mut report, mut document) = Model::read(sources, &environment);
     let (mut plan, mut reading) = (None, None);
     if let Some(model) = &model {
@@ -228,7 +228,7 @@ fn folder_of(file: &str) -> &Path {
 #[derive(Debug, Default)]
 struct Surroundings<'a> {
     referenced: RefCell<Look>,
-    inquiry: Option<&'a Inquiry>,
+    petition: Option<&'a Petition>,
 }
 
 /// What references in files of consumers stand for. A line is read once, so what it was read with is
@@ -277,6 +277,6 @@ impl Environment for Surroundings<'_> {
             let hint = "this is a bug".to_owned();
             Err(NoSecret { why: "nobody asks Vault here".to_owned(), hint })
         };
-        self.inquiry.map_or_else(nobody, |inquiry| inquiry.value(path, key))
+        self.petition.map_or_else(nobody, |petition| petition.value(path, key))
     }
 }

@@ -97,8 +97,8 @@ fn try_explain(
 ) -> Result<String, String> {
     let sources =
         Origin::Path(config.to_owned()).read().map_err(|problem| format!("yumen: {problem}\n"))?;
-    let inquiry = Arc::<Secrets>::default().inquire();
-    let compiled = compile(&sources, (&Consumers::default(), WrongLines::Refuse), &inquiry, 1);
+    let petition = Arc::<Secrets>::default().petition();
+    let compiled = compile(&sources, (&Consumers::default(), WrongLines::Refuse), &petition, 1);
     let Some(plan) = compiled.plan else {
         return Err(compiled.report.render(&compiled.document).to_string());
     };

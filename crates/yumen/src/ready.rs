@@ -7,7 +7,7 @@ use yumen_plan::{Offer, Plan};
 
 use crate::expiry::Expiry;
 use crate::last_good::Written;
-use crate::secrets::Inquiry;
+use crate::secrets::Petition;
 
 /// A plan, and what is taken up with it.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    pub(crate) fn new(plan: Plan, sources: &[Source], inquiry: &Inquiry) -> Self {
+    pub(crate) fn new(plan: Plan, sources: &[Source], petition: &Petition) -> Self {
         let offers = || {
             plan.listeners.iter().flat_map(|listener| {
                 listener.offers.iter().map(|offer| (listener.listener.name.as_str(), offer))
@@ -49,7 +49,7 @@ impl Ready {
             expiry: Expiry::new(&plan),
             plan,
             counted,
-            written: Written::new(sources, inquiry.sealed()),
+            written: Written::new(sources, petition.sealed()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Secrets that the configuration refers to: asked for by a thread of their own, and asked for again.
 
 mod copies;
-mod inquiry;
+mod petition;
 mod watch;
 
 use std::collections::hash_map::RandomState;
@@ -18,8 +18,8 @@ use yumen_vault::{Fault, Secret, Settings, Vault};
 
 use self::copies::Copies;
 pub(crate) use self::copies::Opened;
-pub(crate) use self::inquiry::Inquiry;
-use self::inquiry::Wanted;
+pub(crate) use self::petition::Petition;
+use self::petition::Wanted;
 use self::watch::{State, Watch};
 use crate::say;
 
@@ -74,17 +74,17 @@ impl Secrets {
     }
 
     /// Begins to find out what one configuration refers to.
-    pub(crate) fn inquire(self: &Arc<Self>) -> Inquiry {
-        Inquiry::new(Arc::clone(self))
+    pub(crate) fn petition(self: &Arc<Self>) -> Petition {
+        Petition::new(Arc::clone(self))
     }
 
     /// Asks again and again for what was wanted there, whatever became of it.
-    pub(crate) fn follow(&self, inquiry: &Inquiry) {
+    pub(crate) fn follow(&self, petition: &Petition) {
         self.state.changed.store(false, Ordering::Relaxed);
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if let Line::Open(orders) = &*line {
             // The thread takes orders while it does other things: there is room.
-            drop(orders.try_send(Order::Follow(inquiry.wanted())));
+            drop(orders.try_send(Order::Follow(petition.wanted())));
         }
     }
 

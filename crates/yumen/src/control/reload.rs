@@ -81,15 +81,15 @@ impl Control {
             Err(problem) => return self.refuse(&problem, "it cannot be read".to_owned()),
         };
         let revision = self.revision + 1;
-        let inquiry = Arc::new(self.place.secrets.inquire());
+        let petition = Arc::new(self.place.secrets.petition());
         // Vault may be slow: that is no reason to seem dead.
         let live = || self.place.notify.live(Instant::now(), || self.workers.turns());
-        inquiry.gather(&sources, live);
-        let compiled = self.aside.compile(&sources, &self.place.consumers, &inquiry, revision);
+        petition.gather(&sources, live);
+        let compiled = self.aside.compile(&sources, &self.place.consumers, &petition, revision);
         let Compiled { model, plan, report, document, referenced, consumers } = compiled;
         // Also of a configuration that is refused: it may be the file that is wrong.
         self.referenced = referenced;
-        self.place.secrets.follow(&inquiry);
+        self.place.secrets.follow(&petition);
         let Some(Ready { plan, counted, expiry, written }) = plan else {
             let text = report.render(&document).to_string();
             return self.refuse(text.trim_end(), in_short(&report));

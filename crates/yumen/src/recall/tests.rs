@@ -32,8 +32,8 @@ routes:
 
 fn plan() -> Plan {
     let source = Source { name: "test.yaml".to_owned(), text: CONFIG.to_owned() };
-    let inquiry = Arc::<Secrets>::default().inquire();
-    let compiled = compile(&[source], (&Consumers::default(), WrongLines::Refuse), &inquiry, 7);
+    let petition = Arc::<Secrets>::default().petition();
+    let compiled = compile(&[source], (&Consumers::default(), WrongLines::Refuse), &petition, 7);
     compiled.plan.unwrap()
 }
 

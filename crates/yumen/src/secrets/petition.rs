@@ -41,7 +41,7 @@ type Found = HashMap<String, Result<Arc<Secret>, Fault>>;
 /// What one configuration refers to. Whoever compiles it, wherever and however often, finds the same
 /// answers here.
 #[derive(Debug)]
-pub(crate) struct Inquiry {
+pub(crate) struct Petition {
     secrets: Arc<Secrets>,
     /// Good in place of a server that is away.
     copies: Opened,
@@ -50,7 +50,7 @@ pub(crate) struct Inquiry {
     wanted: Mutex<BTreeMap<(String, String), Wanted>>,
 }
 
-impl Inquiry {
+impl Petition {
     pub(super) fn new(secrets: Arc<Secrets>) -> Self {
         Self {
             secrets,
@@ -188,41 +188,41 @@ mod tests {
     #[test]
     fn a_copy_stands_in_for_a_server_that_is_away_and_no_other() {
         let asked = || {
-            let inquiry = Arc::<Secrets>::default().inquire();
-            inquiry.found().extend([
+            let petition = Arc::<Secrets>::default().petition();
+            petition.found().extend([
                 ("a/away".to_owned(), Err(Fault::away("it is away", "wait"))),
                 ("a/gone".to_owned(), Err(Fault::wrong("it is gone", "write it"))),
             ]);
-            inquiry
+            petition
         };
         let copies = ["a/away#k", "a/gone#k"].map(|id| (id.to_owned(), "kept-s3cret".to_owned()));
-        let inquiry = asked();
-        assert!(inquiry.value("a/away", "k").is_err());
-        assert_eq!(inquiry.away().as_deref(), Some("it is away"));
-        let inquiry = asked().with_copies(Opened(copies.into_iter().collect()));
-        assert_eq!(inquiry.value("a/away", "k").as_deref(), Ok("kept-s3cret"));
-        assert_eq!(inquiry.value("a/gone", "k").unwrap_err().why, "it is gone");
-        assert!(inquiry.value("a/away", "other").is_err());
+        let petition = asked();
+        assert!(petition.value("a/away", "k").is_err());
+        assert_eq!(petition.away().as_deref(), Some("it is away"));
+        let petition = asked().with_copies(Opened(copies.into_iter().collect()));
+        assert_eq!(petition.value("a/away", "k").as_deref(), Ok("kept-s3cret"));
+        assert_eq!(petition.value("a/gone", "k").unwrap_err().why, "it is gone");
+        assert!(petition.value("a/away", "other").is_err());
         assert_eq!(
-            inquiry.away().as_deref(),
+            petition.away().as_deref(),
             Some("it is away"),
             "of the other key there is no copy"
         );
-        let wanted = inquiry.wanted();
+        let wanted = petition.wanted();
         assert_eq!(wanted.iter().filter(|one| one.value.is_some()).count(), 1);
         assert!(wanted.iter().all(|one| !one.is_fresh));
-        assert!(!format!("{inquiry:?}").contains("s3cret"));
+        assert!(!format!("{petition:?}").contains("s3cret"));
     }
 
     #[test]
     fn there_are_not_too_many_secrets() {
         let text: String = (0..=SECRETS_MAX).map(|one| format!("${{vault:a/{one}#k}} ")).collect();
-        let inquiry = Arc::<Secrets>::default().inquire();
-        inquiry.gather(&[Source { name: "a.yaml".to_owned(), text }], || ());
-        let fault = inquiry.value("a/0", "k").unwrap_err();
+        let petition = Arc::<Secrets>::default().petition();
+        petition.gather(&[Source { name: "a.yaml".to_owned(), text }], || ());
+        let fault = petition.value("a/0", "k").unwrap_err();
         assert_eq!(fault.why, format!("there are more than {SECRETS_MAX} secrets"));
-        assert_eq!(inquiry.away(), None);
-        assert_eq!(inquiry.wanted().len(), 1, "what is not referred to is not followed");
+        assert_eq!(petition.away(), None);
+        assert_eq!(petition.wanted().len(), 1, "what is not referred to is not followed");
     }
 
     #[test]
