@@ -4,10 +4,15 @@ What it answers follows from the path; what it was asked it prints as one line o
 """
 
 import json
+import sys
 import time
 from concurrent import futures
+from pathlib import Path
 
 import grpc
+
+sys.path.append(str(Path(sys.prefix).parent / "beside"))  # The published messages.
+
 from envoy.service.auth.v3 import external_auth_pb2 as auth
 from envoy.service.auth.v3 import external_auth_pb2_grpc
 from google.protobuf.json_format import MessageToDict
