@@ -125,7 +125,7 @@ impl Known {
 }
 
 /// A field's name that was looked at before it is written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name<'n> {
     text: &'n str,
     known: Known,

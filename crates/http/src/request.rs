@@ -43,6 +43,19 @@ impl Version {
         !matches!(self, Self::Tcp | Self::Tls)
     }
 
+    /// What policies and those that they ask call it (RFC 9110 section 2.5); empty where no HTTP is
+    /// spoken.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Http3 => "HTTP/3",
+            Self::Tcp | Self::Tls => "",
+        }
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         match bytes {
             b"HTTP/1.1" => Ok(Self::Http11),

@@ -163,6 +163,9 @@ impl Document {
         visit(&mut self.root, (schema, schema), &mut |secret, place| {
             concealed.push((secret.text.clone(), place.cloned()));
         });
+        // Of alternatives, several may say the same of a value.
+        concealed.sort();
+        concealed.dedup();
     }
 
     /// The text of the line that a place is in, with stars for what is concealed.

@@ -59,16 +59,21 @@ pub(crate) fn visit(
             let others = schema.get("additionalProperties");
             for entry in entries {
                 let own = known.and_then(|known| known.get(&*entry.key)).or(others);
-                own.into_iter().for_each(|schema| visit(&mut entry.node, (schema, root), act));
+                visit(&mut entry.node, (own.unwrap_or(&Json::Null), root), act);
             }
         }
         Value::List(nodes) => {
-            if let Some(schema) = schema.get("items") {
-                nodes.iter_mut().for_each(|node| visit(node, (schema, root), act));
-            }
+            let own = schema.get("items").unwrap_or(&Json::Null);
+            nodes.iter_mut().for_each(|node| visit(node, (own, root), act));
         }
+        Value::Scalar(scalar) if is_private_key(scalar) => act(scalar, node.place.as_ref()),
         Value::Scalar(_) | Value::Nothing => {}
     }
+}
+
+/// Whether it is one that is written in place. That is seen without a schema.
+fn is_private_key(scalar: &Scalar) -> bool {
+    scalar.written.is_none() && scalar.text.contains("PRIVATE KEY")
 }
 
 fn resolved<'s>(mut schema: &'s Json, root: &'s Json) -> &'s Json {

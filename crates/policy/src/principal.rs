@@ -100,3 +100,21 @@ impl Principal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_never_comes_from_a_client() {
+        for (name, text) in [
+            (ANONYMOUS, "X-Anonymous-Consumer"),
+            (USERNAME, "X-Consumer-Username"),
+            (CUSTOM_ID, "X-Consumer-Custom-ID"),
+            (GROUPS, "X-Consumer-Groups"),
+            (CREDENTIAL, "X-Credential-Identifier"),
+        ] {
+            assert_eq!(Name::read(text).unwrap(), name, "{text} is not one of the gateway's own");
+        }
+    }
+}

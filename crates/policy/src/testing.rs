@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use yumen_http::{Body, Forwarding, HeadIndex, HeadLimits, Request, RequestHead};
@@ -10,7 +11,7 @@ use yumen_http::{Body, Forwarding, HeadIndex, HeadLimits, Request, RequestHead};
 use yumen_model::document::{Document, NoEnvironment, Source};
 use yumen_model::report::Report;
 
-use crate::{Client, Exchange, Kind, Policy, Scope, Settings, Step, Trail, Verdict};
+use crate::{Client, Exchange, Failure, Kind, Policy, Scope, Settings, Step, Trail, Verdict};
 
 /// An exchange whose request has this head (the empty line is added), from 192.0.2.1.
 #[must_use]
@@ -62,4 +63,65 @@ pub fn now(step: Step<'_>) -> Verdict {
         Step::Now(verdict) => verdict,
         Step::Later(_) => panic!("the policy waits"),
     }
+}
+
+/// An exchange with this head and body.
+#[must_use]
+pub fn exchange_of(head: &str, body: Body) -> Exchange {
+    let mut exchange = exchange(head);
+    exchange.request.body = body;
+    exchange
+}
+
+/// What a policy says of an exchange, if it waits for nothing but what is there.
+#[must_use]
+#[expect(clippy::panic, reason = "a test wants to hear of its own mistakes at once")]
+pub fn verdict(policy: &Arc<dyn Policy>, exchange: &mut Exchange) -> Verdict {
+    match policy.on_request(exchange) {
+        Step::Now(verdict) => verdict,
+        Step::Later(mut later) => {
+            let mut context = Context::from_waker(Waker::noop());
+            for _ in 0..1000 {
+                if let Poll::Ready(verdict) = later.as_mut().poll(&mut context) {
+                    return verdict;
+                }
+            }
+            panic!("it waits for ever")
+        }
+    }
+}
+
+/// Whether a request with this head and body is let in.
+///
+/// # Errors
+/// Why it is not.
+#[expect(clippy::panic, reason = "a test wants to hear of its own mistakes at once")]
+pub fn ask(policy: &Arc<dyn Policy>, head: &str, body: Body) -> Result<(), Failure> {
+    match verdict(policy, &mut exchange_of(head, body)) {
+        Verdict::Next => Ok(()),
+        Verdict::Fail(failure) => Err(failure),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether a POST of a body of this type is let in.
+///
+/// # Errors
+/// Why it is not.
+pub fn post(policy: &Arc<dyn Policy>, media: &str, body: &[u8]) -> Result<(), Failure> {
+    let head = format!(
+        "POST /orders HTTP/1.1\nHost: a\nContent-Type: {media}\nContent-Length: {}",
+        body.len()
+    );
+    ask(policy, &head, Body::Full(body.to_vec()))
+}
+
+/// Where what is wrong was found, and what, by part.
+#[must_use]
+pub fn told(failure: &Failure) -> Vec<String> {
+    failure
+        .violations()
+        .iter()
+        .map(|one| format!("{} {}: {}", one.part, one.at, one.message))
+        .collect()
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use yumen_http::Version;
 use yumen_policy::{Exchange, Shown};
 use yumen_protobuf::{bytes, nested, number};
 
@@ -113,20 +112,10 @@ fn write_http(question: &Question, exchange: &Exchange, body: Option<&[u8]>, out
     text(out, 6, client.forwarding.proto());
     // -1 if it is not known.
     number(out, 9, exchange.request.body.length().unwrap_or(u64::MAX));
-    text(out, 10, protocol(head.version()));
+    text(out, 10, head.version().name());
     match body.map(std::str::from_utf8) {
         None => {}
         Some(Ok(body)) => text(out, 11, body),
         Some(Err(_binary)) => bytes(out, 12, body.unwrap_or_default()),
-    }
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::Http10 => "HTTP/1.0",
-        Version::Http11 => "HTTP/1.1",
-        Version::Http2 => "HTTP/2",
-        Version::Http3 => "HTTP/3",
-        Version::Tcp | Version::Tls => "",
     }
 }

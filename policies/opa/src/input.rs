@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use yumen_http::{Fields, Known, RequestHead, Version, query};
+use yumen_http::{Fields, Known, RequestHead, query};
 use yumen_inquiry::Names;
 use yumen_policy::{Consumer, Exchange, Secured};
 
@@ -105,7 +105,7 @@ impl Input {
             query: head.query().unwrap_or_default(),
             parameters: parameters(head)?,
             headers: self.sent(head.fields())?,
-            protocol: protocol(head.version()),
+            protocol: head.version().name(),
         };
         let input = Document {
             request,
@@ -210,16 +210,6 @@ fn parameters(head: &RequestHead) -> Result<Map<String, Value>, Ambiguous> {
         }
     }
     Ok(map)
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::Http10 => "HTTP/1.0",
-        Version::Http11 => "HTTP/1.1",
-        Version::Http2 => "HTTP/2",
-        Version::Http3 => "HTTP/3",
-        Version::Tcp | Version::Tls => "",
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use yumen_model::Bytes;
 use yumen_model::report::Report;
-use yumen_policy::VIOLATIONS_MAX;
+use yumen_policy::{Mode, VIOLATIONS_MAX};
 
 use crate::parameter::{Part, Style};
 
@@ -129,16 +129,6 @@ pub enum Unsupported {
     Refuse,
     /// They are warned of, and requests pass them unseen.
     Pass,
-}
-
-/// Whether requests are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// They are.
-    Enforce,
-    /// They go on, and are counted and written to the log.
-    Report,
 }
 
 impl Default for Config {

@@ -17,7 +17,7 @@ mod shape;
 mod tests;
 mod translate;
 
-pub use config::{BodyConfig, Config, Mode, ParameterConfig, Strict, Unknown, Unsupported};
+pub use config::{BodyConfig, Config, ParameterConfig, Strict, Unknown, Unsupported};
 pub use parameter::{Part, Style};
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use yumen_http::{Body, Method, RequestHead};
 use yumen_json::Limits;
 use yumen_model::report::{Report, Severity};
 use yumen_policy::{
-    Exchange, Failure, FailureKind, Phase, Policy, Scope, Settings, Step, Verdict, Violation,
+    Exchange, Failure, FailureKind, Mode, Phase, Policy, Scope, Settings, Step, Verdict, Violation,
 };
 
 use crate::document::Document;

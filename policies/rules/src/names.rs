@@ -136,7 +136,7 @@ impl Facts<Name> for Asked<'_> {
             Name::RequestMethod => self.head().method().as_str().into(),
             Name::RequestParameters => Value::from(&self.parameters as &dyn Entries),
             Name::RequestPath => self.path.into(),
-            Name::RequestProtocol => protocol(self.head()).into(),
+            Name::RequestProtocol => self.head().version().name().into(),
             Name::RequestQuery => self.head().query_bytes().unwrap_or_default().into(),
             Name::RequestScheme => client.forwarding.proto().into(),
             Name::Time => (UNIX_EPOCH + Duration::from_secs(*now)).into(),
@@ -148,16 +148,6 @@ impl Facts<Name> for Asked<'_> {
                 client.secured.as_ref().and_then(|one| one.version).unwrap_or_default().into()
             }
         })
-    }
-}
-
-fn protocol(head: &RequestHead) -> &'static str {
-    match head.version() {
-        yumen_http::Version::Http10 => "HTTP/1.0",
-        yumen_http::Version::Http11 => "HTTP/1.1",
-        yumen_http::Version::Http2 => "HTTP/2",
-        yumen_http::Version::Http3 => "HTTP/3",
-        _ => "",
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use yumen_json::Limits;
 use yumen_model::Bytes;
 use yumen_model::report::Report;
+use yumen_policy::Mode;
 
 /// The largest body that may be held back.
 const BODY_MAX: u64 = 64 << 20;
@@ -104,16 +105,6 @@ pub enum Other {
     Pass,
     /// They are refused.
     Refuse,
-}
-
-/// Whether requests are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// They are.
-    Enforce,
-    /// They go on, and are counted and written to the log.
-    Report,
 }
 
 impl Default for Config {

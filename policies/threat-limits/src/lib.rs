@@ -5,7 +5,7 @@ pub mod graphql;
 mod wrong;
 pub mod xml;
 
-pub use config::{Config, GraphqlLimits, JsonLimits, Mode, Other, XmlLimits};
+pub use config::{Config, GraphqlLimits, JsonLimits, Other, XmlLimits};
 pub use wrong::Wrong;
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use yumen_http::{Body, RequestHead, query};
 use yumen_json::{Limits, What};
 use yumen_model::report::Report;
 use yumen_policy::{
-    Exchange, Failure, FailureKind, Phase, Policy, Scope, Settings, Step, Verdict, Violation,
+    Exchange, Failure, FailureKind, Mode, Phase, Policy, Scope, Settings, Step, Verdict, Violation,
 };
 
 use crate::config::size;

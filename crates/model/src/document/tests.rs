@@ -235,22 +235,25 @@ fn lines_do_not_show_what_is_concealed() {
         "open": {},
         "secret": {"writeOnly": true},
         "several": {"items": {"writeOnly": true}},
-    }});
+    }, "anyOf": [{"properties": {"secret": {"writeOnly": true}}}]});
     let text = "open: plain\n\
-                secret: hush-hush\n\
+                secret: hush-hush # said\n\
                 several: [one-of-them, xy, \"a\\tb\\\"c\", '${env:A}']\n\
                 other: hush-hush\n\
                 block: { secret: kept }\n\
+                pem: \"-----BEGIN PRIVATE KEY-----\\nMIIEvQ\\n-----END PRIVATE KEY-----\" # of a server\n\
                 ";
     let mut document = document("a.yaml", text);
     document.conceal(&schema);
-    let shown: Vec<String> = (1..=5)
+    let shown: Vec<String> = (1..=6)
         .map(|line| document.line(&Place { file: "a.yaml".into(), line, column: 1 }).unwrap())
         .collect();
     assert_eq!(shown[0], "open: plain");
-    assert_eq!(shown[1], "secret: *********");
+    assert_eq!(shown[1], "secret: ********* # said");
     assert!(shown[2].starts_with("several: [***********, **"), "{}", shown[2]);
     assert!(!shown[2].contains(['x', 'b', 'c']), "{}", shown[2]);
     assert_eq!(shown[3], "other: *********", "wherever it stands");
     assert_eq!(shown[4], "block: { secret: kept }");
+    assert!(shown[5].starts_with("pem: \"****"), "{}", shown[5]);
+    assert!(!shown[5].contains("MIIEvQ"), "{}", shown[5]);
 }

@@ -1,7 +1,6 @@
 //! What `request-validation` promises.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
-mod asking;
 mod suite;
 
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use yumen_policy::testing::{compile, now};
 use yumen_policy::{FailureKind, Policy, Verdict};
 use yumen_policy_request_validation::Config;
 
-use asking::{ask, exchange_of, post, told, verdict};
+use yumen_policy::testing::{ask, exchange_of, post, told, verdict};
 
 const ORDERS: &str = "
 openapi:

@@ -8,7 +8,7 @@ use serde_json::Value;
 use yumen_policy::testing::compile;
 use yumen_policy_request_validation::Config;
 
-use crate::asking::post;
+use yumen_policy::testing::post;
 
 /// What is not for this policy: file, group (all if it is empty), and why.
 const NOT_OURS: &[(&str, &str, &str)] = &[

@@ -1,8 +1,6 @@
 //! What `threat-limits` promises.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
-mod asking;
-
 use std::sync::Arc;
 
 use yumen_http::Body;
@@ -10,7 +8,7 @@ use yumen_policy::testing::{compile, now};
 use yumen_policy::{FailureKind, Policy, Verdict};
 use yumen_policy_threat_limits::Config;
 
-use asking::{ask, exchange_of, post, told, verdict};
+use yumen_policy::testing::{ask, exchange_of, post, told, verdict};
 
 /// What is told of a body; empty if it is let in, the code if nothing more is told.
 fn of(policy: &Arc<dyn Policy>, media: &str, body: &str) -> String {
